@@ -1,0 +1,1 @@
+"""Feature flags and experiments whose decisions travel with the request, over HTTP and Kafka."""

@@ -1,0 +1,240 @@
+"""The frozen values that every room shares: units, answers, decisions, the request context and its ledger.
+
+Here live shapes only. The codecs and the rules for them live above: `headers` reads and writes trace context,
+ids and baggage, `flags` makes answers, `carry` judges and encodes decisions. The one mutable thing is `Ledger`:
+what the tasks and threads of a request must share is one append-only object that the frozen context refers to.
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+DEFAULT_UNIT_KIND: Final = "user"
+
+# 1,024 decisions in one request are far above any real one; it bounds a loop that asks for every follower of a
+# famous author. Beyond it decisions are still made, they are no longer remembered, and that is counted.
+LEDGER_LIMIT_COUNT: Final = 1_024
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Reason(StrEnum):
+    """Why an answer is what it is: OpenFeature's words and three of ours; lower case on OpenTelemetry."""
+
+    STATIC = "STATIC"
+    DEFAULT = "DEFAULT"
+    TARGETING_MATCH = "TARGETING_MATCH"
+    SPLIT = "SPLIT"
+    DISABLED = "DISABLED"
+    ERROR = "ERROR"
+    CARRIED = "CARRIED"
+    KILLED = "KILLED"
+    OVERRIDE = "OVERRIDE"
+
+
+class ErrorCode(StrEnum):
+    """OpenFeature's error codes: what went wrong in an answer whose reason is ERROR."""
+
+    FLAG_NOT_FOUND = "FLAG_NOT_FOUND"
+    TYPE_MISMATCH = "TYPE_MISMATCH"
+    TARGETING_KEY_MISSING = "TARGETING_KEY_MISSING"
+    PROVIDER_NOT_READY = "PROVIDER_NOT_READY"
+    PARSE_ERROR = "PARSE_ERROR"
+    GENERAL = "GENERAL"
+
+
+class Origin(IntEnum):
+    """How a decision was made. The numbers are the wire's (docs/reference/wire.md)."""
+
+    SPLIT = 0
+    REST = 1
+    RULE = 2
+    FALLTHROUGH = 3
+    OFF = 4
+    OVERRIDE = 5
+    KILL = 6
+
+
+class Unit(msgspec.Struct, frozen=True, gc=False):
+    """The thing that is bucketed: `user` 7 is not `account` 7."""
+
+    kind: str
+    key: str
+
+
+class Environment(msgspec.Struct, frozen=True, gc=False):
+    """Which environment a ruleset belongs to.
+
+    id: 40 random bits, drawn once.
+    key: its name for people, e.g. "production".
+    salt: goes into unit fingerprints; holds no ":".
+    """
+
+    id: int
+    key: str
+    salt: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the engine returns. Prebuilt when a flag is compiled and shared by all who ask: never edited.
+
+    value: the variant's value; None for ERROR (the caller's default takes its place).
+    variant, variant_id: None for ERROR.
+    origin: how it was made; None for ERROR.
+    rule: id of the rule that served it, if one did.
+    revision: of the flag record (raised to the kill's where an overlay killed it); 0 if the flag is unknown.
+    """
+
+    flag: str
+    value: Any
+    variant: str | None
+    variant_id: int | None
+    reason: Reason
+    origin: Origin | None
+    rule: str | None
+    revision: int
+    error: ErrorCode | None = None
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """What all decisions about one flag at one floor have in common. Built once per compiled flag, shared.
+
+    floor: the flag's effective void floor: carried decisions of a lower revision are void.
+    key: the fields as one string, whose hash is cached; with the unit key it is the ledger's key, so a raised floor
+        or another epoch opens a new place and the old entry stays, unread.
+    """
+
+    environment: Environment
+    epoch: int
+    flag_id: int
+    unit_kind: str
+    floor: int
+    carry: bool
+    key: str
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """An answer that has entered a ledger, or one that was carried in.
+
+    unit_key: None if the ask named no unit; such a decision holds within its request and never leaves it.
+    decided_ns: wall clock, since 1970.
+    revision: max(revision of the flag's record, effective floor), or the carried one's.
+    """
+
+    answer: Answer
+    scope: Scope
+    unit_key: str | None
+    decided_ns: int
+    origin: Origin | None
+    revision: int
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One decision as the wire carries it, before any ruleset has been asked about it.
+
+    environment: 40 bits. epoch: 24 bits. fingerprint: 24 bits of the unit. decided_min: minutes since 1970.
+    flag_id: 24 bits. variant_id: 8 bits.
+    """
+
+    environment: int
+    epoch: int
+    fingerprint: int
+    decided_min: int
+    flag_id: int
+    variant_id: int
+    origin: Origin
+    revision: int
+
+
+class Ledger:
+    """A request's record of decisions, shared by all its tasks and threads.
+
+    arrived: (environment id, flag id) -> the wire's entries, in wire order.
+    made: (Scope.key, unit key) -> decision, in the order made. Written only by `dict.setdefault`, which is atomic:
+        the first decision wins whichever task or thread asks, without a lock.
+    foreign: baggage members of later versions, key and value as they came; forwarded untouched.
+    is_sealed: set when the door closes; from then on nothing enters.
+    was_cut: a hop dropped decisions for the wire's budget.
+    """
+
+    __slots__ = ("__weakref__", "arrived", "foreign", "is_sealed", "made", "was_cut")
+
+    def __init__(self) -> None:
+        self.arrived: dict[tuple[int, int], tuple[Entry, ...]] = {}
+        self.made: dict[tuple[str, str | None], Decision] = {}
+        self.foreign: tuple[tuple[str, str], ...] = ()
+        self.is_sealed = False
+        self.was_cut = False
+
+    def enter(self, decision: Decision) -> Decision:
+        """The decision that holds: this one, or an earlier one for the same scope and unit."""
+        place = (decision.scope.key, decision.unit_key)
+        if self.is_sealed or len(self.made) >= LEDGER_LIMIT_COUNT:
+            return self.made.get(place, decision)
+        return self.made.setdefault(place, decision)
+
+    def seal(self) -> None:
+        """Close it: an evaluation under way finishes, and its decision goes nowhere."""
+        self.is_sealed = True
+
+
+class Trace(msgspec.Struct, frozen=True, gc=False):
+    """Where this hop stands in its trace (W3C Trace Context level 2).
+
+    trace_id: 32 lower-case hex digits, not all zero. span_id: 16, this hop's own.
+    parent_span_id: the caller's; None where the trace begins here.
+    flags: 0…255; bit 0 sampled, bit 1 random.
+    state: the tracestate header's value, "" if none.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    flags: int
+    state: str
+
+
+class Member(msgspec.Struct, frozen=True, gc=False):
+    """One baggage member, decoded.
+
+    properties: what stood after the first ";", exactly as received, "" if nothing did.
+    """
+
+    key: str
+    value: str
+    properties: str = ""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What a boundary's `identity` callable knows of a caller from what has been verified.
+
+    units: kind -> key, e.g. {"user": "7", "account": "acme"}.
+    attributes: of the request's own unit, for clauses.
+    """
+
+    tenant: str | None = None
+    actor: str | None = None
+    units: Mapping[str, str] = _NOTHING
+    attributes: Mapping[str, Any] = _NOTHING
+
+
+class RequestContext(msgspec.Struct, frozen=True):
+    """The envelope of one request or record, built once when it comes in.
+
+    request_id: of this hop's request; correlation_id: of the business conversation, None if nobody began one.
+    caller_request_id: what a stranger called its request; for logs only.
+    baggage: the members that were kept, without ours.
+    is_replay: the record is processed again on purpose; its decisions never count as exposures.
+    """
+
+    trace: Trace
+    request_id: str
+    ledger: Ledger
+    correlation_id: str | None = None
+    caller_request_id: str | None = None
+    identity: Identity = Identity()
+    baggage: tuple[Member, ...] = ()
+    is_replay: bool = False
