@@ -1,0 +1,42 @@
+# One environment in .venv, made anew when what it holds changes. Nothing here needs root, Java or Maven.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: demo test quick check bench lock clean
+.DELETE_ON_ERROR:
+
+demo: .venv/made
+	@PYTHONPATH=examples exec $(BIN)/python -m streamsocial $(ARGS)
+
+test: check
+	@$(BIN)/python -m pennon.testing.broker --fetch
+	@$(BIN)/python -m pytest $(ARGS)
+
+quick: .venv/made
+	@$(BIN)/python -m pytest -m "not slow and not kafka and not system" $(ARGS)
+
+check: .venv/made
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/lint-imports --no-timings 2>&1 | tail -n 4
+	@$(BIN)/lint-imports >/dev/null
+	@$(BIN)/mypy
+
+bench: .venv/made
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+# Names and versions of everything in the environment, found by installing it once without constraints.
+lock:
+	@tools/lock.sh $(PYTHON)
+
+clean:
+	rm -rf .venv build dist
+
+.venv/made: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pennon needs Python 3.11 or later, found " + sys.version.split()[0] + "; name another: make PYTHON=python3.11")'
+	@echo "Setting up .venv (about half a minute, once) ..."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]' --group dev
+	@touch $@
