@@ -1,0 +1,57 @@
+"""`pennon`: the group of all commands, how they end, and what they print on trouble."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import click
+
+from pennon.cli import decode, evaluate, flags, serve, token
+from pennon.errors import Invalid, PennonError, Unreachable
+
+EXIT_REFUSED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_UNREACHABLE: Final = 3
+
+
+class _Group(click.Group):
+    """Commands whose refusals become one line on stderr and an exit code, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Invalid as error:
+            for fault in error.faults:
+                click.echo(f"pennon: {fault}", err=True)
+            ctx.exit(EXIT_REFUSED)
+        except PennonError as error:
+            click.echo(f"pennon: {error}", err=True)
+            ctx.exit(EXIT_UNREACHABLE if isinstance(error, Unreachable) else EXIT_REFUSED)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="pennon", message="pennon %(version)s")
+def cli() -> None:
+    """Feature flags whose decisions travel with the request.
+
+    Commands find their server in --server, PENNON_SERVER or .pennon/credentials (which `pennon serve` writes), their
+    token in --token, PENNON_TOKEN or the same file.
+
+    Exit codes: 0 done · 1 refused, or an answer with an error · 2 wrong usage · 3 no server answered.
+    """
+
+
+_COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
+    serve.serve,
+    flags.flags,
+    evaluate.evaluate,
+    decode.decode_,
+    token.token,
+)
+for _command in _COMMANDS:
+    cli.add_command(_command)  # type: ignore[arg-type]  # click's decorators return commands, typed as callables here
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(cli.main(prog_name="pennon", standalone_mode=True))

@@ -1,0 +1,113 @@
+"""What commands print: tables for people through rich, JSON for programs."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pennon.flags import BUCKETS
+
+_Document = Mapping[str, Any]
+
+
+def json_document(document: object) -> None:
+    """Print one JSON document, indented, keys as they are."""
+    click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+
+
+def value_of(text: str) -> Any:
+    """A value typed on a command line: JSON if it is JSON, else the text itself."""
+    try:
+        return msgspec.json.decode(text.encode())
+    except msgspec.DecodeError:
+        return text
+
+
+def percent(buckets: int) -> str:
+    """A share of all buckets as people write it: 25000 → 25%."""
+    return f"{buckets * 100 / BUCKETS:g}%"
+
+
+def serves(settings: _Document) -> str:
+    """What an environment's settings serve, in a few words."""
+    if settings.get("killed"):
+        return f"is killed: serves {settings['off']!r}"
+    if not settings["on"]:
+        return f"is off: serves {settings['off']!r}"
+    rules = len(settings["rules"])
+    prefix = f"{rules} rule{'s' * (rules != 1)}, else " if rules else ""
+    return f"serves {prefix}{_served(settings['fallthrough'], settings['off'])}"
+
+
+def flag_table(environment: str, rows: Iterable[tuple[_Document, _Document]]) -> None:
+    """One line a flag."""
+    table = Table("flag", "type", "unit", environment, "revision", box=None, header_style="bold", pad_edge=False)
+    for flag, settings in rows:
+        state = "archived" if flag.get("archived") else serves(settings)
+        style = "red" if settings.get("killed") else "dim" if flag.get("archived") or not settings["on"] else ""
+        cells = (flag["key"], flag["type"], flag["unit"], state, str(settings["revision"]))
+        table.add_row(*(Text(cell) for cell in cells), style=style)
+    _console().print(table if table.row_count else "no flags yet: pennon flags create NAME")
+
+
+def flag_page(environment: str, flag: _Document, settings: _Document) -> None:
+    """A flag in full."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column()
+    variants = ", ".join(f"{variant['key']} = {_json(variant['value'])}" for variant in flag["variants"])
+    rows = [("flag", flag["key"]), ("description", flag.get("description") or ""), ("type", flag["type"])]
+    rows += [("unit", flag["unit"]), ("variants", variants), ("tags", ", ".join(flag.get("tags", ())))]
+    rows += [("carried", "yes" if flag.get("carry") else "if it splits" if flag.get("carry") is None else "no")]
+    rows += [("exposes", "yes" if flag.get("exposes") else "no"), (environment, serves(settings))]
+    for rule in settings["rules"]:
+        rows.append((f"  rule {rule['id']}", f"{_clauses(rule)} → {_served(rule['serve'], settings['off'])}"))
+    rows += [("revision", str(settings["revision"])), ("void before", str(settings["void_before"]))]
+    for name, value in rows:
+        if value:
+            table.add_row(name, Text(value))
+    _console().print(table)
+
+
+def history_table(flag: str, environment: str, rows: Iterable[_Document]) -> None:
+    """One line a change."""
+    table = Table("revision", "when", "who", "what", "why", box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        cells = (str(row["revision"]), row["at"], row["actor"], row["action"], row.get("reason") or "")
+        table.add_row(*(Text(cell) for cell in cells))
+    _console().print(table if table.row_count else f"{flag} has no history in {environment}")
+
+
+def _served(serve: _Document, off: str) -> str:
+    split = serve.get("split")
+    if not split:
+        return repr(serve["variant"])
+    arms = split["weights"]
+    if len(arms) == 1:
+        shares = f"{arms[0]['variant']!r} to {percent(split['coverage'])}"
+    else:
+        divided = " / ".join(f"{arm['variant']} {percent(arm['weight'])}" for arm in arms)
+        shares = f"{divided} to {percent(split['coverage'])}"
+    return f"{shares} of units, {split.get('rest') or off!r} to the rest"
+
+
+def _clauses(rule: _Document) -> str:
+    return " and ".join(_clause(clause) for clause in rule["clauses"]) or "everybody"
+
+
+def _clause(clause: _Document) -> str:
+    named = {key: value for key, value in clause.items() if key not in {"op", "attribute", "negate"}}
+    words = [clause.get("attribute", ""), "not" * bool(clause.get("negate")), clause["op"], *map(_json, named.values())]
+    return " ".join(word for word in words if word)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _console() -> Console:
+    return Console(highlight=False)

@@ -1,0 +1,32 @@
+"""`pennon serve`: the control plane in one process."""
+
+from pathlib import Path
+
+import click
+
+from pennon.cli.settings import CREDENTIALS
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8080, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--database",
+    default="sqlite:///.pennon/pennon.db",
+    show_default=True,
+    metavar="URL",
+    help="SQLAlchemy's form; created and migrated at start.",
+)
+@click.option(
+    "--credentials",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=CREDENTIALS,
+    show_default=True,
+    help="Where the first start writes an admin and the SDK tokens.",
+)
+def serve(host: str, port: int, database: str, credentials: Path) -> None:
+    """Run the control plane: API, streams, health and metrics. Ctrl-C or SIGTERM drains and ends it."""
+    # Imported here: FastAPI and SQLAlchemy take half a second that no other command should pay.
+    from pennon.server import serve as run
+
+    run(host=host, port=port, database=database, credentials=credentials)
