@@ -1,0 +1,34 @@
+"""What pennon tells OpenTelemetry: spans of the doors, decisions, counters, and a propagator.
+
+Here live names by the semantic conventions and the calls of OpenTelemetry's API. Spans are made by its SDK; what is
+sampled and exported is not decided here, and neither is what a header may hold (`headers`) or which decisions travel
+(`carry`). Everything but the propagator works, silently, without the API installed; it is imported on first use.
+"""
+
+from pennon.otel.spans import (
+    Span,
+    client_span,
+    current_baggage,
+    current_trace,
+    export_counters,
+    note_here,
+    outbound,
+    process_span,
+    producer_span,
+    record_decision,
+    server_span,
+)
+
+__all__ = [
+    "Span",
+    "client_span",
+    "current_baggage",
+    "current_trace",
+    "export_counters",
+    "note_here",
+    "outbound",
+    "process_span",
+    "producer_span",
+    "record_decision",
+    "server_span",
+]

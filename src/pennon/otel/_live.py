@@ -1,0 +1,192 @@
+"""The calls of OpenTelemetry's API; imported only where it is installed, and only by `spans`."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import Token
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from opentelemetry import baggage, context, metrics, trace
+from opentelemetry.context import Context
+from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags, TraceState
+
+from pennon import counters
+from pennon.context import Answer, Decision, Member, Trace
+from pennon.otel.spans import SILENT, Attributes, AttributeValue, Span
+
+if TYPE_CHECKING:
+    from pennon.headers import Report
+
+SCOPE: Final = "pennon"
+
+# A stranger chooses the names of the headers it sends; this bounds what they can put on a span.
+NOTED_LIMIT_COUNT: Final = 64
+
+_KINDS: Final[Mapping[str, SpanKind]] = SpanKind.__members__
+
+# The provider can be set after the first door has opened, and tests replace it: the tracer is kept per provider,
+# because making one costs the SDK more than a span does.
+_tracer: tuple[trace.TracerProvider, trace.Tracer] | None = None
+_exported_to: metrics.MeterProvider | None = None
+
+
+def start(
+    name: str, kind: str, attributes: Attributes, *, remote: Trace | None = None, links: Sequence[Trace] = ()
+) -> Span:
+    """A span, not yet current; silent if no SDK is set up. remote: None = the parent is the span current here."""
+    tracer = _tracer_here()
+    if tracer is None:
+        return SILENT
+    parent = None if remote is None else _parent_of(remote)
+    linked = [Link(span_context_of(link, link.span_id)) for link in links]
+    return LiveSpan(tracer.start_span(name, parent, _KINDS[kind], attributes, linked))
+
+
+class LiveSpan(Span):
+    """A span of OpenTelemetry's, current within its `with`."""
+
+    __slots__ = ("_span", "_token")
+
+    def __init__(self, span: trace.Span) -> None:
+        self._span = span
+        self._token: Token[Context] | None = None
+
+    @property
+    def trace(self) -> Trace | None:
+        return trace_of(self._span)
+
+    def note(self, report: "Report") -> None:
+        _note(self._span, report)
+
+    def attribute(self, key: str, value: AttributeValue) -> None:
+        self._span.set_attribute(key, value)
+
+    def rename(self, name: str) -> None:
+        self._span.update_name(name)
+
+    def fail(self, error_type: str) -> None:
+        self._span.set_attribute("error.type", error_type)
+        self._span.set_status(StatusCode.ERROR)
+
+    def __enter__(self) -> Self:
+        self._token = context.attach(trace.set_span_in_context(self._span))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._token is not None:
+            context.detach(self._token)
+        # Cancellation and shutdown are no failures of the operation.
+        if isinstance(error, Exception):
+            self._span.record_exception(error)
+            self.fail(type(error).__qualname__)
+        self._span.end()
+
+
+def record_decision(decision: Decision | Answer) -> None:
+    span = trace.get_current_span()
+    if not span.is_recording():
+        return
+    answer = decision.answer if isinstance(decision, Decision) else decision
+    attributes: dict[str, AttributeValue] = {
+        "feature_flag.key": answer.flag,
+        "feature_flag.provider.name": SCOPE,
+        "feature_flag.result.reason": answer.reason.value.lower(),
+    }
+    if answer.variant is not None:
+        attributes["feature_flag.result.variant"] = answer.variant
+    if isinstance(decision, Decision):
+        attributes["feature_flag.set.id"] = decision.scope.environment.key
+        attributes["feature_flag.version"] = f"{decision.scope.epoch}.{decision.revision}"
+    if answer.error is not None:
+        attributes["error.type"] = answer.error.value.lower()
+    span.add_event("feature_flag.evaluation", attributes)
+
+
+def note_here(report: "Report") -> None:
+    span = trace.get_current_span()
+    if span.is_recording():
+        _note(span, report)
+
+
+def current_trace() -> Trace | None:
+    return trace_of(trace.get_current_span())
+
+
+def current_baggage() -> tuple[Member, ...]:
+    entries = baggage.get_all()
+    return tuple(Member(key, value) for key, value in entries.items() if isinstance(value, str))
+
+
+@contextmanager
+def outbound(*, is_silenced: bool) -> Iterator[None]:
+    inside = baggage.clear()
+    if is_silenced:
+        # The API has no public name for it yet; its own instrumentations import this one.
+        inside = context.set_value(context._SUPPRESS_HTTP_INSTRUMENTATION_KEY, True, inside)  # noqa: SLF001, FBT003
+    token = context.attach(inside)
+    try:
+        yield
+    finally:
+        context.detach(token)
+
+
+def export_counters() -> None:
+    global _exported_to
+    provider = metrics.get_meter_provider()
+    if provider is _exported_to:
+        return
+    _exported_to = provider
+    meter = provider.get_meter(SCOPE)
+    for name in counters.Count:
+        callback: Callable[[CallbackOptions], Iterable[Observation]] = partial(_readings, name)
+        meter.create_observable_counter(name.value, [callback])
+
+
+def trace_of(span: trace.Span) -> Trace | None:
+    """Where a span stands; None for the invalid one. Its parent is not known here."""
+    where = span.get_span_context()
+    if not where.is_valid:
+        return None
+    trace_id, span_id = trace.format_trace_id(where.trace_id), trace.format_span_id(where.span_id)
+    return Trace(trace_id, span_id, None, int(where.trace_flags), where.trace_state.to_header())
+
+
+def span_context_of(where: Trace, span_id: str) -> SpanContext:
+    """OpenTelemetry's form of a trace, standing at span_id of it."""
+    state = TraceState.from_header([where.state]) if where.state else TraceState()
+    return SpanContext(int(where.trace_id, 16), int(span_id, 16), True, TraceFlags(where.flags), state)  # noqa: FBT003
+
+
+def _tracer_here() -> trace.Tracer | None:
+    global _tracer
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider):
+        return None
+    if _tracer is None or _tracer[0] is not provider:
+        _tracer = (provider, provider.get_tracer(SCOPE))
+    return _tracer[1]
+
+
+def _parent_of(where: Trace) -> Context:
+    """A context that holds the remote parent alone: what is current in this process is not the caller's."""
+    if where.parent_span_id is None:
+        return Context()
+    return trace.set_span_in_context(NonRecordingSpan(span_context_of(where, where.parent_span_id)), Context())
+
+
+def _note(span: trace.Span, report: "Report") -> None:
+    dropped = report.dropped[:NOTED_LIMIT_COUNT]
+    span.set_attribute("pennon.headers.took", report.took[:NOTED_LIMIT_COUNT])
+    span.set_attribute("pennon.headers.added", report.added[:NOTED_LIMIT_COUNT])
+    span.set_attribute("pennon.headers.dropped", [drop.name for drop in dropped])
+    span.set_attribute("pennon.headers.drop_reasons", [drop.reason.value for drop in dropped])
+
+
+def _readings(name: counters.Count, _options: CallbackOptions) -> Iterable[Observation]:
+    for sample in counters.samples():
+        if sample.name is name:
+            yield Observation(sample.total, {"cause": sample.cause} if sample.cause else {})

@@ -1,0 +1,230 @@
+"""Spans, decisions and counters, whether OpenTelemetry is there or not.
+
+Without its API, or with the API and no SDK, every span is one shared silent object, and nothing is imported twice.
+One span per operation; names and attributes are those of the semantic conventions 1.44 (HTTP stable, messaging and
+feature flags as published).
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from types import ModuleType, TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from pennon.context import Answer, Decision, Member, Trace
+
+if TYPE_CHECKING:
+    from pennon.headers import Report
+
+AttributeValue = str | bool | int | float | Sequence[str]
+Attributes = Mapping[str, AttributeValue]
+
+# The semantic conventions' list; another method is counted as _OTHER, so that a caller cannot invent span names.
+_METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
+_NOTHING: Final[Attributes] = {}
+
+
+class Span:
+    """One span of a door, entered with `with`; this base is the silent one."""
+
+    __slots__ = ()
+
+    @property
+    def trace(self) -> Trace | None:
+        """Where the span stands; None if it is silent."""
+        return None
+
+    def note(self, report: "Report") -> None:
+        """Say what a crossing took, added and dropped: names, never values."""
+
+    def attribute(self, key: str, value: AttributeValue) -> None:
+        """Set one attribute."""
+
+    def rename(self, name: str) -> None:
+        """Give the name that became known late, e.g. with the route."""
+
+    def fail(self, error_type: str) -> None:
+        """Mark it as failed; error_type: of low cardinality, e.g. "500" or a class name."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        return None
+
+
+SILENT: Final = Span()
+
+_live: ModuleType | None = None
+_is_looked_up = False
+
+
+def _api() -> ModuleType | None:
+    """The module that talks to OpenTelemetry, or None where its API is not installed."""
+    global _live, _is_looked_up
+    if not _is_looked_up:
+        try:
+            from pennon.otel import _live as live
+        except ImportError:
+            _live = None
+        else:
+            _live = live
+        _is_looked_up = True
+    return _live
+
+
+def server_span(
+    method: str, *, path: str, scheme: str, trace: Trace | None, link: Trace | None = None, extra: Attributes = _NOTHING
+) -> Span:
+    """The span of one request served.
+
+    trace: the hop's own; its parent_span_id becomes the parent, None there begins a new trace.
+    link: the caller's span where the trace was begun anew on purpose.
+    extra: further attributes, e.g. server.address. The query is left out: it may hold anything.
+    """
+    live = _api()
+    if live is None:
+        return SILENT
+    attributes = {**_method_attributes(method), "url.path": path, "url.scheme": scheme, **extra}
+    span: Span = live.start(_method_name(method), "SERVER", attributes, remote=trace, links=_some(link))
+    return span
+
+
+def client_span(method: str, *, url: str, host: str, port: int | None) -> Span:
+    """The span of one request sent; its parent is the span current here. url: without user, password and query."""
+    live = _api()
+    if live is None:
+        return SILENT
+    attributes = {**_method_attributes(method), "url.full": url, "server.address": host}
+    if port is not None:
+        attributes["server.port"] = port
+    span: Span = live.start(_method_name(method), "CLIENT", attributes)
+    return span
+
+
+def producer_span(topic: str, *, conversation_id: str | None = None, extra: Attributes = _NOTHING) -> Span:
+    """The span of one record sent, `send {topic}`; its trace is what the record carries.
+
+    conversation_id: the correlation id. extra: e.g. messaging.destination.partition.id.
+    """
+    live = _api()
+    if live is None:
+        return SILENT
+    attributes = {**_messaging("send", "send", topic, conversation_id), **extra}
+    span: Span = live.start(f"send {topic}", "PRODUCER", attributes)
+    return span
+
+
+def process_span(
+    topic: str,
+    *,
+    trace: Trace | None,
+    link: Trace | None = None,
+    partition: int | None = None,
+    offset: int | None = None,
+    group: str | None = None,
+    conversation_id: str | None = None,
+    extra: Attributes = _NOTHING,
+) -> Span:
+    """The span of one record processed, `process {topic}`.
+
+    trace: the hop's own; its parent_span_id, the producer's span, becomes the parent. A span that is already current
+    (a poll's) is linked. link: the producer's span where the trace was begun anew on purpose.
+    """
+    live = _api()
+    if live is None:
+        return SILENT
+    attributes = _messaging("process", "process", topic, conversation_id)
+    if partition is not None:
+        attributes["messaging.destination.partition.id"] = str(partition)
+    if offset is not None:
+        attributes["messaging.kafka.offset"] = offset
+    if group is not None:
+        attributes["messaging.consumer.group.name"] = group
+    attributes.update(extra)
+    links = (*_some(link), *_some(live.current_trace()))
+    span: Span = live.start(f"process {topic}", "CONSUMER", attributes, remote=trace, links=links)
+    return span
+
+
+def record_decision(decision: Decision | Answer) -> None:
+    """Say on the span current here what was decided: an event `feature_flag.evaluation`.
+
+    The variant stands in it, never the value and never the unit.
+    """
+    live = _api()
+    if live is not None:
+        live.record_decision(decision)
+
+
+def note_here(report: "Report") -> None:
+    """Note a crossing on the span current here: for a door inside which somebody else makes the spans."""
+    live = _api()
+    if live is not None:
+        live.note_here(report)
+
+
+def current_trace() -> Trace | None:
+    """Where the span current here stands; None if there is none."""
+    live = _api()
+    if live is None:
+        return None
+    trace: Trace | None = live.current_trace()
+    return trace
+
+
+def current_baggage() -> tuple[Member, ...]:
+    """OpenTelemetry's baggage here, in its order; values that are not text are left out."""
+    live = _api()
+    if live is None:
+        return ()
+    members: tuple[Member, ...] = live.current_baggage()
+    return members
+
+
+def outbound(*, is_silenced: bool) -> AbstractContextManager[None]:
+    """Run a call to another process so that OpenTelemetry's own client hooks inside add no baggage to it.
+
+    The context within has no baggage: a hook then leaves a `baggage` header that is already written as it is, where it
+    would re-encode one that it finds in its context. is_silenced: the hooks do nothing at all; for a call that may not
+    carry this trace either.
+    """
+    live = _api()
+    if live is None:
+        return nullcontext()
+    block: AbstractContextManager[None] = live.outbound(is_silenced=is_silenced)
+    return block
+
+
+def export_counters() -> None:
+    """Export this process's counters as OpenTelemetry metrics `pennon.*`; again does nothing."""
+    live = _api()
+    if live is not None:
+        live.export_counters()
+
+
+def _some(trace: Trace | None) -> tuple[Trace, ...]:
+    return () if trace is None else (trace,)
+
+
+def _method_name(method: str) -> str:
+    return method if method in _METHODS else "HTTP"
+
+
+def _method_attributes(method: str) -> dict[str, AttributeValue]:
+    if method in _METHODS:
+        return {"http.request.method": method}
+    return {"http.request.method": "_OTHER", "http.request.method_original": method[:32]}
+
+
+def _messaging(name: str, kind: str, topic: str, conversation_id: str | None) -> dict[str, AttributeValue]:
+    attributes: dict[str, AttributeValue] = {
+        "messaging.system": "kafka",
+        "messaging.operation.name": name,
+        "messaging.operation.type": kind,
+        "messaging.destination.name": topic,
+    }
+    if conversation_id is not None:
+        attributes["messaging.message.conversation_id"] = conversation_id
+    return attributes
