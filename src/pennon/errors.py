@@ -6,6 +6,7 @@
     │   ├── ContractInvalid     contract_invalid      a header contract
     │   ├── RulesetInvalid      ruleset_invalid       a snapshot, delta or kill that a replica was sent
     │   └── SettingInvalid      setting_invalid       an argument or environment variable
+    ├── BrokerUnavailable       broker_unavailable    the local Kafka for tests cannot be fetched or started
     └── Refused                 the control plane will not do it
         ├── NotFound            not_found
         ├── AlreadyExists       already_exists
@@ -76,6 +77,12 @@ class SettingInvalid(Invalid):
     """An argument or an environment variable is not usable."""
 
     code: ClassVar[str] = "setting_invalid"
+
+
+class BrokerUnavailable(PennonError):
+    """The local Kafka for tests cannot be fetched or started; the message says what is missing."""
+
+    code: ClassVar[str] = "broker_unavailable"
 
 
 class Refused(PennonError):
