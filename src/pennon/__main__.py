@@ -1,0 +1,5 @@
+"""`python -m pennon` is `pennon`."""
+
+from pennon.cli import main
+
+main()
