@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,6 +61,10 @@ class JarLock:
     jars: tuple[Jar, ...]
 
 
+# Where each jar lies, in the order asked, below a folder that is this fetch's own.
+Download = Callable[[tuple[Jar, ...], Path], list[Path]]
+
+
 def read_lock() -> JarLock:
     """The lock that came with this release."""
     text = _LOCK_PATH.read_bytes()
@@ -78,10 +82,11 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "pennon"
 
 
-def ensure_jars(lock: JarLock | None = None) -> Path:
+def ensure_jars(lock: JarLock | None = None, *, download: Download | None = None) -> Path:
     """The folder that holds exactly the locked jars, fetched if they are not there; about 10 s the first time.
 
     Jars that are there are checked by name and size; those that are fetched, by SHA-256.
+    lock: None = the committed one. download: None = jgo, from Maven Central.
     Raises: BrokerUnavailable if jgo is missing, a jar cannot be fetched, or one is not what the lock says.
     """
     lock = lock or read_lock()
@@ -92,7 +97,7 @@ def ensure_jars(lock: JarLock | None = None) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _alone(folder.with_name(f".{folder.name}.lock")):
             if not _is_whole(folder, lock):
-                _fetch_into(folder, lock)
+                _fetch_into(folder, lock, download or _by_jgo)
     except OSError as error:
         raise BrokerUnavailable(f"Kafka's jars cannot be kept: {error}; name another folder: PENNON_CACHE") from error
     return folder
@@ -101,7 +106,7 @@ def ensure_jars(lock: JarLock | None = None) -> Path:
 def _is_whole(folder: Path, lock: JarLock) -> bool:
     try:
         found = {entry.name: entry.stat().st_size for entry in os.scandir(folder)}
-    except FileNotFoundError:
+    except OSError:
         return False
     return found == {jar.file_name: jar.size_bytes for jar in lock.jars}
 
@@ -114,12 +119,12 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _fetch_into(folder: Path, lock: JarLock) -> None:
+def _fetch_into(folder: Path, lock: JarLock, download: Download) -> None:
     sys.stderr.write(f"pennon: fetching Apache Kafka {lock.version} into {folder}\n")
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder.parent) as work:
         whole = Path(work, "whole")
         whole.mkdir()
-        for jar, path in zip(lock.jars, _download(lock.jars, Path(work, "maven")), strict=True):
+        for jar, path in zip(lock.jars, download(lock.jars, Path(work, "maven")), strict=True):
             _check(jar, path)
             path.rename(whole / jar.file_name)
         # Only one that is not whole can stand here: an interrupted clean-up, or somebody's hand.
@@ -127,7 +132,7 @@ def _fetch_into(folder: Path, lock: JarLock) -> None:
         whole.rename(folder)
 
 
-def _download(jars: tuple[Jar, ...], repository: Path) -> list[Path]:
+def _by_jgo(jars: tuple[Jar, ...], repository: Path) -> list[Path]:
     """Each jar's path in a Maven repository made for this one fetch; the user's ~/.m2 is neither read nor written."""
     try:
         from jgo.maven import MavenContext
