@@ -134,7 +134,9 @@ class ControlPlane:
         return self.patch(flag, {"fallthrough": serve})
 
     def kill(self, flag: str) -> dict[str, Any]:
-        return self._done(self.http.put(self._path(flag, "production") + "/kill", json={"reason": "test"}))
+        """The one change that it made."""
+        killed = self._done(self.http.put(self._path(flag, "production") + "/kill", json={"reason": "test"}))
+        return dict(killed["changes"][0])
 
     def unkill(self, flag: str) -> dict[str, Any]:
         return self._done(self.http.request("DELETE", self._path(flag, "production") + "/kill"))

@@ -58,7 +58,7 @@ def test_flag_lives_from_create_to_archive(run: Run) -> None:
     assert ["archive", "unkill", "kill", "update", "update", "update", "update", "create"] == [
         row["action"] for row in history
     ]
-    assert {"refunds fail", "first step"} <= {row["why"] for row in history}
+    assert {"refunds fail", "first step"} <= {row["reason"] for row in history}
 
 
 def test_list_and_show_read_well(run: Run) -> None:
