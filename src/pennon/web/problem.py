@@ -112,7 +112,7 @@ async def _of_ours(_: Request, error: Exception) -> Response:
 async def _of_http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    headers = dict(error.headers or {})
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == 405:
         headers["allow"] = ", ".join(_methods_of(request))
     detail = {404: f"no resource at {request.url.path!r}", 405: f"{request.method} is not for {request.url.path!r}"}
