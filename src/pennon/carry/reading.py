@@ -1,0 +1,145 @@
+"""From a member's value to its entries. Never raises, whatever the value is."""
+
+from binascii import Error as NotBase64
+from binascii import a2b_base64
+from enum import StrEnum
+from struct import Struct
+from typing import Final, TypeAlias
+from zlib import crc32
+
+import msgspec
+
+from pennon.carry.wire import ALPHABET, CRC, CUT, DECISION, FLAGS_GROUP_BYTES, HEAD, ORIGINS, REPLAY, REVISION_BITS
+from pennon.context import Entry
+
+Arrived: TypeAlias = dict[tuple[int, int], tuple[Entry, ...]]
+
+# A decision up to the first byte of its revision, which is mostly the last or the last but one.
+_TO_REVISION: Final = Struct(DECISION.format + "B")
+_SHORTEST_GROUP_BYTES: Final = HEAD.size + _TO_REVISION.size + CRC.size
+_ORIGIN_COUNT: Final = len(ORIGINS)
+_SHIFTS: Final = tuple(range(7, REVISION_BITS, 7))
+
+# Into the alphabet that Python's decoder knows, and the three signs of it that are not ours into one it refuses.
+_FROM_URL_SAFE: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
+# By the length of a group modulo 4: the padding that the decoder wants, and the last characters whose trailing bits
+# are zero. A remainder of 1 is no length; the decoder refuses it.
+_PADDING: Final = (b"", b"", b"==", b"=")
+_LAST: Final = (ALPHABET, ALPHABET, ALPHABET[::16], ALPHABET[::4])
+
+
+class GroupFault(StrEnum):
+    """Why a group was dropped; the first of these that holds, in this order."""
+
+    ENCODING = "encoding"
+    """Empty, a foreign character, an impossible length, or trailing bits that are not zero."""
+    LENGTH = "length"
+    """Neither a flags group nor long enough for one decision."""
+    CHECKSUM = "checksum"
+    """The CRC-32 is another."""
+    DECISION = "decision"
+    """An unknown origin, a revision not in its shortest form or too long, or a decision that does not end in time."""
+
+
+class Decoded(msgspec.Struct, frozen=True):
+    """What a member said.
+
+    arrived: its entries as a ledger takes them: (environment id, flag id) -> entries in wire order.
+    was_cut: some hop dropped decisions for the budget.
+    is_replay: a record is being processed again on purpose.
+    dropped: one fault for each group that was not taken, in wire order.
+    """
+
+    arrived: Arrived
+    was_cut: bool
+    is_replay: bool
+    dropped: tuple[GroupFault, ...]
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All entries, those of one environment and flag together."""
+        return tuple(entry for entries in self.arrived.values() for entry in entries)
+
+
+def decode(value: str) -> Decoded:
+    """What a member's value carries. Several members are read as one: join their values with "."."""
+    arrived: Arrived = {}
+    faults: list[GroupFault] = []
+    flags = 0
+    for group in value.split(".") if value else ():
+        raw = _bytes_of(group)
+        if raw is None:
+            faults.append(GroupFault.ENCODING)
+        elif len(raw) != FLAGS_GROUP_BYTES and len(raw) < _SHORTEST_GROUP_BYTES:
+            faults.append(GroupFault.LENGTH)
+        elif crc32(raw[: -CRC.size]) != CRC.unpack_from(raw, len(raw) - CRC.size)[0]:
+            faults.append(GroupFault.CHECKSUM)
+        elif len(raw) == FLAGS_GROUP_BYTES:
+            # Bits that this version does not know are left alone: a later version takes another key.
+            flags |= raw[0]
+        else:
+            entries = _entries_of(raw)
+            if entries is None:
+                faults.append(GroupFault.DECISION)
+            else:
+                _unite(arrived, entries)
+    return Decoded(arrived, bool(flags & CUT), bool(flags & REPLAY), tuple(faults))
+
+
+def _bytes_of(group: str) -> bytes | None:
+    """The bytes of a group, or None if it is not base64url in the one spelling that is allowed."""
+    remainder = len(group) & 3
+    if not group or group[-1] not in _LAST[remainder]:
+        return None
+    try:
+        return a2b_base64(group.encode("ascii").translate(_FROM_URL_SAFE) + _PADDING[remainder], strict_mode=True)
+    except (UnicodeEncodeError, NotBase64):
+        return None
+
+
+def _entries_of(raw: bytes) -> list[Entry] | None:
+    """The decisions of a group whose checksum was right, or None if one of them is malformed."""
+    environment_high, environment_low, epoch_high, epoch_low, unit_high, unit_low, minute = HEAD.unpack_from(raw)
+    environment = environment_high << 32 | environment_low
+    epoch = epoch_high << 16 | epoch_low
+    fingerprint = unit_high << 16 | unit_low
+    entries = []
+    at, end = HEAD.size, len(raw) - CRC.size
+    while at < end:
+        if end - at < _TO_REVISION.size:
+            return None
+        flag_high, flag_low, variant_id, origin, revision = _TO_REVISION.unpack_from(raw, at)
+        at += _TO_REVISION.size
+        if revision > 0x7F:
+            revision, at = _long_revision(raw, revision, at, end)
+        if revision < 0 or origin >= _ORIGIN_COUNT:
+            return None
+        flag_id = flag_high << 16 | flag_low
+        entries.append(Entry(environment, epoch, fingerprint, minute, flag_id, variant_id, ORIGINS[origin], revision))
+    return entries
+
+
+def _long_revision(raw: bytes, revision: int, at: int, end: int) -> tuple[int, int]:
+    """A LEB128 number from its second byte on, and where it ends; -1 if it does not end well."""
+    for shift in _SHIFTS:
+        if at == end:
+            break
+        byte = raw[at]
+        at += 1
+        # Less one: the byte before said with its highest bit, which is this one's lowest, that this one follows.
+        revision += byte - 1 << shift
+        if byte <= 0x7F:
+            # A last byte of zero says nothing: the number has a shorter form.
+            return (revision if byte else -1), at
+    return -1, at
+
+
+def _unite(arrived: Arrived, entries: list[Entry]) -> None:
+    """Add what is new; of one environment, epoch, unit and flag the first entry wins."""
+    for entry in entries:
+        place = (entry.environment, entry.flag_id)
+        earlier = arrived.get(place)
+        if earlier is None:
+            arrived[place] = (entry,)
+        elif not any(each.epoch == entry.epoch and each.fingerprint == entry.fingerprint for each in earlier):
+            arrived[place] = (*earlier, entry)
