@@ -1,0 +1,95 @@
+"""From a segment to a function that says whether a unit is in it."""
+
+import re
+from typing import Final
+
+import msgspec
+from mmh3 import mmh3_x64_128_digest
+
+from pennon.flags.bucketing import utf8_of
+from pennon.flags.clauses import Attributes, Holds, Units, Unusable, compiled_clause
+from pennon.flags.records import SegmentClause, SegmentRecord
+
+_MEMBER: Final = re.compile(r"[0-9a-f]{16}")
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """A compiled segment, shared by all clauses that name it.
+
+    prefix: what is hashed before a unit key. members: the first 8 bytes of each member's digest, as mmh3 writes them
+    (little-endian), so that asking turns nothing around.
+    """
+
+    unit_kind: str
+    prefix: bytes
+    members: frozenset[bytes]
+    rules: tuple[tuple[Holds, ...], ...]
+
+
+def compiled_segment(record: SegmentRecord) -> Segment:
+    """Its members as a set and its rules as functions. Raises: Unusable."""
+    if ":" in record.salt:
+        msg = f"segment {record.key!r}: salt {record.salt!r} holds ':'"
+        raise Unusable(msg)
+    return Segment(
+        record.unit,
+        utf8_of(record.salt + ":"),
+        frozenset(_member_bytes(record, member) for member in record.members),
+        tuple(tuple(compiled_clause(clause, _refused) for clause in clauses) for clauses in record.rules),
+    )
+
+
+def on_segment(segment: Segment, *, flag_unit_kind: str, is_wanted: bool) -> Holds:
+    """Whether the unit is in the segment (`is_wanted`) or is not.
+
+    Without a unit of the segment's kind nobody can say whether it is listed: then the clause is false, negated or not,
+    unless a rule of the segment holds. A segment that lists nobody needs no unit.
+    """
+    is_listed = _listed(segment, flag_unit_kind)
+    if not segment.rules:
+        return is_listed if is_wanted else _negated(is_listed, segment, flag_unit_kind)
+
+    def is_in(key: str | None, attributes: Attributes, units: Units) -> bool:
+        return is_listed(key, attributes, units) or any(
+            all(holds(key, attributes, units) for holds in rule) for rule in segment.rules
+        )
+
+    return is_in if is_wanted else _negated(is_in, segment, flag_unit_kind)
+
+
+def _listed(segment: Segment, flag_unit_kind: str) -> Holds:
+    prefix, members, kind = segment.prefix, segment.members, segment.unit_kind
+
+    def is_listed(key: str | None, _attributes: Attributes, _units: Units) -> bool:
+        if not key:
+            return False
+        # surrogatepass as in bucketing.utf8_of, which costs a call more.
+        return mmh3_x64_128_digest(prefix + key.encode("utf-8", "surrogatepass"))[:8] in members
+
+    def is_listed_of_kind(_key: str | None, attributes: Attributes, units: Units) -> bool:
+        return is_listed(units.get(kind), attributes, units)
+
+    return is_listed if kind == flag_unit_kind else is_listed_of_kind
+
+
+def _negated(is_in: Holds, segment: Segment, flag_unit_kind: str) -> Holds:
+    needs_unit, kind = bool(segment.members), segment.unit_kind
+
+    def is_out(key: str | None, attributes: Attributes, units: Units) -> bool:
+        if is_in(key, attributes, units):
+            return False
+        return not needs_unit or bool(key if kind == flag_unit_kind else units.get(kind))
+
+    return is_out
+
+
+def _member_bytes(record: SegmentRecord, member: str) -> bytes:
+    if _MEMBER.fullmatch(member) is None:
+        msg = f"segment {record.key!r}: member {member!r} is not 16 lower-case hex digits"
+        raise Unusable(msg)
+    return bytes.fromhex(member)[::-1]
+
+
+def _refused(clause: SegmentClause) -> Holds:
+    msg = f"a segment's rule names segment {clause.segment!r}; rules of segments hold no segment clause"
+    raise Unusable(msg)
