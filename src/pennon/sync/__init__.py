@@ -1,0 +1,45 @@
+"""How a replica follows its ruleset: messages, server-sent-event frames, the replica's state machine, reconnect delays.
+
+Pure: bytes and values in, values out. The connection, the thread and the clock that drive it live in `client` (and
+later in the edge); the hub that sends the same events lives in `web`. What a flag answers lives in `flags`.
+"""
+
+from pennon.sync.backoff import delay_s
+from pennon.sync.frames import LIMIT_BYTES, Frame, FrameReader, encode_event
+from pennon.sync.messages import (
+    Delete,
+    Delta,
+    Kill,
+    Message,
+    Ping,
+    Put,
+    Snapshot,
+    decode_message,
+    decode_position,
+    encode_message,
+    encode_position,
+)
+from pennon.sync.replica import EMPTY, Effect, Replica, receive
+
+__all__ = [
+    "EMPTY",
+    "LIMIT_BYTES",
+    "Delete",
+    "Delta",
+    "Effect",
+    "Frame",
+    "FrameReader",
+    "Kill",
+    "Message",
+    "Ping",
+    "Put",
+    "Replica",
+    "Snapshot",
+    "decode_message",
+    "decode_position",
+    "delay_s",
+    "encode_event",
+    "encode_message",
+    "encode_position",
+    "receive",
+]

@@ -1,0 +1,163 @@
+"""How a replica follows: one message in, the next replica and what to do about it out.
+
+1. A replica stands at a position, (epoch, revision), of one environment; it never goes back.
+2. A snapshot applies if it is ahead. At or below, or of an older epoch, it is ignored.
+3. A delta of this epoch applies if from <= mine < to; to <= mine is ignored; from > mine is a gap: resync.
+   Of a newer epoch: resync.
+4. A kill stands outside the numbering. It is laid over the flag, held by flag id, also before the first snapshot and
+   for flags not known yet, and counts only while the replica's position is before the kill's: from there on the
+   ruleset itself knows better. Of a newer epoch it is obeyed at once, and the numbering it belongs to fetched: resync.
+5. Another environment's messages are ignored.
+6. Whatever changes a replica stands in this file; this file knows neither streams nor servers.
+"""
+
+from collections.abc import Mapping
+from enum import Enum, StrEnum
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from pennon.flags import Ruleset, RulesetRecord
+from pennon.sync.messages import Delta, Kill, Message, Ping
+
+
+class Effect(StrEnum):
+    """What a message did. RESYNC: ask for a snapshot; the replica may have changed as well, for a kill."""
+
+    APPLIED = "applied"
+    IGNORED = "ignored"
+    RESYNC = "resync"
+
+
+class Replica(msgspec.Struct, frozen=True):
+    """A copy of one environment's ruleset at one position.
+
+    ruleset: what answers, open kills laid over it; None before the first snapshot.
+    kills: (environment id, flag id) -> the latest kill that still counts; before the first snapshot, of any
+        environment.
+    """
+
+    ruleset: Ruleset | None = None
+    kills: Mapping[tuple[int, int], Kill] = MappingProxyType({})
+
+    @property
+    def open_kills(self) -> tuple[Kill, ...]:
+        """The kills that the ruleset does not hold yet; a relay sends them to each newcomer after the snapshot."""
+        return tuple(self.kills.values())
+
+
+EMPTY: Final = Replica()
+
+
+def receive(replica: Replica, message: Message) -> tuple[Replica, Effect]:
+    """The replica after a message, and what it did. An ignored one gives the same replica back."""
+    if isinstance(message, Ping):
+        return replica, Effect.IGNORED
+    effect = _EFFECTS[type(message), _standing(replica, message)]
+    if effect is Effect.IGNORED:
+        return replica, effect
+    match message:
+        case RulesetRecord():
+            return _over(Ruleset.of(message), replica.kills), effect
+        case Kill():
+            return _killed(replica, message, effect)
+        case Delta() if effect is Effect.APPLIED and replica.ruleset is not None:
+            return _over(_patched(replica.ruleset, message), replica.kills), effect
+    return replica, effect
+
+
+class _Standing(Enum):
+    """Where a message stands, seen from the replica."""
+
+    FIRST = 1  # the replica holds nothing yet
+    ELSEWHERE = 2  # another environment
+    OLDER = 3  # an older epoch
+    NEWER = 4  # a newer epoch
+    PAST = 5  # this epoch, at or below my revision
+    NEXT = 6  # this epoch, ahead, and fits
+    GAP = 7  # this epoch, ahead, but what lies between is missing
+
+
+def _standing(replica: Replica, message: RulesetRecord | Delta | Kill) -> _Standing:
+    mine = replica.ruleset
+    if mine is None:
+        return _Standing.FIRST
+    if _environment_of(message) != mine.environment.id:
+        return _Standing.ELSEWHERE
+    if message.epoch != mine.epoch:
+        return _Standing.OLDER if message.epoch < mine.epoch else _Standing.NEWER
+    if (message.to_revision if isinstance(message, Delta) else message.revision) <= mine.revision:
+        return _Standing.PAST
+    if isinstance(message, Delta) and message.from_revision > mine.revision:
+        return _Standing.GAP
+    return _Standing.NEXT
+
+
+def _environment_of(message: RulesetRecord | Delta | Kill) -> int:
+    return message.environment.id if isinstance(message, RulesetRecord) else message.environment
+
+
+def _patched(ruleset: Ruleset, delta: Delta) -> Ruleset:
+    return ruleset.patched(
+        delta.to_revision,
+        delta.put.flags,
+        delta.put.segments,
+        delta.delete.flags,
+        delta.delete.segments,
+    )
+
+
+def _killed(replica: Replica, kill: Kill, effect: Effect) -> tuple[Replica, Effect]:
+    place = (kill.environment, kill.flag)
+    held = replica.kills.get(place)
+    if held is not None and (kill.epoch, kill.revision) <= (held.epoch, held.revision):
+        return replica, Effect.IGNORED if effect is Effect.APPLIED else effect
+    kills = {**replica.kills, place: kill}
+    if replica.ruleset is None:
+        return Replica(kills=MappingProxyType(kills)), effect
+    return _over(replica.ruleset, kills), effect
+
+
+def _over(ruleset: Ruleset, kills: Mapping[tuple[int, int], Kill]) -> Replica:
+    """The ruleset with those kills over it that still count there, and no others."""
+    mine = (ruleset.epoch, ruleset.revision)
+    counting = {
+        place: kill
+        for place, kill in kills.items()
+        if kill.environment == ruleset.environment.id and (kill.epoch, kill.revision) > mine
+    }
+    overlay = {kill.flag: _overlay_revision(kill, ruleset) for kill in counting.values()}
+    return Replica(
+        ruleset=ruleset if overlay == ruleset.kills else ruleset.with_kills(overlay),
+        kills=MappingProxyType(counting),
+    )
+
+
+def _overlay_revision(kill: Kill, ruleset: Ruleset) -> int:
+    # A newer epoch's revision says nothing in this one: one above mine raises the floor over every decision made here,
+    # which is what keeps a ledger from answering with what was decided before the kill.
+    return kill.revision if kill.epoch == ruleset.epoch else ruleset.revision + 1
+
+
+_EFFECTS: Final[Mapping[tuple[type, _Standing], Effect]] = {
+    (RulesetRecord, _Standing.FIRST): Effect.APPLIED,
+    (RulesetRecord, _Standing.ELSEWHERE): Effect.IGNORED,
+    (RulesetRecord, _Standing.OLDER): Effect.IGNORED,
+    (RulesetRecord, _Standing.NEWER): Effect.APPLIED,
+    (RulesetRecord, _Standing.PAST): Effect.IGNORED,
+    (RulesetRecord, _Standing.NEXT): Effect.APPLIED,
+    (Delta, _Standing.FIRST): Effect.RESYNC,
+    (Delta, _Standing.ELSEWHERE): Effect.IGNORED,
+    (Delta, _Standing.OLDER): Effect.IGNORED,
+    (Delta, _Standing.NEWER): Effect.RESYNC,
+    (Delta, _Standing.PAST): Effect.IGNORED,
+    (Delta, _Standing.NEXT): Effect.APPLIED,
+    (Delta, _Standing.GAP): Effect.RESYNC,
+    (Kill, _Standing.FIRST): Effect.APPLIED,
+    (Kill, _Standing.ELSEWHERE): Effect.IGNORED,
+    (Kill, _Standing.OLDER): Effect.IGNORED,
+    (Kill, _Standing.NEWER): Effect.RESYNC,
+    (Kill, _Standing.PAST): Effect.IGNORED,
+    (Kill, _Standing.NEXT): Effect.APPLIED,
+}
