@@ -116,7 +116,8 @@ class Scope(msgspec.Struct, frozen=True):
     key: str
 
 
-class Decision(msgspec.Struct, frozen=True):
+# gc=False: one is built at every first use of a flag, and what it refers to is shared and never refers back.
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """An answer that has entered a ledger, or one that was carried in.
 
     unit_key: None if the ask named no unit; such a decision holds within its request and never leaves it.
@@ -226,7 +227,7 @@ class RequestContext(msgspec.Struct, frozen=True):
 
     request_id: of this hop's request; correlation_id: of the business conversation, None if nobody began one.
     caller_request_id: what a stranger called its request; for logs only.
-    baggage: the members that were kept, without ours.
+    baggage: the members that were kept, without ours. fields: name and value of declared fields that were taken.
     is_replay: the record is processed again on purpose; its decisions never count as exposures.
     """
 
@@ -238,3 +239,4 @@ class RequestContext(msgspec.Struct, frozen=True):
     identity: Identity = Identity()
     baggage: tuple[Member, ...] = ()
     is_replay: bool = False
+    fields: tuple[tuple[str, str], ...] = ()

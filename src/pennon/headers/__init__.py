@@ -1,0 +1,78 @@
+"""The header contract and its codecs: what a request or record may say, who is believed, and what may leave to whom.
+
+Here live the declaration (`Contract`, `Field`, `Downstream`, `Boundary`), the codecs (trace context, baggage, ids) and
+the two crossings: `extract` reads headers, `inject` says which leave. HTTP and Kafka share them. Here is no I/O, and
+nothing about decisions: baggage members whose key begins with `pennon` pass as opaque text; `carry` reads and writes
+them.
+"""
+
+from pennon.context import Identity
+from pennon.headers.baggage import Baggage, format_baggage, parse_baggage
+from pennon.headers.boundary import Boundary, Inbound, mesh, networks, public
+from pennon.headers.carrier import Headers
+from pennon.headers.contract import Contract
+from pennon.headers.egress import Outgoing, inject
+from pennon.headers.fields import (
+    BaggagePolicy,
+    Category,
+    Classification,
+    Downstream,
+    Field,
+    Log,
+    Propagate,
+    Trust,
+    UnknownMembers,
+)
+from pennon.headers.ids import new_request_id, parse_id
+from pennon.headers.ingress import ENTROPY_BYTES, Extracted, extract
+from pennon.headers.report import Drop, DropReason, Refusal, Report
+from pennon.headers.tracecontext import (
+    TraceParent,
+    TraceState,
+    fit_tracestate,
+    format_traceparent,
+    format_tracestate,
+    parse_traceparent,
+    parse_tracestate,
+)
+
+__all__ = [
+    "ENTROPY_BYTES",
+    "Baggage",
+    "BaggagePolicy",
+    "Boundary",
+    "Category",
+    "Classification",
+    "Contract",
+    "Downstream",
+    "Drop",
+    "DropReason",
+    "Extracted",
+    "Field",
+    "Headers",
+    "Identity",
+    "Inbound",
+    "Log",
+    "Outgoing",
+    "Propagate",
+    "Refusal",
+    "Report",
+    "TraceParent",
+    "TraceState",
+    "Trust",
+    "UnknownMembers",
+    "extract",
+    "fit_tracestate",
+    "format_baggage",
+    "format_traceparent",
+    "format_tracestate",
+    "inject",
+    "mesh",
+    "networks",
+    "new_request_id",
+    "parse_baggage",
+    "parse_id",
+    "parse_traceparent",
+    "parse_tracestate",
+    "public",
+]

@@ -1,0 +1,156 @@
+"""W3C Baggage: the header `baggage`, and how it is kept within a budget.
+
+Rules (Candidate Recommendation Snapshot of 2024-05-30, §3):
+- A member is key=value with properties after ";". The key is a token; the value is baggage-octets, everything else
+  and "%" percent-encoded as UTF-8. "+" is a plus, "=" may stand in a value, invalid UTF-8 becomes U+FFFD.
+- Properties are opaque: kept exactly as received.
+- Several headers are one list; the order stays, also of members with the same key.
+- Members are dropped whole, never cut.
+Reading is in two steps, so that what will not be kept is never decoded: the list is counted and split, then each
+wanted member is decoded.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Final
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+import msgspec
+
+from pennon.context import Member
+from pennon.headers.grammar import BAGGAGE, TOKEN, is_own_key, is_token
+from pennon.headers.report import Drop, DropReason, member_drop
+
+# §3.3.2: a platform must propagate 64 members. What stands beyond is not looked at, so that 8 kB of commas or of
+# one-letter members cost little. Lower: a conforming caller loses members that our own policy might have kept.
+READ_LIMIT_COUNT: Final = 64
+
+# %x21 / %x23-2B / %x2D-3A / %x3C-5B / %x5D-7E
+_OCTETS: Final = r"\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e"
+_PIECE: Final = re.compile(rb"[^, \t][^,]*")
+_MEMBER: Final = re.compile(rf"({TOKEN})[ \t]*=[ \t]*([{_OCTETS}]*)[ \t]*(?:;([\x20-\x2b\x2d-\x7e\t]*))?".encode())
+_PLAIN: Final = re.compile(rf"[{_OCTETS}]*")
+# "%" is a baggage-octet, and the one that must be encoded (§3.3.1.3). Letters, digits and "_.-~" are always safe.
+_SAFE: Final = "!#$&'()*+/:<=>?@[]^`{|}"
+_PROPERTIES: Final = re.compile(r"[\x20-\x2b\x2d-\x7e\t]*")
+
+
+class RawMember(msgspec.Struct, frozen=True, gc=False):
+    """A member whose key is known and whose value has not been decoded."""
+
+    key: str
+    value: bytes
+    properties: str
+
+
+class Baggage(msgspec.Struct, frozen=True):
+    """Parsed baggage: its members in order, and what was dropped."""
+
+    members: tuple[Member, ...] = ()
+    dropped: tuple[Drop, ...] = ()
+
+
+def parse_baggage(values: Sequence[bytes]) -> Baggage:
+    """The members of all the header's lines, as one list. For any bytes: what is malformed is dropped, member-wise."""
+    raw, dropped = split_baggage(values)
+    return Baggage(tuple(map(decoded, raw)), tuple(dropped))
+
+
+def format_baggage(members: Iterable[Member]) -> bytes:
+    """The header's value; b"" for no members.
+
+    Raises: ValueError for a member that is not `is_writable`; one that was parsed always is.
+    """
+    return b",".join(map(_written, members))
+
+
+def wire_bytes(values: Sequence[bytes]) -> int:
+    """How long the header is, all its lines combined (§3.3.2)."""
+    return sum(map(len, values)) + len(values) - 1
+
+
+def split_baggage(values: Sequence[bytes]) -> tuple[list[RawMember], list[Drop]]:
+    """The first 64 members, undecoded, and what was dropped."""
+    wire = values[0] if len(values) == 1 else b",".join(values)
+    pieces = [match.group() for match in islice(_PIECE.finditer(wire), READ_LIMIT_COUNT + 1)]
+    dropped = []
+    if len(pieces) > READ_LIMIT_COUNT:
+        pieces.pop()
+        dropped.append(Drop(BAGGAGE, DropReason.TOO_MANY))
+    raw = []
+    for piece in pieces:
+        match = _MEMBER.fullmatch(piece)
+        if match is None:
+            dropped.append(Drop(BAGGAGE, DropReason.MALFORMED))
+        else:
+            key, value, properties = match.groups()
+            raw.append(RawMember(key.decode(), value, properties.rstrip().decode() if properties else ""))
+    return raw, dropped
+
+
+def decoded(raw: RawMember) -> Member:
+    """The member with its value as text."""
+    value = raw.value
+    text = unquote_to_bytes(value).decode("utf-8", "replace") if b"%" in value else value.decode()
+    return Member(raw.key, text, raw.properties)
+
+
+def is_writable(member: Member) -> bool:
+    """Whether the member can stand in a header; any value can."""
+    return is_token(member.key) and _PROPERTIES.fullmatch(member.properties) is not None
+
+
+def fit_baggage(
+    members: Sequence[Member], *, priorities: Mapping[str, int], max_bytes: int, max_members: int
+) -> Baggage:
+    """As many members as the budget allows, in order.
+
+    First go members that alone exceed it; then unknown ones, then known ones of the lowest priority, each from the
+    last. priorities: of known keys, 0 is the highest; ours come before all of them. Sizes are counted decoded, with
+    the commas between members.
+    """
+    sizes = [_size_bytes(member) for member in members]
+    total = sum(sizes) + len(sizes) - 1
+    if total <= max_bytes and len(sizes) <= max_members:
+        return Baggage(tuple(members))
+    gone = {place for place, size in enumerate(sizes) if size > max_bytes}
+    total -= sum(sizes[place] + 1 for place in gone)
+    lowest_first = sorted(
+        (place for place in range(len(sizes)) if place not in gone),
+        key=lambda place: (_rank(members[place].key, priorities), place),
+        reverse=True,
+    )
+    for place in lowest_first:
+        if total <= max_bytes and len(sizes) - len(gone) <= max_members:
+            break
+        gone.add(place)
+        total -= sizes[place] + 1
+    return Baggage(
+        tuple(member for place, member in enumerate(members) if place not in gone),
+        tuple(member_drop(BAGGAGE, members[place].key, DropReason.OVER_BUDGET) for place in sorted(gone)),
+    )
+
+
+def _rank(key: str, priorities: Mapping[str, int]) -> int:
+    return -1 if is_own_key(key) else priorities.get(key, len(priorities))
+
+
+def _size_bytes(member: Member) -> int:
+    value, properties = member.value, member.properties
+    length = len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
+    return len(member.key) + 1 + length + (len(properties) + 1 if properties else 0)
+
+
+def _written(member: Member) -> bytes:
+    if not is_writable(member):
+        raise ValueError(f"baggage member {member.key[:64]!r}: the key must be a token, properties printable ASCII")
+    text = f"{member.key}={_encoded(member.value)}"
+    return (f"{text};{member.properties}" if member.properties else text).encode()
+
+
+def _encoded(value: str) -> str:
+    if _PLAIN.fullmatch(value) and "%" not in value:
+        return value
+    # Lone surrogates have no UTF-8; encoded like this they reach the reader as U+FFFD, not as an exception here.
+    return quote_from_bytes(value.encode("utf-8", "surrogatepass"), safe=_SAFE)

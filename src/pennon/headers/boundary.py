@@ -1,0 +1,93 @@
+"""Who stands at a door: a boundary, what it is asked about, and the first verifier."""
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pennon.context import Identity
+from pennon.errors import Fault, SettingInvalid
+from pennon.headers.carrier import Headers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """A request or record as a boundary's callables see it. What stands in its headers is a claim, not a fact.
+
+    address: of the peer, None if unknown (a record has none). topic: None for HTTP.
+    source: the ASGI scope, or the record.
+    """
+
+    address: str | None
+    method: str | None
+    path: str | None
+    topic: str | None
+    headers: Headers
+    source: Any
+
+    def header(self, name: str) -> str | None:
+        """A header's value, without surrounding white space; None if absent.
+
+        Several lines are joined by ", " (RFC 9110 §5.2), so that nobody reads the first of two credentials. Bytes that
+        are not UTF-8 become U+FFFD.
+        """
+        wanted = name.lower().encode()
+        values = [value for key, value in self.headers if value is not None and key.lower() == wanted]
+        return b", ".join(values).decode("utf-8", "replace").strip() if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Made by `public` or `mesh`; there is no default.
+
+    identity: what is known of a caller, from what has been verified; None: nothing.
+    verify: whether this caller is one of ours; None: at an HTTP door nobody is, a topic's writers are.
+    """
+
+    is_public: bool
+    identity: Callable[[Inbound], Identity] | None = None
+    verify: Callable[[Inbound], bool] | None = None
+
+
+def public(*, identity: Callable[[Inbound], Identity] | None = None) -> Boundary:
+    """Callers are strangers: what they say about trace, ids, decisions and internal fields is not believed."""
+    return Boundary(is_public=True, identity=identity)
+
+
+def mesh(
+    *,
+    verify: Callable[[Inbound], bool] | None = None,
+    identity: Callable[[Inbound], Identity] | None = None,
+) -> Boundary:
+    """Callers are ours if `verify` says so; one that it does not know is treated as at a public boundary."""
+    return Boundary(is_public=False, identity=identity, verify=verify)
+
+
+def networks(*cidrs: str) -> Callable[[Inbound], bool]:
+    """A verifier: the peer's address lies in one of these networks, e.g. "10.0.0.0/8" or "::1".
+
+    IPv4 in IPv6 (::ffff:10.0.0.1) counts as IPv4. An address that is none belongs to no network.
+    Raises: SettingInvalid with every network that is none, or if none is given.
+    """
+    faults = []
+    trusted = []
+    for number, cidr in enumerate(cidrs):
+        try:
+            trusted.append(ipaddress.ip_network(cidr))
+        except ValueError as error:
+            faults.append(Fault(f"/{number}", f"{cidr!r} is not a network: {error}; e.g. '10.0.0.0/8'"))
+    if not cidrs:
+        faults.append(Fault("", "no network was named; e.g. networks('10.0.0.0/8')"))
+    if faults:
+        raise SettingInvalid(faults)
+    return lambda inbound: _is_within(inbound.address, trusted)
+
+
+def _is_within(text: str | None, trusted: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    try:
+        address = ipaddress.ip_address(text or "")
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in trusted)

@@ -1,0 +1,155 @@
+"""The parts of a contract: what is declared about a header, about baggage, and about who may get what.
+
+They are plain values; `Contract` checks them, all at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from enum import StrEnum
+from typing import Final
+
+MAX_BAGGAGE_BYTES: Final = 1_024
+MAX_BAGGAGE_MEMBERS: Final = 16
+# W3C Baggage, "Limits": what a platform must be ready to take. Above it a request is refused, not cut.
+WIRE_MAX_BYTES: Final = 8_192
+# RFC 6585 §5: Request Header Fields Too Large.
+TOO_LARGE_STATUS: Final = 431
+
+
+class Category(StrEnum):
+    """What a header is for. Every header belongs to exactly one."""
+
+    PROTOCOL = "protocol"
+    OBSERVABILITY = "observability"
+    EXECUTION = "execution"
+    ROUTING = "routing"
+    SECURITY = "security"
+    EVOLUTION = "evolution"
+    CONCURRENCY = "concurrency"
+
+
+class Trust(StrEnum):
+    """Whose word counts for a field. Anybody else's is dropped."""
+
+    CLIENT = "client"
+    """Anybody's."""
+    GATEWAY = "gateway"
+    """The gateway's; hence it is taken from verified callers only."""
+    MESH = "mesh"
+    """Any verified service's."""
+
+
+class Propagate(StrEnum):
+    """Where a received field is sent on to."""
+
+    NEVER = "never"
+    PER_DOWNSTREAM = "per_downstream"
+    """To the downstreams that name it."""
+    ALWAYS = "always"
+    """To every declared downstream that is not external."""
+
+
+class Log(StrEnum):
+    """How a field may stand in a log line."""
+
+    NEVER = "never"
+    REDACTED = "redacted"
+    HASH = "hash"
+    CLEAR = "clear"
+
+
+class Classification(StrEnum):
+    """How much a field's value gives away."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    INTERNAL_ID = "internal_id"
+    PERSONAL = "personal"
+    SECRET = "secret"  # noqa: S105  # a class of fields
+
+
+class UnknownMembers(StrEnum):
+    """What happens to baggage members that the allow list does not name."""
+
+    KEEP_IN_MESH = "keep_in_mesh"
+    """Kept from verified callers, dropped from strangers."""
+    DROP = "drop"
+    """Dropped from everybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """The declaration of one header of yours. Nothing about it has a default: each is a decision.
+
+    name: on HTTP; compared without case, sent in lower case. kafka: on records; None: the same.
+    owner: who answers for it. syntax: a regular expression that the whole value matches. max_length: in bytes.
+    trust, caller_may_set, gateway_overwrites: a value is taken from a verified caller; from a stranger only if trust
+        is CLIENT, it may set the field, and no gateway overwrites it.
+    downstream_may_forward: False: who received it keeps it to itself, whatever `propagate` says.
+    log, classification: for whoever logs; a field that is PUBLIC is also left alone where you set it by hand on a
+        request to a host that may not get it from us.
+    """
+
+    name: str
+    _: KW_ONLY
+    category: Category
+    owner: str
+    syntax: str
+    max_length: int
+    trust: Trust
+    caller_may_set: bool
+    gateway_overwrites: bool
+    downstream_may_forward: bool
+    propagate: Propagate
+    log: Log
+    classification: Classification
+    description: str
+    kafka: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a stranger's value is taken."""
+        return self.trust is Trust.CLIENT and self.caller_may_set and not self.gateway_overwrites
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaggagePolicy:
+    """How much baggage is kept, and whose.
+
+    max_bytes, max_members: of what is kept, decoded, ours included; whole members go: unknown ones first, then the
+        allow list from its end, each from the last received; ours go last.
+    wire_max_bytes: of the header as received, all lines together; above it a request is refused with refuse_status,
+        and a record's baggage is dropped.
+    allow: keys known to this contract, most important first. Keys that begin with "pennon" are known everywhere.
+    """
+
+    max_bytes: int = MAX_BAGGAGE_BYTES
+    max_members: int = MAX_BAGGAGE_MEMBERS
+    wire_max_bytes: int = WIRE_MAX_BYTES
+    allow: Sequence[str] = ()
+    on_unknown: UnknownMembers = UnknownMembers.KEEP_IN_MESH
+    refuse_status: int = TOO_LARGE_STATUS
+
+
+@dataclass(frozen=True, slots=True)
+class Downstream:
+    """A host or topic that we call or write to, and what it may get.
+
+    host: "posts.internal"; with a port ("127.0.0.1:8001") only that port; "*.pay.internal" is every name below
+        pay.internal, at any depth, not itself. topic: a Kafka topic. One of the two.
+    external: somebody else's: it gets neither decisions nor baggage, nor fields that it does not name.
+    trace, request_id, correlation_id, baggage, decisions: whether it gets these.
+    fields: names of declared fields that it gets beside those that go everywhere.
+    """
+
+    name: str
+    _: KW_ONLY
+    host: str | None = None
+    topic: str | None = None
+    external: bool = False
+    trace: bool = True
+    request_id: bool = True
+    correlation_id: bool = True
+    baggage: bool = True
+    decisions: bool = True
+    fields: Sequence[str] = ()

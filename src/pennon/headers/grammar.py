@@ -1,0 +1,51 @@
+"""What may stand in a header: one rule per section of its standard, for all files of this room.
+
+RFC 9110 §5.1: a field's name is a token; names are compared without case.
+RFC 9110 §5.6.3: OWS is spaces and tabs; around a value it means nothing.
+RFC 9110 §7.6.1: connection fields concern one connection and are never forwarded.
+Everything is matched with `fullmatch`: `match` with "$" lets a trailing newline pass.
+"""
+
+import re
+from typing import Final
+
+OWS: Final = b" \t"
+
+# RFC 9110 §5.6.2. Header names and baggage keys.
+TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105  # a grammar's token
+_TOKEN: Final = re.compile(TOKEN)
+
+# Printable ASCII: what the value of a declared field may hold at most, whatever its own syntax allows.
+_VISIBLE: Final = re.compile(rb"[\x20-\x7e]*")
+
+# RFC 9110 §7.6.1, and the fields that frame a message: who forwards them breaks the next connection.
+HOP_BY_HOP: Final = frozenset(
+    """connection content-length host http2-settings keep-alive proxy-authenticate proxy-authorization
+    proxy-connection te trailer transfer-encoding upgrade""".split()
+)
+
+TRACEPARENT: Final = "traceparent"
+TRACESTATE: Final = "tracestate"
+BAGGAGE: Final = "baggage"
+REQUEST_ID: Final = "x-request-id"
+CORRELATION_ID: Final = "x-correlation-id"
+
+# Headers that this room itself reads and writes, and pennon's own.
+STANDARD: Final = (TRACEPARENT, TRACESTATE, BAGGAGE, REQUEST_ID, CORRELATION_ID)
+OWN: Final = ("pennon-override", "pennon-decided", "pennon-context")
+OWN_PREFIX: Final = "pennon"
+
+
+def is_token(text: str) -> bool:
+    """Whether the text can be a field name or a baggage key (RFC 9110 §5.6.2)."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def is_own_key(key: str) -> bool:
+    """Whether a baggage member is ours: its key begins with "pennon". Keys are compared with case."""
+    return key.startswith(OWN_PREFIX)
+
+
+def visible(value: bytes) -> str | None:
+    """The value as text if it is printable ASCII, else None."""
+    return value.decode("ascii") if _VISIBLE.fullmatch(value) else None

@@ -1,0 +1,285 @@
+"""Extract: what a request's or record's headers tell us, as far as its sender is believed.
+
+Rules. Sizes are counted before anything is parsed. Each header is judged by itself: a bad one never takes another with
+it (but for tracestate, which means nothing without traceparent). No bytes raise. From a verified sender the trace is
+continued and ids are kept; for a stranger the trace begins anew and its request id is only noted.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from pennon.context import Member, Trace
+from pennon.headers.baggage import decoded, fit_baggage, split_baggage, wire_bytes
+from pennon.headers.carrier import Headers
+from pennon.headers.contract import Contract
+from pennon.headers.fields import TOO_LARGE_STATUS, UnknownMembers
+from pennon.headers.grammar import (
+    BAGGAGE,
+    CORRELATION_ID,
+    OWS,
+    REQUEST_ID,
+    TRACEPARENT,
+    TRACESTATE,
+    is_own_key,
+    visible,
+)
+from pennon.headers.ids import new_request_id, parse_id
+from pennon.headers.report import Drop, DropReason, Refusal, Report, member_drop
+from pennon.headers.tracecontext import (
+    RANDOM,
+    TraceParent,
+    fit_tracestate,
+    format_tracestate,
+    parse_traceparent,
+    parse_tracestate,
+)
+
+# A trace id of 16 bytes, a span id of 8, a request id of 16.
+ENTROPY_BYTES: Final = 40
+
+# "decoded, it holds": a log line or a header made of such a value is two.
+_UNSAFE: Final = ("\r", "\n", "\0")
+
+_ALL: Final = "headers"
+
+
+class Extracted(msgspec.Struct, frozen=True):
+    """What came in.
+
+    trace: where this hop stands: its own span id is new, parent_span_id the verified caller's.
+    request_id: the verified caller's, else a new one. caller_request_id: a stranger's own; for logs only.
+    correlation_id: as received, from anybody; None if there was none or it was invalid.
+    baggage: members that were kept, without ours. ours: key and decoded value of those whose key begins with "pennon",
+        in order; from strangers none, and theirs were never decoded.
+    fields: name (lower-case) and value of declared fields, as far as this sender may set them.
+    refusal: set if the request must not be handled; for a record it may be ignored, the rest is usable.
+    stranger_trace: what a stranger's traceparent said, to link to: its span_id is the caller's span.
+    """
+
+    trace: Trace
+    request_id: str
+    correlation_id: str | None
+    caller_request_id: str | None
+    baggage: tuple[Member, ...]
+    ours: tuple[tuple[str, str], ...]
+    fields: tuple[tuple[str, str], ...]
+    report: Report
+    refusal: Refusal | None
+    stranger_trace: Trace | None
+
+
+def extract(contract: Contract, headers: Headers, *, is_trusted: bool, entropy: bytes) -> Extracted:
+    """Read headers under a contract.
+
+    is_trusted: the sender has been verified as one of ours.
+    entropy: 40 random bytes, for the ids that are new.
+    Raises: ValueError if entropy is of another length; nothing for any headers.
+    """
+    if len(entropy) != ENTROPY_BYTES:
+        raise ValueError(f"entropy: {len(entropy)} bytes; {ENTROPY_BYTES} are needed")
+    return _Crossing(contract, headers, is_trusted=is_trusted, entropy=entropy).extracted()
+
+
+class _Crossing:
+    """One extraction under way: the values found by name, and the report as it grows."""
+
+    __slots__ = ("_added", "_contract", "_dropped", "_entropy", "_found", "_is_trusted", "_refusal", "_took")
+
+    def __init__(self, contract: Contract, headers: Headers, *, is_trusted: bool, entropy: bytes) -> None:
+        self._contract = contract
+        self._is_trusted = is_trusted
+        self._entropy = entropy
+        self._took: list[str] = []
+        self._added: list[str] = []
+        self._dropped: list[Drop] = []
+        self._refusal: Refusal | None = None
+        self._found = self._gathered(headers)
+
+    def extracted(self) -> Extracted:
+        trace, stranger_trace = self._trace()
+        request_id, caller_request_id = self._request_id()
+        correlation_id = self._id(CORRELATION_ID)
+        members = self._members() if BAGGAGE in self._found else ()
+        return Extracted(
+            trace=trace,
+            request_id=request_id,
+            correlation_id=correlation_id,
+            caller_request_id=caller_request_id,
+            baggage=tuple(member for member in members if not is_own_key(member.key)),
+            ours=tuple((member.key, member.value) for member in members if is_own_key(member.key)),
+            fields=self._fields(),
+            report=Report(tuple(self._took), tuple(self._added), tuple(self._dropped)),
+            refusal=self._refusal,
+            stranger_trace=stranger_trace,
+        )
+
+    def _gathered(self, headers: Headers) -> dict[str, list[bytes]]:
+        """The values of the headers that the contract knows, by our name for them; all headers are counted."""
+        contract = self._contract
+        slots = contract.slots
+        found: dict[str, list[bytes]] = {}
+        total_bytes = 0
+        for name, value in headers:
+            total_bytes += len(name)
+            if value is None:
+                continue
+            total_bytes += len(value)
+            slot = slots.get(name.lower())
+            if slot is not None:
+                found.setdefault(slot, []).append(value)
+        if len(headers) > contract.max_header_count:
+            self._refuse(_ALL, f"{contract.max_header_count} headers", TOO_LARGE_STATUS, DropReason.TOO_MANY)
+        elif total_bytes > contract.max_header_bytes:
+            self._refuse(_ALL, f"{contract.max_header_bytes} bytes", TOO_LARGE_STATUS, DropReason.TOO_LONG)
+        return found
+
+    def _trace(self) -> tuple[Trace, Trace | None]:
+        parent = self._parent()
+        entropy = self._entropy
+        span_id = _nonzero(entropy[16:24].hex())
+        if parent is not None and self._is_trusted:
+            self._took.append(TRACEPARENT)
+            return Trace(parent.trace_id, span_id, parent.parent_id, parent.flags, self._state()), None
+        self._added.append(TRACEPARENT)
+        # Not sampled: nobody here has decided to record; all 16 bytes are random.
+        trace = Trace(_nonzero(entropy[:16].hex()), span_id, None, RANDOM, "")
+        if parent is None:
+            return trace, None
+        self._drop(TRACEPARENT, DropReason.RESTARTED)
+        return trace, Trace(parent.trace_id, parent.parent_id, None, parent.flags, "")
+
+    def _parent(self) -> TraceParent | None:
+        values = self._found.get(TRACEPARENT)
+        if values is None:
+            return None
+        if len(values) > 1:
+            self._drop(TRACEPARENT, DropReason.REPEATED)
+            return None
+        parent = parse_traceparent(values[0])
+        if parent is None:
+            self._drop(TRACEPARENT, DropReason.MALFORMED)
+        return parent
+
+    def _state(self) -> str:
+        values = self._found.get(TRACESTATE)
+        if values is None:
+            return ""
+        parsed = parse_tracestate(values)
+        fitted = fit_tracestate(parsed.members)
+        self._dropped += parsed.dropped
+        self._dropped += fitted.dropped
+        if fitted.members:
+            self._took.append(TRACESTATE)
+        return format_tracestate(fitted.members)
+
+    def _request_id(self) -> tuple[str, str | None]:
+        """This request's id, and what a stranger calls it."""
+        given = self._id(REQUEST_ID)
+        if given is not None and self._is_trusted:
+            return given, None
+        self._added.append(REQUEST_ID)
+        return new_request_id(self._entropy[24:]), given
+
+    def _id(self, name: str) -> str | None:
+        values = self._found.get(name)
+        if values is None:
+            return None
+        if not _agree(values):
+            self._drop(name, DropReason.REPEATED)
+            return None
+        parsed = parse_id(values[0])
+        if parsed is None:
+            self._drop(name, DropReason.MALFORMED)
+        else:
+            self._took.append(name)
+        return parsed
+
+    def _members(self) -> tuple[Member, ...]:
+        """All members that are kept, ours among them."""
+        policy = self._contract.baggage
+        values = self._found[BAGGAGE]
+        if wire_bytes(values) > policy.wire_max_bytes:
+            self._refuse(BAGGAGE, f"{policy.wire_max_bytes} bytes", policy.refuse_status, DropReason.TOO_LONG)
+            return ()
+        raw, dropped = split_baggage(values)
+        self._dropped += dropped
+        members = []
+        for each in raw:
+            reason = self._unwanted(each.key)
+            if reason is None:
+                member = decoded(each)
+                if not any(mark in member.value for mark in _UNSAFE):
+                    members.append(member)
+                    continue
+                reason = DropReason.UNSAFE
+            self._dropped.append(member_drop(BAGGAGE, each.key, reason))
+        fitted = fit_baggage(
+            members,
+            priorities=self._contract.priorities,
+            max_bytes=policy.max_bytes,
+            max_members=policy.max_members,
+        )
+        self._dropped += fitted.dropped
+        if fitted.members:
+            self._took.append(BAGGAGE)
+        return fitted.members
+
+    def _unwanted(self, key: str) -> DropReason | None:
+        """Why a member with this key is not even decoded; None if it is wanted."""
+        if is_own_key(key):
+            return None if self._is_trusted else DropReason.NOT_TRUSTED
+        if key in self._contract.priorities:
+            return None
+        keeps_unknown = self._is_trusted and self._contract.baggage.on_unknown is UnknownMembers.KEEP_IN_MESH
+        return None if keeps_unknown else DropReason.UNKNOWN
+
+    def _fields(self) -> tuple[tuple[str, str], ...]:
+        declared = self._contract.fields_by_name
+        if not declared:
+            return ()
+        taken = []
+        for name, values in self._found.items():
+            if name in declared:
+                value = self._field(name, values)
+                if value is not None:
+                    self._took.append(name)
+                    taken.append((name, value))
+        return tuple(taken)
+
+    def _field(self, name: str, values: Sequence[bytes]) -> str | None:
+        declared, syntax = self._contract.fields_by_name[name]
+        reason = None
+        value = values[0].strip(OWS)
+        text = visible(value) if len(value) <= declared.max_length else None
+        if not (self._is_trusted or declared.is_open):
+            reason = DropReason.NOT_TRUSTED
+        elif not _agree(values):
+            reason = DropReason.REPEATED
+        elif len(value) > declared.max_length:
+            reason = DropReason.TOO_LONG
+        elif text is None or syntax.fullmatch(text) is None:
+            reason = DropReason.MALFORMED
+        if reason is not None:
+            self._drop(name, reason)
+            return None
+        return text
+
+    def _drop(self, name: str, reason: DropReason) -> None:
+        self._dropped.append(Drop(name, reason))
+
+    def _refuse(self, name: str, limit: str, status: int, reason: DropReason) -> None:
+        self._drop(name, reason)
+        if self._refusal is None:
+            self._refusal = Refusal(status, name, limit)
+
+
+def _agree(values: Sequence[bytes]) -> bool:
+    """Whether all lines of a header that should stand once say the same."""
+    return len(values) == 1 or len(set(values)) == 1
+
+
+def _nonzero(digits: str) -> str:
+    """The id, or 1 in place of 0, which W3C reserves for "none"."""
+    return digits if digits.strip("0") else digits[:-1] + "1"

@@ -1,0 +1,70 @@
+"""What a crossing says about itself: names and reasons, never values."""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+# A stranger chooses the keys of its baggage; longer names than this are cut before they are reported.
+_NAME_LIMIT_CHARS: Final = 64
+
+
+class DropReason(StrEnum):
+    """Why something did not cross. A closed set: it is the label of `pennon.headers.dropped`."""
+
+    UNKNOWN = "unknown"
+    """A baggage member that no allow list names, from a stranger."""
+    NOT_TRUSTED = "not_trusted"
+    """Something that only a verified caller may send."""
+    RESTARTED = "restarted"
+    """A stranger's trace; a new one was begun."""
+    MALFORMED = "malformed"
+    """It breaks its syntax."""
+    UNSAFE = "unsafe"
+    """Decoded, it holds CR, LF or NUL."""
+    REPEATED = "repeated"
+    """It came several times where once is allowed, and the copies differ or must not be there."""
+    TOO_LONG = "too_long"
+    """Longer than its own limit; not read."""
+    TOO_MANY = "too_many"
+    """Beyond the number that is read."""
+    OVER_BUDGET = "over_budget"
+    """Valid, but the budget of all together was used up."""
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """One thing that did not cross.
+
+    name: the header's, lower-case; of a list's member "<header>:<key>", e.g. "baggage:promo" (cut at 64 characters).
+    """
+
+    name: str
+    reason: DropReason
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a crossing took from the headers it found, what it added, and what it dropped and why.
+
+    took, added: header names, lower-case, in the order they were dealt with.
+    """
+
+    took: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    dropped: tuple[Drop, ...] = ()
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """An HTTP request that must be answered with this status and not be handled. For a record it means nothing.
+
+    status: 431 (RFC 6585 §5), or what the contract says. field: the header at fault, "headers" for all together.
+    limit: with its unit, e.g. "8192 bytes".
+    """
+
+    status: int
+    field: str
+    limit: str
+
+
+def member_drop(header: str, key: str, reason: DropReason) -> Drop:
+    """The drop of one member of a list header."""
+    return Drop(f"{header}:{key}"[:_NAME_LIMIT_CHARS], reason)

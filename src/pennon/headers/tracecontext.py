@@ -1,0 +1,129 @@
+"""W3C Trace Context level 2: the headers traceparent and tracestate.
+
+Rules (Candidate Recommendation Draft of 2024-03-28, §3):
+- traceparent: version "ff" is invalid; "00" is exactly 55 characters; of a higher version the first 55 are read and
+  nothing or "-" follows them. Lower-case hex only. An all-zero trace id or parent id is invalid. Without one valid
+  traceparent, tracestate is not read.
+- Flags: bit 0 sampled and bit 1 random are kept as received, all others are written as 0. We write version "00".
+- tracestate: at most 32 members, several headers are one list in order, empty members are allowed. A tracestate that
+  breaks its grammar is dropped whole, and never takes traceparent with it.
+- A key that stands twice says two things about one position: its members are dropped, the others stay.
+- Above 512 characters whole members go: those longer than 128 first, then from the end.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from pennon.headers.grammar import OWS, TRACESTATE
+from pennon.headers.report import Drop, DropReason, member_drop
+
+SAMPLED: Final = 0x01
+RANDOM: Final = 0x02
+_KNOWN_FLAGS: Final = SAMPLED | RANDOM
+
+MEMBERS_LIMIT_COUNT: Final = 32
+# §3.3.1.5: vendors should propagate at least 512 characters; the requirement is that trace context stays below that.
+STATE_LIMIT_CHARS: Final = 512
+_LONG_MEMBER_CHARS: Final = 128
+
+_PARENT: Final = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
+_NO_TRACE: Final = "0" * 32
+_NO_SPAN: Final = "0" * 16
+
+# §3.3.1.3.1 key, §3.3.1.3.2 value.
+_KEY: Final = r"[a-z0-9][a-z0-9_\-*/@]{0,255}"
+_VALUE: Final = r"[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
+_MEMBER: Final = re.compile(rf"({_KEY})=({_VALUE})")
+_MEMBER_BYTES: Final = re.compile(_MEMBER.pattern.encode())
+
+StateMembers = tuple[tuple[str, str], ...]
+
+
+class TraceParent(msgspec.Struct, frozen=True, gc=False):
+    """A traceparent, parsed. flags: only the bits sampled and random."""
+
+    trace_id: str
+    parent_id: str
+    flags: int
+
+
+class TraceState(msgspec.Struct, frozen=True):
+    """A tracestate, parsed: its members in order, and what of it was dropped."""
+
+    members: StateMembers = ()
+    dropped: tuple[Drop, ...] = ()
+
+
+def parse_traceparent(value: bytes) -> TraceParent | None:
+    """The parsed header, or None if it is invalid."""
+    match = _PARENT.fullmatch(value.strip(OWS))
+    if match is None:
+        return None
+    version, trace, parent, flags, rest = match.groups()
+    trace_id, parent_id = trace.decode(), parent.decode()
+    if version == b"ff" or (version == b"00" and rest is not None) or trace_id == _NO_TRACE or parent_id == _NO_SPAN:
+        return None
+    return TraceParent(trace_id, parent_id, int(flags, 16) & _KNOWN_FLAGS)
+
+
+def format_traceparent(trace_id: str, parent_id: str, flags: int) -> bytes:
+    """The header, version 00. parent_id: the id of the span that the receiver continues."""
+    return b"00-%b-%b-%02x" % (trace_id.encode(), parent_id.encode(), flags & _KNOWN_FLAGS)
+
+
+def parse_tracestate(values: Sequence[bytes]) -> TraceState:
+    """The members of all the header's lines, as one list."""
+    if len(values) == 1 and (match := _MEMBER_BYTES.fullmatch(values[0])):
+        return TraceState(((match[1].decode(), match[2].decode()),))
+    members: list[tuple[str, str]] = []
+    for piece in b",".join(values).split(b","):
+        stripped = piece.strip(OWS)
+        if not stripped:
+            continue
+        # The value's leading spaces are its own: only what stands before the key and after the value is OWS.
+        match = _MEMBER_BYTES.fullmatch(stripped)
+        if match is None:
+            return TraceState(dropped=(Drop(TRACESTATE, DropReason.MALFORMED),))
+        if len(members) == MEMBERS_LIMIT_COUNT:
+            return TraceState(dropped=(Drop(TRACESTATE, DropReason.TOO_MANY),))
+        members.append((match[1].decode(), match[2].decode()))
+    return _without_repeated(members)
+
+
+def format_tracestate(members: Iterable[tuple[str, str]]) -> str:
+    """The header's value; "" for no members."""
+    return ",".join(f"{key}={value}" for key, value in members)
+
+
+def fit_tracestate(members: StateMembers, *, limit_chars: int = STATE_LIMIT_CHARS) -> TraceState:
+    """As many members as the limit allows, in order: longer than 128 characters go first, then from the end."""
+    sizes = [len(key) + 1 + len(value) for key, value in members]
+    excess = sum(sizes) + len(sizes) - 1 - limit_chars
+    if excess <= 0:
+        return TraceState(members)
+    long = [place for place, size in enumerate(sizes) if size > _LONG_MEMBER_CHARS]
+    short = [place for place, size in enumerate(sizes) if size <= _LONG_MEMBER_CHARS]
+    gone = set()
+    for place in [*reversed(long), *reversed(short)]:
+        if excess <= 0:
+            break
+        gone.add(place)
+        excess -= sizes[place] + 1
+    return TraceState(
+        tuple(member for place, member in enumerate(members) if place not in gone),
+        tuple(member_drop(TRACESTATE, members[place][0], DropReason.OVER_BUDGET) for place in sorted(gone)),
+    )
+
+
+def _without_repeated(members: list[tuple[str, str]]) -> TraceState:
+    keys = [key for key, _ in members]
+    if len(set(keys)) == len(keys):
+        return TraceState(tuple(members))
+    repeated = {key for key in keys if keys.count(key) > 1}
+    return TraceState(
+        tuple(member for member in members if member[0] not in repeated),
+        tuple(member_drop(TRACESTATE, key, DropReason.REPEATED) for key in dict.fromkeys(keys) if key in repeated),
+    )
