@@ -1,0 +1,62 @@
+"""Authoring: what an author writes, what is wrong with it, and what an edit does.
+
+Here live the authoring documents and their checks, merge patches, the decisions of every edit (revisions, phases, void
+floors), compiling to records, the hash chain of the change log, the format of tokens, and `Store`, the port through
+which all of it is kept. Nothing is kept here: `pennon.store` does; who may edit is the server's business.
+"""
+
+from pennon.control.documents import (
+    FlagDocument,
+    FlagDraft,
+    SegmentDocument,
+    SegmentDraft,
+    SettingsDocument,
+    SettingsDraft,
+)
+from pennon.control.ports import (
+    PAGE_LIMIT_COUNT,
+    Action,
+    Author,
+    Change,
+    ChangeRow,
+    Difference,
+    Edited,
+    EnvironmentRow,
+    Exposure,
+    ExposureCount,
+    ExposureReceipt,
+    NewToken,
+    Page,
+    Project,
+    Publication,
+    Role,
+    Store,
+    TokenRow,
+)
+
+__all__ = [
+    "PAGE_LIMIT_COUNT",
+    "Action",
+    "Author",
+    "Change",
+    "ChangeRow",
+    "Difference",
+    "Edited",
+    "EnvironmentRow",
+    "Exposure",
+    "ExposureCount",
+    "ExposureReceipt",
+    "FlagDocument",
+    "FlagDraft",
+    "NewToken",
+    "Page",
+    "Project",
+    "Publication",
+    "Role",
+    "SegmentDocument",
+    "SegmentDraft",
+    "SettingsDocument",
+    "SettingsDraft",
+    "Store",
+    "TokenRow",
+]

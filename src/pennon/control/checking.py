@@ -1,0 +1,77 @@
+"""From decoded JSON of any kind to a draft, or to `DocumentInvalid` with every fault. Nothing else is raised."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from pennon.control.documents import FlagDraft, SegmentDraft, SettingsDraft
+from pennon.control.merging import is_same
+from pennon.control.reading import found, in_document_order, pointer, read
+from pennon.control.rules import Surroundings, flag_faults, segment_faults, settings_faults
+from pennon.errors import DocumentInvalid, Fault
+
+D = TypeVar("D", bound=BaseModel)
+
+# Beyond what any document needs, below what would meet Python's recursion limit.
+_LIMIT_DEPTH = 64
+
+
+def checked_flag(document: object, more: Iterable[Fault] = ()) -> FlagDraft:
+    """The flag that an author wrote. more: faults that the caller has found."""
+    return _checked(FlagDraft, document, (*flag_faults(document), *more))
+
+
+def checked_settings(document: object, surroundings: Surroundings, more: Iterable[Fault] = ()) -> SettingsDraft:
+    """The settings that an author wrote."""
+    return _checked(SettingsDraft, document, (*settings_faults(document, surroundings), *more))
+
+
+def checked_segment(document: object, more: Iterable[Fault] = ()) -> SegmentDraft:
+    """The segment that an author wrote."""
+    return _checked(SegmentDraft, document, (*segment_faults(document), *more))
+
+
+def demand_shallow(document: object) -> None:
+    """Nothing, unless the document is nested so deep that walking it is not safe. Raises: DocumentInvalid."""
+    level = [document]
+    for _ in range(_LIMIT_DEPTH):
+        level = [member for holder in level for member in _members(holder)]
+    if level:
+        raise DocumentInvalid([Fault("", f"nested deeper than {_LIMIT_DEPTH} levels")])
+
+
+def without_server_members(
+    document: object, current: Mapping[str, Any], names: Iterable[str]
+) -> tuple[object, list[Fault]]:
+    """The document without the members that are the server's, and a fault for each that was changed.
+
+    current: the stored members; empty for a new document, whose author leaves them out.
+    """
+    if not isinstance(document, dict):
+        return document, []
+    faults = [
+        Fault(pointer((name,)), _set_by_server(document[name], current.get(name)))
+        for name in names
+        if name in document and not is_same(document[name], current.get(name))
+    ]
+    return {name: value for name, value in document.items() if name not in names}, faults
+
+
+def _set_by_server(value: object, held: object) -> str:
+    allowed = "left out" if held is None else f"{found(held)} or left out"
+    return f"{found(value)} found, must be {allowed}: the server sets it"
+
+
+def _checked(model: type[D], document: object, meaning: Iterable[Fault]) -> D:
+    draft, shape = read(model, document)
+    faults = in_document_order(document, (*shape, *meaning))
+    if draft is None or faults:
+        raise DocumentInvalid(faults)
+    return draft
+
+
+def _members(holder: object) -> Iterable[object]:
+    if isinstance(holder, dict):
+        return holder.values()
+    return holder if isinstance(holder, list) else ()
