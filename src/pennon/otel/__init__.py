@@ -5,7 +5,11 @@ sampled and exported is not decided here, and neither is what a header may hold 
 (`carry`). Everything but the propagator works, silently, without the API installed; it is imported on first use.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from pennon.otel.spans import (
+    SILENT,
+    AttributeValue,
     Span,
     client_span,
     current_baggage,
@@ -19,7 +23,13 @@ from pennon.otel.spans import (
     server_span,
 )
 
+if TYPE_CHECKING:
+    from pennon.otel.propagator import PennonPropagator
+
 __all__ = [
+    "SILENT",
+    "AttributeValue",
+    "PennonPropagator",
     "Span",
     "client_span",
     "current_baggage",
@@ -32,3 +42,12 @@ __all__ = [
     "record_decision",
     "server_span",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The one class that needs OpenTelemetry's at its definition; importing this package must not.
+    if name == "PennonPropagator":
+        from pennon.otel.propagator import PennonPropagator
+
+        return PennonPropagator
+    raise AttributeError(name)

@@ -1,5 +1,6 @@
 """The calls of OpenTelemetry's API; imported only where it is installed, and only by `spans`."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import Token
@@ -23,6 +24,12 @@ SCOPE: Final = "pennon"
 
 # A stranger chooses the names of the headers it sends; this bounds what they can put on a span.
 NOTED_LIMIT_COUNT: Final = 64
+
+# What our propagator found, members of ours and all properties included: context key -> tuple of Member.
+ARRIVED: Final = context.create_key("pennon-arrived")
+
+# RFC 9110 §5.6.2: a baggage key; OpenTelemetry's baggage takes any text.
+_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 _KINDS: Final[Mapping[str, SpanKind]] = SpanKind.__members__
 
@@ -117,13 +124,35 @@ def current_trace() -> Trace | None:
 
 
 def current_baggage() -> tuple[Member, ...]:
-    entries = baggage.get_all()
-    return tuple(Member(key, value) for key, value in entries.items() if isinstance(value, str))
+    return members_in(context.get_current())
+
+
+def members_in(where: Context) -> tuple[Member, ...]:
+    """The baggage of a context: what arrived through our propagator and still stands, then what was set since.
+
+    OpenTelemetry's baggage holds values only; members that arrived keep their properties as long as nobody changes
+    them. Ours never stand in it. What could not stand in a header is left out.
+    """
+    entries = baggage.get_all(where)
+    arrived = context.get_value(ARRIVED, where)
+    kept = [
+        member
+        for member in (arrived if isinstance(arrived, tuple) else ())
+        if is_ours(member) or entries.get(member.key) == member.value
+    ]
+    known = {member.key for member in kept}
+    set_here = [Member(key, value) for key, value in entries.items() if key not in known and isinstance(value, str)]
+    return (*kept, *(member for member in set_here if not is_ours(member) and _TOKEN.fullmatch(member.key)))
+
+
+def is_ours(member: Member) -> bool:
+    """Whether the member is pennon's."""
+    return member.key.startswith(SCOPE)
 
 
 @contextmanager
 def outbound(*, is_silenced: bool) -> Iterator[None]:
-    inside = baggage.clear()
+    inside = context.set_value(ARRIVED, (), baggage.clear())
     if is_silenced:
         # The API has no public name for it yet; its own instrumentations import this one.
         inside = context.set_value(context._SUPPRESS_HTTP_INSTRUMENTATION_KEY, True, inside)  # noqa: SLF001, FBT003
