@@ -5,7 +5,7 @@ from typing import Final
 
 from mmh3 import hash as murmur3_32
 
-from pennon.flags.bucketing import cbor_text
+from pennon.flags import cbor_text
 
 # CBOR (RFC 8949 §3.1): an array of three.
 _ARRAY_OF_3: Final = b"\x83"
