@@ -23,8 +23,8 @@ class Ruleset:
 
     __slots__ = (
         "_by_id",
-        "compiled_segments",
         "compiled",
+        "compiled_segments",
         "environment",
         "epoch",
         "kills",

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 import msgspec
-from mmh3 import mmh3_x64_128_digest
+from mmh3 import hash64, mmh3_x64_128_stupledigest
 
 from pennon.flags.bucketing import utf8_of
 from pennon.flags.clauses import Attributes, Holds, Units, Unusable, compiled_clause
@@ -16,13 +16,12 @@ _MEMBER: Final = re.compile(r"[0-9a-f]{16}")
 class Segment(msgspec.Struct, frozen=True):
     """A compiled segment, shared by all clauses that name it.
 
-    prefix: what is hashed before a unit key. members: the first 8 bytes of each member's digest, as mmh3 writes them
-    (little-endian), so that asking turns nothing around.
+    prefix: what is hashed before a unit key. members: h1 of each, signed, which is what mmh3 gives fastest.
     """
 
     unit_kind: str
-    prefix: bytes
-    members: frozenset[bytes]
+    prefix: str
+    members: frozenset[int]
     rules: tuple[tuple[Holds, ...], ...]
 
 
@@ -33,8 +32,8 @@ def compiled_segment(record: SegmentRecord) -> Segment:
         raise Unusable(msg)
     return Segment(
         record.unit,
-        utf8_of(record.salt + ":"),
-        frozenset(_member_bytes(record, member) for member in record.members),
+        record.salt + ":",
+        frozenset(_member_h1(record, member) for member in record.members),
         tuple(tuple(compiled_clause(clause, _refused) for clause in clauses) for clauses in record.rules),
     )
 
@@ -63,8 +62,10 @@ def _listed(segment: Segment, flag_unit_kind: str) -> Holds:
     def is_listed(key: str | None, _attributes: Attributes, _units: Units) -> bool:
         if not key:
             return False
-        # surrogatepass as in bucketing.utf8_of, which costs a call more.
-        return mmh3_x64_128_digest(prefix + key.encode("utf-8", "surrogatepass"))[:8] in members
+        try:
+            return hash64(prefix + key)[0] in members
+        except UnicodeEncodeError:  # lone surrogates
+            return mmh3_x64_128_stupledigest(utf8_of(prefix + key), 0)[0] in members
 
     def is_listed_of_kind(_key: str | None, attributes: Attributes, units: Units) -> bool:
         return is_listed(units.get(kind), attributes, units)
@@ -83,11 +84,11 @@ def _negated(is_in: Holds, segment: Segment, flag_unit_kind: str) -> Holds:
     return is_out
 
 
-def _member_bytes(record: SegmentRecord, member: str) -> bytes:
+def _member_h1(record: SegmentRecord, member: str) -> int:
     if _MEMBER.fullmatch(member) is None:
         msg = f"segment {record.key!r}: member {member!r} is not 16 lower-case hex digits"
         raise Unusable(msg)
-    return bytes.fromhex(member)[::-1]
+    return int.from_bytes(bytes.fromhex(member), signed=True)
 
 
 def _refused(clause: SegmentClause) -> Holds:

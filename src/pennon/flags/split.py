@@ -65,15 +65,15 @@ def compiled_split(
 
     def serve(key: str | None, _attributes: Attributes, _units: Units) -> Answer:
         try:
-            body = key.encode()  # type: ignore[union-attr]  # None is among the rare
+            if not key:
+                return missing
+            body = key.encode()
             return answers[bisect_right(hash_edges, mmh3_32_uintdigest(heads[len(body)] + body))]
         except Exception:  # noqa: BLE001 - total: what a caller hands in as a key must not raise here
             return rare(key)
 
     def rare(key: object) -> Answer:
-        """No key, a long one, one with lone surrogates, or no text."""
-        if key is None or key == "":
-            return missing
+        """A long key, one with lone surrogates, or no text."""
         if not isinstance(key, str):
             return failed
         return answers[bisect_right(edges, bucket_of(split.algo, split.salt, str.__str__(key)))]
