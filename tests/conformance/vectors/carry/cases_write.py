@@ -1,8 +1,8 @@
-"""The cases of wire.json that are written, and those of fingerprint.json."""
+"""The cases of wire.json that are written, and those of fingerprint.json and exposure.json."""
 
 from typing import Any
 
-from tests.conformance.vectors.carry.wire_format import ONE, TWO, entry, fingerprint, member_within
+from tests.conformance.vectors.carry.wire_format import ONE, TWO, entry, exposure, fingerprint, member_within
 
 HIGHEST = entry(
     environment=2**40 - 1,
@@ -91,4 +91,28 @@ PEOPLE = [
 
 FINGERPRINTS = [
     {"salt": salt, "kind": kind, "key": key, "fingerprint": fingerprint(salt, kind, key)} for salt, kind, key in PEOPLE
+]
+
+EXPOSURES = [
+    {
+        "environment": environment,
+        "flag_id": flag_id,
+        "phase": phase,
+        "unit_kind": kind,
+        "unit_key": key,
+        "variant_id": variant_id,
+        "id": exposure(environment, flag_id, phase, kind, key, variant_id),
+    }
+    for environment, flag_id, phase, kind, key, variant_id in (
+        (0x0102030405, 77, 1, "user", "7", 1),
+        (0x0102030405, 77, 1, "user", "7", 2),
+        (0x0102030405, 77, 2, "user", "7", 1),
+        (0x0102030405, 78, 1, "user", "7", 1),
+        (0x0102030406, 77, 1, "user", "7", 1),
+        (0x0102030405, 77, 1, "account", "7", 1),
+        (0, 0, 0, "", "", 0),
+        (2**40 - 1, 2**24 - 1, 2**32, "device", "\ud800 \U0001f6a9", 255),
+        (23, 24, 255, "user", "x" * 300, 24),
+        (65_535, 65_536, 256, "user", "é", 23),
+    )
 ]

@@ -6,6 +6,7 @@ trying again with one decision less. It imports nothing of pennon and has no dec
 whoever wrote its case.
 """
 
+from hashlib import sha256
 from typing import Any
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -130,6 +131,27 @@ def fingerprint(salt: str, kind: str, key: str) -> int:
     return int(bits(murmur3_32(b"\x83" + cbor_text(salt) + cbor_text(kind) + cbor_text(key)), 32)[:24], 2)
 
 
+def cbor_unsigned(number: int) -> bytes:
+    for limit, lead, width in ((2**8, 0x18, 1), (2**16, 0x19, 2), (2**32, 0x1A, 4), (2**64, 0x1B, 8)):
+        if number < 24:
+            return bytes([number])
+        if number < limit:
+            return bytes([lead]) + number.to_bytes(width, "big")
+    raise AssertionError
+
+
+def exposure(environment: int, flag_id: int, phase: int, kind: str, key: str, variant_id: int) -> str:
+    numbers = cbor_unsigned(environment) + cbor_unsigned(flag_id) + cbor_unsigned(phase)
+    content = b"\x86" + numbers + cbor_text(kind) + cbor_text(key) + cbor_unsigned(variant_id)
+    return sha256(content).hexdigest()[:32]
+
+
+assert [cbor_unsigned(number).hex() for number in (23, 24, 1000, 1000000)] == [
+    "17",
+    "1818",
+    "1903e8",
+    "1a000f4240",
+]  # RFC 8949, appendix A
 assert crc_32(b"123456789") == 0xCBF43926  # the check value of CRC-32/ISO-HDLC
 assert base64url(b"foob") == "Zm9vYg"  # RFC 4648 §10
 assert base64url(b"\xfb\xff") == "-_8"

@@ -1,11 +1,11 @@
-"""Writes wire.json and fingerprint.json: `python -m tests.conformance.vectors.carry.write_wire`."""
+"""Writes wire.json, fingerprint.json and exposure.json: `python -m tests.conformance.vectors.carry.write_wire`."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from tests.conformance.vectors.carry.cases_read import CASES
-from tests.conformance.vectors.carry.cases_write import FINGERPRINTS, WRITTEN
+from tests.conformance.vectors.carry.cases_write import EXPOSURES, FINGERPRINTS, WRITTEN
 
 
 def rows(cases: list[dict[str, Any]]) -> str:
@@ -18,6 +18,7 @@ def documents() -> dict[str, str]:
     return {
         "wire.json": f'{{"read": {rows(CASES)},\n"write": {rows(WRITTEN)}}}\n',
         "fingerprint.json": rows(FINGERPRINTS) + "\n",
+        "exposure.json": rows(EXPOSURES) + "\n",
     }
 
 
