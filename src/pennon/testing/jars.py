@@ -142,7 +142,14 @@ def _by_jgo(jars: tuple[Jar, ...], repository: Path) -> list[Path]:
 
     def one(jar: Jar) -> Path:
         group, artifact, version = jar.coordinate.split(":")
-        return Path(context.project(group, artifact).at_version(version).artifact().resolve())
+        file = context.project(group, artifact).at_version(version).artifact()
+        for is_last in (False, False, True):
+            try:
+                return Path(file.resolve())
+            except (OSError, RuntimeError):
+                if is_last:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     with ThreadPoolExecutor(_FETCH_WIDTH_COUNT) as pool:
         try:

@@ -1,0 +1,80 @@
+"""confluent-kafka's record headers, read into and written from the one carrier that HTTP and Kafka share.
+
+Rules. Names are compared without case, as ASCII (they are bytes on the wire). A header that we set takes the place of
+every earlier one of its name, it is never put behind it: who reads a forwarded record would else find the stale one.
+The caller's list is not touched. Whatever is not ours passes as it came: None, empty and non-UTF-8 values, repeated
+names, the order.
+"""
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from pennon.counters import Count, count
+from pennon.headers import Headers
+
+HeaderValue = str | bytes | None
+RecordHeaders = Mapping[str, HeaderValue] | Sequence[tuple[str, HeaderValue]]
+
+
+class RecordFault(StrEnum):
+    """Why all headers of a record were given up; the `cause` of `pennon.headers.dropped`."""
+
+    NAMES_NOT_UTF8 = "record_header_names_not_utf8"
+
+
+class Record(Protocol):
+    """What is asked of a record; `confluent_kafka.Message` is one."""
+
+    def headers(self) -> RecordHeaders | None:
+        """All headers in wire order; None if there are none."""
+        ...
+
+    def set_headers(self, headers: list[tuple[str, HeaderValue]], /) -> object:
+        """Replace them."""
+        ...
+
+    def topic(self) -> str | None:
+        """Where it was read."""
+        ...
+
+    def partition(self) -> int | None:
+        """Likewise."""
+        ...
+
+    def offset(self) -> int | None:
+        """Likewise."""
+        ...
+
+
+def read(record: Record) -> Headers:
+    """The record's headers as bytes; () if there are none or they cannot be read."""
+    try:
+        found = record.headers()
+    except (UnicodeDecodeError, SystemError):
+        # A name that is not UTF-8: one or the other, by where it stands. confluent-kafka (seen in 2.16) then keeps a
+        # half-made list, in which touching that name ends the process; with an empty one, whoever asks the record
+        # again is safe.
+        record.set_headers([])
+        count(Count.HEADERS_DROPPED, RecordFault.NAMES_NOT_UTF8)
+        return ()
+    return tuple((_bytes(name), None if value is None else _bytes(value)) for name, value in _pairs(found))
+
+
+def replaced(
+    headers: RecordHeaders | None, added: Iterable[tuple[bytes, bytes]], removed: Container[bytes]
+) -> list[tuple[str, HeaderValue]]:
+    """A new list for produce(): the given headers without the removed ones, then the added.
+
+    Raises: UnicodeEncodeError for a name of lone surrogates, on which confluent-kafka would end the process.
+    """
+    kept = [header for header in _pairs(headers) if _bytes(header[0]).lower() not in removed]
+    return [*kept, *((name.decode(), value) for name, value in added)]
+
+
+def _pairs(headers: RecordHeaders | None) -> Iterable[tuple[str, HeaderValue]]:
+    return headers.items() if isinstance(headers, Mapping) else headers or ()
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text

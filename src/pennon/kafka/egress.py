@@ -1,0 +1,78 @@
+"""Producing: what of the request context goes with a record, by the contract's word on its topic."""
+
+from types import TracebackType
+from typing import Any, Final, Self
+
+from pennon import ambient
+from pennon.carry import Departure, depart
+from pennon.counters import Count, count
+from pennon.headers import Contract
+from pennon.kafka.carrier import RecordHeaders, replaced
+from pennon.otel import Span, producer_span
+
+_TRACE: Final = frozenset({b"traceparent", b"tracestate"})
+
+
+class CarryingProducer:
+    """A producer whose records carry the request context; everything but produce() is the wrapped one's own."""
+
+    def __init__(self, wrapped: Any, contract: Contract) -> None:
+        self._wrapped = wrapped
+        self._contract = contract
+
+    def produce(self, topic: str, *arguments: Any, headers: RecordHeaders | None = None, **named: Any) -> Any:
+        """As the wrapped producer's; headers: by name only, a list, tuple or dict, which is not changed.
+
+        Within a request, ours take the place of what a forwarded record brought. Outside one there is nothing to put in
+        its place: a forwarded record goes on as it was decided. A topic that is not declared gets nothing of ours.
+        """
+        downstream = self._contract.downstream_for_topic(topic)
+        context = ambient.current()
+        with producer_span(topic, conversation_id=None if context is None else context.correlation_id) as span:
+            outgoing = depart(self._contract, downstream, context, trace=span.trace)
+            _tell(outgoing, span)
+            # Over HTTP a traceparent to an undeclared host was set by hand; on a record it came with one forwarded.
+            removed = outgoing.remove | _TRACE if downstream is None else outgoing.remove
+            return self._wrapped.produce(topic, *arguments, headers=replaced(headers, outgoing.set, removed), **named)
+
+    def produce_batch(self, *_: Any, **__: Any) -> Any:
+        """Refused: confluent-kafka's sends no headers at all, so what should be carried would be lost unseen."""
+        raise NotImplementedError(
+            "produce_batch() of confluent-kafka sends no headers; "
+            "call produce() for each record, or produce_batch() of the producer that was wrapped"
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._wrapped, name)
+
+    def __len__(self) -> int:
+        return len(self._wrapped)
+
+    def __bool__(self) -> bool:
+        # A producer with an empty queue is still there.
+        return True
+
+    def __enter__(self) -> Self:
+        self._wrapped.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> Any:
+        return self._wrapped.__exit__(kind, error, traceback)
+
+
+def _tell(outgoing: Departure, span: Span) -> None:
+    span.note(outgoing.report)
+    for drop in outgoing.report.dropped:
+        count(Count.HEADERS_DROPPED, drop.reason)
+    if outgoing.cut_count:
+        count(Count.CARRY_CUT, by=outgoing.cut_count)
+
+
+def producer(producer: Any, contract: Contract) -> CarryingProducer:
+    """The confluent-kafka producer, wrapped: its records carry trace, ids, baggage and decisions of the request.
+
+    producer: a `confluent_kafka.Producer` or `SerializingProducer`, or whatever has their produce().
+    """
+    return CarryingProducer(producer, contract)

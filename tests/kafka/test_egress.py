@@ -1,0 +1,201 @@
+"""The producer's door: our headers replace, everybody else's survive, an undeclared topic gets nothing."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+import pennon.kafka
+from pennon import ambient
+from pennon.context import RequestContext
+from pennon.headers import Contract, Downstream
+
+CONTRACT = Contract(
+    "feed",
+    version="1",
+    owner="feed-team",
+    downstreams=(
+        Downstream("posts", topic="posts"),
+        Downstream("audit", topic="audit", decisions=False, baggage=False),
+    ),
+)
+OURS = ["baggage", "traceparent", "x-correlation-id", "x-request-id"]
+STALE = [
+    ("TraceParent", b"00-11111111111111111111111111111111-2222222222222222-01"),
+    ("BAGGAGE", b"pennon=stale,tier=old"),
+    ("X-Request-Id", b"stale"),
+    ("x-correlation-id", b"stale"),
+    ("tracestate", b"stale=1"),
+]
+
+
+def names_of(headers: list[tuple[str, Any]]) -> list[str]:
+    """The names, sorted."""
+    return sorted(name for name, _ in headers)
+
+
+def test_produce_to_a_declared_topic_carries_the_request(wrapped: Any, context: RequestContext) -> None:
+    """Trace, ids, baggage and the decision leave with the record."""
+    with ambient.entered(context):
+        pennon.kafka.producer(wrapped, CONTRACT).produce("posts", b"hello")
+    sent = dict(wrapped.headers)
+    assert sorted(sent) == OURS
+    assert sent["traceparent"] == b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    assert sent["x-request-id"] == b"req-1"
+    assert sent["x-correlation-id"] == b"corr-1"
+    assert b"tier=gold" in sent["baggage"]
+    assert b"pennon=" in sent["baggage"]
+
+
+def test_produce_to_an_undeclared_topic_gives_nothing_of_ours(wrapped: Any, context: RequestContext) -> None:
+    """A topic that the contract does not name may be anybody's; what a forwarded record brought goes too."""
+    with ambient.entered(context):
+        pennon.kafka.producer(wrapped, CONTRACT).produce("elsewhere", b"hello", headers=[*STALE, ("keep", b"1")])
+    assert [("keep", b"1")] == wrapped.headers
+
+
+def test_produce_obeys_the_downstreams_own_policy(wrapped: Any, context: RequestContext) -> None:
+    """A topic declared without decisions and baggage gets the trace and ids alone."""
+    with ambient.entered(context):
+        pennon.kafka.producer(wrapped, CONTRACT).produce("audit", b"hello")
+    assert ["traceparent", "x-correlation-id", "x-request-id"] == names_of(wrapped.headers)
+
+
+def test_produce_replaces_what_a_forwarded_record_brought(wrapped: Any, context: RequestContext) -> None:
+    """Whatever case they came in: who reads the first of a name must not find the stale one."""
+    with ambient.entered(context):
+        pennon.kafka.producer(wrapped, CONTRACT).produce("posts", b"hello", headers=[*STALE, ("keep", b"1")])
+    assert sorted(["keep", *OURS]) == names_of(wrapped.headers)
+    assert all(b"stale" not in value for _, value in wrapped.headers)
+
+
+def test_produce_outside_a_request_forwards_what_was_decided(wrapped: Any) -> None:
+    """A job that moves records between declared topics has no context of its own: theirs goes on untouched."""
+    pennon.kafka.producer(wrapped, CONTRACT).produce("posts", b"hello", headers=[*STALE, ("keep", b"1")])
+    assert [*STALE, ("keep", b"1")] == wrapped.headers
+
+
+def test_produce_outside_a_request_to_an_undeclared_topic_takes_ours_off(wrapped: Any) -> None:
+    """Such a job must not leak them either."""
+    pennon.kafka.producer(wrapped, CONTRACT).produce("elsewhere", b"hello", headers=[*STALE, ("keep", b"1")])
+    assert [("keep", b"1")] == wrapped.headers
+
+
+@pytest.mark.parametrize(
+    ("given_headers", "expected"),
+    [
+        (None, []),
+        ([], []),
+        ((), []),
+        ({}, []),
+        ({"a": "text", "b": None}, [("a", "text"), ("b", None)]),
+        ((("a", b"1"), ("a", b"2")), [("a", b"1"), ("a", b"2")]),
+        (
+            [("z", None), ("a", b"\xff\xfe"), ("z", b""), ("é", "é")],
+            [("z", None), ("a", b"\xff\xfe"), ("z", b""), ("é", "é")],
+        ),
+    ],
+)
+def test_produce_passes_other_headers_as_they_came(
+    given_headers: Any, expected: list[tuple[str, Any]], wrapped: Any, context: RequestContext
+) -> None:
+    """List, tuple, dict and None; order, repeats, None, empty and non-UTF-8 values."""
+    with ambient.entered(context):
+        pennon.kafka.producer(wrapped, CONTRACT).produce("posts", b"hello", headers=given_headers)
+    assert expected == [header for header in wrapped.headers if header[0] not in OURS]
+    assert isinstance(wrapped.headers, list)
+
+
+def test_produce_does_not_change_the_callers_headers(wrapped: Any, context: RequestContext) -> None:
+    """A list that is reused for every record neither grows nor shrinks."""
+    mine = [*STALE, ("keep", b"1")]
+    with ambient.entered(context):
+        pennon.kafka.producer(wrapped, CONTRACT).produce("posts", headers=mine)
+    assert [*STALE, ("keep", b"1")] == mine
+
+
+def test_produce_passes_everything_else_on(wrapped: Any) -> None:
+    """Arguments by place and by name reach the wrapped producer, its answer comes back."""
+    sender = pennon.kafka.producer(wrapped, CONTRACT)
+    assert "queued" == sender.produce("posts", b"value", "key", partition=2)
+    ((arguments, named),) = wrapped.sent
+    assert ("posts", b"value", "key") == arguments
+    assert 2 == named["partition"]
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(
+                st.sampled_from(["traceparent", "Baggage", "X-REQUEST-ID", "x-correlation-ID", "keep"]),
+                st.text(st.characters(codec="utf-8"), max_size=8),
+            ),
+            st.none() | st.binary(max_size=12) | st.text(max_size=4),
+        ),
+        max_size=8,
+    ),
+    st.sampled_from(["posts", "audit", "elsewhere"]),
+)
+def test_produce_keeps_any_foreign_headers_and_ours_at_most_once(
+    context: RequestContext, headers: list[tuple[str, Any]], topic: str
+) -> None:
+    """Whatever the caller's headers: the foreign ones leave untouched and in order, ours stand once or not at all."""
+    sent: list[Any] = []
+
+    class Wrapped:
+        def produce(self, _topic: str, *, headers: list[Any]) -> None:
+            sent.extend(headers)
+
+    token = ambient.CURRENT.set(context)
+    try:
+        pennon.kafka.producer(Wrapped(), CONTRACT).produce(topic, headers=headers)
+    finally:
+        ambient.CURRENT.reset(token)
+    ours = {*OURS, "tracestate"}
+    assert [header for header in headers if header[0].lower() not in ours] == [
+        header for header in sent if header[0].lower() not in ours
+    ]
+    found = [name.lower() for name, _ in sent if name.lower() in ours]
+    assert len(set(found)) == len(found)
+    assert topic != "elsewhere" or not found
+
+
+def test_produce_batch_is_refused(wrapped: Any) -> None:
+    """confluent-kafka's sends no headers; losing the decisions without a word would be worse than an error."""
+    with pytest.raises(NotImplementedError, match="sends no headers"):
+        pennon.kafka.producer(wrapped, CONTRACT).produce_batch("posts", [{"value": b"1"}])
+
+
+def test_producer_is_otherwise_the_wrapped_one(context: RequestContext) -> None:
+    """Attributes, len() and truth are the wrapped producer's; an empty queue does not make it false."""
+
+    class Wrapped:
+        def __len__(self) -> int:
+            return 0
+
+        def flush(self, timeout_s: float) -> float:
+            return timeout_s
+
+    sender = pennon.kafka.producer(Wrapped(), CONTRACT)
+    assert 2.5 == sender.flush(2.5)
+    assert 0 == len(sender)
+    assert sender
+
+
+def test_produce_lets_the_record_carry_its_own_span(
+    wrapped: Any, context: RequestContext, spans: InMemorySpanExporter
+) -> None:
+    """With the SDK set up, the traceparent names the PRODUCER span, which says what was added."""
+    with ambient.entered(context):
+        pennon.kafka.producer(wrapped, CONTRACT).produce("posts", b"hello")
+    (span,) = spans.get_finished_spans()
+    assert "send posts" == span.name
+    sent = dict(wrapped.headers)["traceparent"].decode()
+    assert sent.split("-")[1:3] == [f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}"]
+    assert span.attributes is not None
+    assert "posts" == span.attributes["messaging.destination.name"]
+    assert "corr-1" == span.attributes["messaging.message.conversation_id"]
+    assert "baggage" in span.attributes["pennon.headers.added"]  # type: ignore[operator]  # a sequence of names
