@@ -5,8 +5,11 @@ Nothing that a caller sends can therefore become a label. Read by `pennon.counte
 metrics by `pennon.otel`, and at `/metrics` by the apps.
 """
 
+import os
+import sys
 from enum import Enum, StrEnum
 from threading import Lock
+from types import ModuleType
 from typing import Final
 
 import msgspec
@@ -25,6 +28,7 @@ class Count(StrEnum):
     EXPOSURES_SENT = "pennon.exposures.sent"
     STREAM_CONNECTS = "pennon.stream.connects"
     STREAM_FAILURES = "pennon.stream.failures"
+    STREAM_EVICTIONS = "pennon.stream.evictions"
     REPLICA_RESYNCS = "pennon.replica.resyncs"
 
 
@@ -53,3 +57,15 @@ def samples() -> tuple[Sample, ...]:
     with _lock:
         totals = dict(_totals)
     return tuple(Sample(name, cause, total) for (name, cause), total in sorted(totals.items()))
+
+
+class _Module(ModuleType):
+    """This module, which can be called: `pennon.counters()` is `samples()`, although `counters` is a module's name."""
+
+    def __call__(self) -> tuple[Sample, ...]:
+        return samples()
+
+
+sys.modules[__name__].__class__ = _Module
+# The lock is held over a fork, or a child could inherit it from a thread that does not exist there.
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)

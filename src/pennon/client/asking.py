@@ -1,0 +1,141 @@
+"""The long way to an answer: ruleset, flag, unit, ledger; then exposure and span.
+
+In a request every answer goes through the ledger: a hit is one lookup, anything else is `carry.decide`'s. Outside one
+the flag answers directly. What cannot be answered is an answer with the reason ERROR, and is counted.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from pennon import otel
+from pennon.ambient import CURRENT
+from pennon.carry import Note, decide
+from pennon.client.evaluation import Asked
+from pennon.client.exposures import Buffer
+from pennon.client.live import Live
+from pennon.client.spans import Spans, can_record
+from pennon.client.state import State
+from pennon.client.units import settled_alone, settled_within
+from pennon.context import DEFAULT_UNIT_KIND, Answer, Decision, ErrorCode, Reason
+from pennon.counters import Count, count
+from pennon.flags import Flag, FlagType
+
+# What the shortest path may answer: the class of the value tells that the flag's type is the one asked for.
+_PLAIN: Final = frozenset({FlagType.BOOLEAN, FlagType.STRING, FlagType.INTEGER})
+
+_request: Final = CURRENT.get
+
+
+class Asker:
+    """Answers for one client, without knowing it. buffer: where exposures go; hurry: called after one went there."""
+
+    __slots__ = ("_buffer", "_hurry", "_noted", "_now_ns", "_records_first", "_spans", "_state")
+
+    def __init__(
+        self,
+        state: State,
+        buffer: Buffer,
+        spans: Spans,
+        *,
+        now_ns: Callable[[], int],
+        noted: Callable[[Note], object],
+        hurry: Callable[[], object],
+    ) -> None:
+        self._state = state
+        self._buffer = buffer
+        self._spans = spans
+        self._records_first = spans is not Spans.NEVER
+        self._now_ns = now_ns
+        self._noted = noted
+        self._hurry = hurry
+
+    def ask(
+        self,
+        key: str,
+        unit: object,
+        attributes: Mapping[str, object] | None,
+        types: tuple[FlagType, ...],
+        exposes: bool = True,
+        asked: list[Asked] | None = None,
+    ) -> Answer:
+        """The answer; where its reason is ERROR its value is None. asked: is given what it was made from.
+
+        May raise what hostile arguments raise: the public calls catch it.
+        """
+        live = self._state.live
+        ruleset = live.ruleset
+        flag = None if ruleset is None else ruleset.compiled.get(key) or ruleset.flag(key)
+        if flag is None or flag.type not in types:
+            return failed(key, _trouble(live, flag))
+        context = _request()
+        if context is None or (ledger := context.ledger).is_sealed:
+            return self._alone(live, flag, unit, attributes, exposes=exposes, asked=asked)
+        identity = context.identity
+        if unit is None and attributes is None:
+            units, attributes = identity.units, identity.attributes
+            unit_key = units.get(flag.unit_kind)
+        else:
+            unit_key, attributes, units = settled_within(identity, flag.unit_kind, unit, attributes)
+        decision = ledger.made.get((flag.scope.key, unit_key))
+        if decision is None:
+            decision = decide(flag, ruleset, ledger, unit_key, attributes, units, self._now_ns(), self._noted)
+            if self._records_first and can_record():
+                otel.record_decision(decision)
+            if decision.origin is None:
+                count(Count.EVALUATION_ERRORS, decision.answer.error)
+        if flag.exposes and exposes and not context.is_replay:
+            self._expose(live, flag, decision)
+        if asked is not None:
+            asked.append(Asked(flag, unit_key, attributes, units))
+        return decision.answer
+
+    def _alone(
+        self,
+        live: Live,
+        flag: Flag,
+        unit: object,
+        attributes: Mapping[str, object] | None,
+        *,
+        exposes: bool,
+        asked: list[Asked] | None,
+    ) -> Answer:
+        """The answer outside a request."""
+        unit_key, attributes, units = settled_alone(flag.unit_kind, unit, attributes)
+        answer = flag.answer(unit_key, attributes, units)
+        if answer.error is not None:
+            count(Count.EVALUATION_ERRORS, answer.error)
+        elif flag.exposes and exposes:
+            self._expose(live, flag, _decision(flag, unit_key, answer, self._now_ns()))
+        elif self._spans is not Spans.ALWAYS and _is_plain(flag):
+            live[flag.key] = flag.answer
+        if self._spans is Spans.ALWAYS and can_record():
+            otel.record_decision(answer)
+        if asked is not None:
+            asked.append(Asked(flag, unit_key, attributes, units))
+        return answer
+
+    def _expose(self, live: Live, flag: Flag, decision: Decision) -> None:
+        self._buffer.add(flag, live.ruleset, decision, self._now_ns())
+        self._hurry()
+
+
+def failed(key: str, error: ErrorCode) -> Answer:
+    """The answer to a question that has none; counted."""
+    count(Count.EVALUATION_ERRORS, error)
+    return Answer(str(key), None, None, None, Reason.ERROR, None, None, 0, error)
+
+
+def _trouble(live: Live, flag: Flag | None) -> ErrorCode:
+    if flag is not None:
+        return ErrorCode.TYPE_MISMATCH
+    return ErrorCode.PROVIDER_NOT_READY if live.ruleset is None else ErrorCode.FLAG_NOT_FOUND
+
+
+def _is_plain(flag: Flag) -> bool:
+    return flag.type in _PLAIN and flag.unit_kind == DEFAULT_UNIT_KIND and not flag.exposes
+
+
+def _decision(flag: Flag, unit_key: str | None, answer: Answer, now_ns: int) -> Decision:
+    """A decision that enters no ledger."""
+    revision = max(answer.revision, flag.scope.floor)
+    return Decision(answer, flag.scope, unit_key, now_ns, answer.origin, revision)

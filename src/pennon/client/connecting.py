@@ -1,0 +1,95 @@
+"""How clients come to be, and what this process does to all of them: fork, exit, fixed answers for tests."""
+
+import atexit
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from weakref import WeakSet
+
+from pennon.client import fixed
+from pennon.client.client import Client
+from pennon.client.link import Link
+from pennon.client.spans import Spans
+from pennon.client.state import State
+from pennon.client.target import missing, target_of
+from pennon.client.timing import Timing
+from pennon.clock import SYSTEM_CLOCK, Clock
+from pennon.flags import Ruleset
+
+# Weak, so that a client that nobody holds any more can say that it was not closed.
+_clients: Final[WeakSet[Client]] = WeakSet()
+_states: Final[WeakSet[State]] = WeakSet()
+_links: Final[WeakSet[Link]] = WeakSet()
+
+
+def connect(
+    url: str | None = None,
+    *,
+    token: str | None = None,
+    spans: bool | None = None,
+    timing: Timing | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Client:
+    """A client that follows this server from now on. Returns at once; `wait_ready` waits for the first ruleset.
+
+    url, token: else PENNON_SERVER and PENNON_TOKEN. token: an environment's, `pn_sdk_...`.
+    spans: None puts what each request decides first on OpenTelemetry's current span, True every evaluation, False none.
+    Raises: SettingInvalid with every fault of url and token: the one place of the SDK that raises.
+    """
+    target = target_of(url, token, os.environ)
+    with fixed.lock:
+        block = fixed.current_block()
+        if target is None and block is None:
+            raise missing()
+        state = State(block)
+        link = None if target is None else Link(target, state, timing or Timing(), clock)
+        client = Client(state, link, clock, spans=Spans.of(spans))
+        _clients.add(client)
+        _states.add(state)
+        if link is not None:
+            _links.add(link)
+            if block is None:
+                link.start()
+    return client
+
+
+@contextmanager
+def answering(ruleset: Ruleset) -> Iterator[None]:
+    """Let every client answer from this ruleset; those made in the block begin to follow at its end."""
+    with fixed.lock:
+        fixed.begin(ruleset)
+        _apply(ruleset)
+    try:
+        yield
+    finally:
+        with fixed.lock:
+            fixed.end(ruleset)
+            _apply(fixed.current_block())
+
+
+def _apply(block: Ruleset | None) -> None:
+    for state in tuple(_states):
+        state.fix(block)
+    if block is None:
+        for link in tuple(_links):
+            link.start()
+
+
+def _after_fork_in_child() -> None:
+    fixed.lock.release()
+    for state in tuple(_states):
+        state.after_fork()
+    for link in tuple(_links):
+        link.after_fork()
+
+
+def _close_all() -> None:
+    for client in tuple(_clients):
+        client.close()
+
+
+# The lock is held over the fork, or a child could inherit it from a thread that does not exist there.
+os.register_at_fork(before=fixed.lock.acquire, after_in_parent=fixed.lock.release, after_in_child=_after_fork_in_child)
+# Exposures that still wait leave before the process does.
+atexit.register(_close_all)
