@@ -116,6 +116,13 @@ def test_produce_does_not_change_the_callers_headers(wrapped: Any, context: Requ
     assert [*STALE, ("keep", b"1")] == mine
 
 
+def test_produce_refuses_a_name_that_is_no_text(wrapped: Any) -> None:
+    """Lone surrogates in a name end the process inside confluent-kafka (seen in 2.16); here they are an exception."""
+    with pytest.raises(UnicodeEncodeError):
+        pennon.kafka.producer(wrapped, CONTRACT).produce("posts", b"hello", headers=[("\udcff", b"")])
+    assert [] == wrapped.sent
+
+
 def test_produce_passes_everything_else_on(wrapped: Any) -> None:
     """Arguments by place and by name reach the wrapped producer, its answer comes back."""
     sender = pennon.kafka.producer(wrapped, CONTRACT)

@@ -146,7 +146,8 @@ def test_process_of_a_real_message_without_headers_begins_a_trace() -> None:
     | st.lists(
         st.tuples(
             st.sampled_from(["traceparent", "tracestate", "baggage", "x-request-id", "X-Correlation-Id", "pennon-x"])
-            | st.text(max_size=6),
+            | st.text(max_size=6)
+            | st.just("\udcff"),
             st.none()
             | st.binary(max_size=64)
             | st.sampled_from([TRACEPARENT, TRACEPARENT + b"\n", b"pennon=AAAA", b"\xff" * 300, b"," * 9_000]),

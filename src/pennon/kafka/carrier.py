@@ -58,7 +58,7 @@ def read(record: Record) -> Headers:
         record.set_headers([])
         count(Count.HEADERS_DROPPED, RecordFault.NAMES_NOT_UTF8)
         return ()
-    return tuple((_bytes(name), None if value is None else _bytes(value)) for name, value in _pairs(found))
+    return tuple((_bytes(name, "surrogatepass"), _value(value)) for name, value in _pairs(found))
 
 
 def replaced(
@@ -76,5 +76,9 @@ def _pairs(headers: RecordHeaders | None) -> Iterable[tuple[str, HeaderValue]]:
     return headers.items() if isinstance(headers, Mapping) else headers or ()
 
 
-def _bytes(text: str | bytes) -> bytes:
-    return text.encode() if isinstance(text, str) else text
+def _bytes(text: str | bytes, errors: str = "strict") -> bytes:
+    return text.encode("utf-8", errors) if isinstance(text, str) else text
+
+
+def _value(value: HeaderValue) -> bytes | None:
+    return None if value is None else _bytes(value, "surrogatepass")
