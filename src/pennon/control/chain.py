@@ -42,8 +42,10 @@ def linked(previous_hash: str, change: Change) -> Link:
     return Link(change.revision, body, previous_hash, hash_of(previous_hash, body))
 
 
-def broken_links(links: Iterable[Link], *, revision: int) -> Iterator[Fault]:
-    """What is wrong with a chain, oldest link first. revision: of the environment: where the chain must end.
+def broken_links(links: Iterable[Link], *, revision: int, head_hash: str) -> Iterator[Fault]:
+    """What is wrong with a chain, oldest link first.
+
+    revision, head_hash: where the chain must end; kept with the environment.
 
     Paths are "/<revision>".
     """
@@ -53,6 +55,8 @@ def broken_links(links: Iterable[Link], *, revision: int) -> Iterator[Fault]:
         previous_hash, expected = link.hash, link.revision + 1
     if expected != revision + 1:
         yield Fault(f"/{revision}", f"the log ends at revision {expected - 1}, must end at {revision}")
+    elif previous_hash != head_hash:
+        yield Fault(f"/{revision}", f"hash {previous_hash} found, must be the environment's {head_hash}")
 
 
 def _faults(link: Link, previous_hash: str, expected: int) -> Iterator[Fault]:

@@ -30,8 +30,8 @@ from pennon.control.documents import (
     members_of,
 )
 from pennon.control.identities import flag_id_of, identified, variant_id_faults
-from pennon.control.merging import differences, is_same, merged
-from pennon.control.outcomes import draft_of, outcome
+from pennon.control.merging import is_same, merged
+from pennon.control.outcomes import draft_of, outcome, segment_differences
 from pennon.control.ports import Action
 from pennon.control.reading import found, pointer
 from pennon.control.rules import Surroundings
@@ -117,7 +117,7 @@ def put_segment(
     draft = checked_segment(document, faults)
     salt = draft.salt or (current.salt if current else None) or new_salt(draw)
     after = SegmentDocument(**(members_of(draft) | {"salt": salt}), revision=revision)
-    diff = differences(_without_revision(before), _without_revision(after.model_dump(mode="json")))
+    diff = segment_differences(current, after)
     if not diff:
         return None
     return SegmentEdit(after, compile_segment(after), Action.UPDATE if current else Action.CREATE, diff)
@@ -170,7 +170,3 @@ def _fixed_faults(document: object, before: dict[str, Any], names: Sequence[str]
         if isinstance(document, dict) and name in document and not is_same(document[name], before[name]):
             message = f"{found(document[name])} found, must stay {found(before[name])}; make a new one instead"
             yield Fault(pointer((name,)), message)
-
-
-def _without_revision(segment: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in segment.items() if name != "revision"}

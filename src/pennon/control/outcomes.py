@@ -8,6 +8,7 @@ from pennon.control.compile import compile_flag
 from pennon.control.documents import (
     SETTINGS_SERVER_MEMBERS,
     FlagDocument,
+    SegmentDocument,
     SettingsDocument,
     SettingsDraft,
     members_of,
@@ -59,6 +60,19 @@ def outcome(
 def draft_of(settings: SettingsDocument) -> SettingsDraft:
     """The author's part of stored settings."""
     return SettingsDraft(**{n: v for n, v in members_of(settings).items() if n not in SETTINGS_SERVER_MEMBERS})
+
+
+def segment_differences(before: SegmentDocument | None, after: SegmentDocument) -> tuple[Difference, ...]:
+    """What changed in a segment; of its members only how many.
+
+    The log is never edited: a unit key that got into it could not be forgotten.
+    """
+    told_before = {} if before is None else _told(before)
+    told_after = _told(after)
+    held, members = set(told_before.pop("members", ())), set(told_after.pop("members"))
+    counts = () if held == members else (Difference("/members/added", None, len(members - held)),)
+    counts += () if held <= members else (Difference("/members/removed", None, len(held - members)),)
+    return differences(told_before, told_after) + counts
 
 
 def _diff(before: BaseModel | None, after: BaseModel, *, under: str = "") -> tuple[Difference, ...]:

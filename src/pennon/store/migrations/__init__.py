@@ -1,0 +1,1 @@
+"""The schema's history, run by `open_store`. One file per step under `versions`; a published step is never edited."""
