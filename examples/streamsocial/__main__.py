@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from confluent_kafka.admin import AdminClient, NewTopic
-from pennon.testing import LocalKafka
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # its types do not say so
 
+from pennon.testing import LocalKafka
 from streamsocial.contract import POSTS_TOPIC
 from streamsocial.journeys import Journey, Journeys
 from streamsocial.sessions import ACCOUNTS_COUNT

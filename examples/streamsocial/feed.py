@@ -6,10 +6,10 @@ import signal
 import threading
 
 import confluent_kafka
-import pennon.kafka
-from pennon.headers import mesh
 
 import pennon
+import pennon.kafka
+from pennon.headers import mesh
 from streamsocial.contract import POSTS_TOPIC, contract
 from streamsocial.telling import tell
 
@@ -38,7 +38,7 @@ def main() -> None:
             record = consumer.poll(POLL_S)
             if record is not None and record.error() is None:
                 take(record, flags)
-                consumer.commit(record, asynchronous=True)
+                consumer.commit(message=record)
     consumer.close()
 
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
-from pennon.headers import Identity, Inbound, public
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -13,6 +12,7 @@ from starlette.routing import Route
 
 import pennon
 import pennon.http
+from pennon.headers import Identity, Inbound, public
 from streamsocial.contract import contract
 from streamsocial.sessions import account_of
 from streamsocial.telling import tell

@@ -22,7 +22,7 @@ class Journey:
     @property
     def duration_ms(self) -> float:
         """From the sending to the last hop."""
-        return (max(hop["at_s"] for hop in self.hops.values()) - self.began_s) * 1000
+        return (max(float(hop["at_s"]) for hop in self.hops.values()) - self.began_s) * 1000
 
     def as_line(self) -> str:
         """For people: user, the variant at each hop and how it was decided, milliseconds."""

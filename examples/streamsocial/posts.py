@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import confluent_kafka
-import pennon.kafka
-from pennon.headers import mesh, networks
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -16,6 +14,8 @@ from starlette.routing import Route
 
 import pennon
 import pennon.http
+import pennon.kafka
+from pennon.headers import mesh, networks
 from streamsocial.contract import POSTS_TOPIC, contract
 from streamsocial.telling import tell
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # its types do not say so
 
 pytestmark = [pytest.mark.system, pytest.mark.kafka, pytest.mark.slow]
 

@@ -4,6 +4,17 @@ Commands live in a file each. They speak to a control plane over its public API 
 database; what evaluates here is the SDK itself, so that `pennon eval` answers what a service would answer.
 """
 
-from pennon.cli.main import main
+import sys
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    try:
+        from pennon.cli.main import run
+    except ModuleNotFoundError as missing:
+        # The script comes with every install, what it needs does not.
+        sys.exit(f"pennon: the commands need {missing.name!r}: pip install 'pennon[cli]', or 'pennon[server]' to serve")
+    run()
+
 
 __all__ = ["main"]

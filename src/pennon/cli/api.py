@@ -100,7 +100,7 @@ class Api:
         try:
             response = self._http.request(method, path, **request)
         except httpx.HTTPError as error:
-            raise errors.Unreachable(f"{self._http.base_url}: {error or type(error).__name__}") from error
+            raise errors.Unreachable(f"{self._http.base_url}: {str(error) or type(error).__name__}") from error
         if response.is_success:
             return Resource(response.json() if response.content else {}, response.headers.get("etag"))
         raise _refusal(response)

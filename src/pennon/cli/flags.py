@@ -1,5 +1,6 @@
 """`pennon flags`: what a release manager does all day."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -154,7 +155,7 @@ def ramp(
     environment: str,
     as_json: bool,
 ) -> None:
-    """Roll a flag out to PERCENT (0 to 100) of its units, e.g. 25 or 0.5%.
+    """Roll a flag out to a share of its units: PERCENT is 0 to 100, such as 25 or 0.5%.
 
     Ramping up takes nobody out; ramping down and up again returns the same units to the same variants.
     """
@@ -263,7 +264,7 @@ def _patch_of(text: str | None) -> dict[str, Any]:
     if text is None:
         return {}
     if text == "-":
-        text = click.get_text_stream("stdin").read()
+        text = sys.stdin.read()
     try:
         return msgspec.json.decode(text.encode(), type=dict[str, Any])
     except msgspec.MsgspecError as error:

@@ -52,6 +52,6 @@ for _command in _COMMANDS:
     cli.add_command(_command)  # type: ignore[arg-type]  # click's decorators return commands, typed as callables here
 
 
-def main() -> None:
+def run() -> None:
     """Run the command line and end the process with its exit code."""
     sys.exit(cli.main(prog_name="pennon", standalone_mode=True))

@@ -24,9 +24,10 @@ from pennon.cli.settings import CREDENTIALS
     show_default=True,
     help="Where the first start writes an admin and the SDK tokens.",
 )
-def serve(host: str, port: int, database: str, credentials: Path) -> None:
+@click.option("--new-credentials", is_flag=True, help="Make new tokens and write them there; the old keep working.")
+def serve(host: str, port: int, database: str, credentials: Path, new_credentials: bool) -> None:
     """Run the control plane: API, streams, health and metrics. Ctrl-C or SIGTERM drains and ends it."""
     # Imported here: FastAPI and SQLAlchemy take half a second that no other command should pay.
     from pennon.server import serve as run
 
-    run(host=host, port=port, database=database, credentials=credentials)
+    run(host=host, port=port, database=database, credentials=credentials, new_credentials=new_credentials)

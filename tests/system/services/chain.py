@@ -14,7 +14,6 @@ import threading
 import confluent_kafka
 import httpx
 import uvicorn
-from pennon.headers import Contract, Downstream, Identity, Inbound, mesh, networks, public
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -23,6 +22,7 @@ from starlette.routing import Route
 import pennon
 import pennon.http
 import pennon.kafka
+from pennon.headers import Contract, Downstream, Identity, Inbound, mesh, networks, public
 
 FLAG = "checkout"
 TOPIC = os.environ["TOPIC"]
@@ -107,7 +107,7 @@ def serve(service: str) -> None:
 
 def author_of(inbound: Inbound) -> Identity:
     """The author of a record, with the attributes that the record's own unit has."""
-    post = json.loads(inbound.source.value())  # type: ignore[attr-defined]  # the record behind a topic's Inbound
+    post = json.loads(inbound.source.value())
     return Identity(units={"user": post["author"]}, attributes=post.get("attributes", {}))
 
 
