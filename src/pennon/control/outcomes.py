@@ -70,9 +70,9 @@ def segment_differences(before: SegmentDocument | None, after: SegmentDocument) 
     told_before = {} if before is None else _told(before)
     told_after = _told(after)
     held, members = set(told_before.pop("members", ())), set(told_after.pop("members"))
-    counts = () if held == members else (Difference("/members/added", None, len(members - held)),)
-    counts += () if held <= members else (Difference("/members/removed", None, len(held - members)),)
-    return differences(told_before, told_after) + counts
+    counts = {"/members/added": len(members - held), "/members/removed": len(held - members)}
+    moved = tuple(Difference(path, None, count) for path, count in counts.items() if count)
+    return differences(told_before, told_after) + moved
 
 
 def _diff(before: BaseModel | None, after: BaseModel, *, under: str = "") -> tuple[Difference, ...]:
