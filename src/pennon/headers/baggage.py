@@ -11,7 +11,7 @@ wanted member is decoded.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -19,7 +19,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 import msgspec
 
 from pennon.context import Member
-from pennon.headers.grammar import BAGGAGE, TOKEN, is_own_key, is_token
+from pennon.headers.grammar import BAGGAGE, LIST_PIECE, TOKEN, is_own_key, is_token
 from pennon.headers.report import Drop, DropReason, member_drop
 
 # §3.3.2: a platform must propagate 64 members. What stands beyond is not looked at, so that 8 kB of commas or of
@@ -28,7 +28,6 @@ READ_LIMIT_COUNT: Final = 64
 
 # %x21 / %x23-2B / %x2D-3A / %x3C-5B / %x5D-7E
 _OCTETS: Final = r"\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e"
-_PIECE: Final = re.compile(rb"[^, \t][^,]*")
 _MEMBER: Final = re.compile(rf"({TOKEN})[ \t]*=[ \t]*([{_OCTETS}]*)[ \t]*(?:;([\x20-\x2b\x2d-\x7e\t]*))?".encode())
 _PLAIN: Final = re.compile(rf"[{_OCTETS}]*")
 # "%" is a baggage-octet, and the one that must be encoded (§3.3.1.3). Letters, digits and "_.-~" are always safe.
@@ -65,15 +64,10 @@ def format_baggage(members: Iterable[Member]) -> bytes:
     return b",".join(map(_written, members))
 
 
-def wire_bytes(values: Sequence[bytes]) -> int:
-    """How long the header is, all its lines combined (§3.3.2)."""
-    return sum(map(len, values)) + len(values) - 1
-
-
 def split_baggage(values: Sequence[bytes]) -> tuple[list[RawMember], list[Drop]]:
     """The first 64 members, undecoded, and what was dropped."""
     wire = values[0] if len(values) == 1 else b",".join(values)
-    pieces = [match.group() for match in islice(_PIECE.finditer(wire), READ_LIMIT_COUNT + 1)]
+    pieces = [match.group() for match in islice(LIST_PIECE.finditer(wire), READ_LIMIT_COUNT + 1)]
     dropped = []
     if len(pieces) > READ_LIMIT_COUNT:
         pieces.pop()
@@ -101,16 +95,32 @@ def is_writable(member: Member) -> bool:
     return is_token(member.key) and _PROPERTIES.fullmatch(member.properties) is not None
 
 
+def decoded_bytes(member: Member) -> int:
+    """How much of the budget a member takes: its length with the value as UTF-8, not percent-encoded."""
+    value, properties = member.value, member.properties
+    length = len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
+    return len(member.key) + 1 + length + (len(properties) + 1 if properties else 0)
+
+
+def encoded_bytes(member: Member) -> int:
+    """How long a member is on the wire."""
+    return len(_written(member))
+
+
 def fit_baggage(
-    members: Sequence[Member], *, priorities: Mapping[str, int], max_bytes: int, max_members: int
+    members: Sequence[Member],
+    *,
+    priorities: Mapping[str, int],
+    max_bytes: int,
+    max_members: int,
+    size_bytes: Callable[[Member], int] = decoded_bytes,
 ) -> Baggage:
     """As many members as the budget allows, in order.
 
     First go members that alone exceed it; then unknown ones, then known ones of the lowest priority, each from the
-    last. priorities: of known keys, 0 is the highest; ours come before all of them. Sizes are counted decoded, with
-    the commas between members.
+    last. priorities: of known keys, 0 is the highest; ours come before all of them. The commas between members count.
     """
-    sizes = [_size_bytes(member) for member in members]
+    sizes = [size_bytes(member) for member in members]
     total = sum(sizes) + len(sizes) - 1
     if total <= max_bytes and len(sizes) <= max_members:
         return Baggage(tuple(members))
@@ -134,12 +144,6 @@ def fit_baggage(
 
 def _rank(key: str, priorities: Mapping[str, int]) -> int:
     return -1 if is_own_key(key) else priorities.get(key, len(priorities))
-
-
-def _size_bytes(member: Member) -> int:
-    value, properties = member.value, member.properties
-    length = len(value) if value.isascii() else len(value.encode("utf-8", "surrogatepass"))
-    return len(member.key) + 1 + length + (len(properties) + 1 if properties else 0)
 
 
 def _written(member: Member) -> bytes:

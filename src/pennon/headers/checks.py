@@ -96,6 +96,11 @@ def _baggage(policy: BaggagePolicy) -> Iterator[Fault]:
     yield from _members_of(policy, path, {"on_unknown": UnknownMembers})
     if policy.refuse_status not in _STATUSES:
         yield Fault(f"{path}/refuse_status", f"{policy.refuse_status!r} is not one of {_STATUSES}")
+    if policy.max_bytes > policy.wire_max_bytes:
+        yield Fault(f"{path}/max_bytes", f"{policy.max_bytes} is more than wire_max_bytes, {policy.wire_max_bytes}")
+    if isinstance(policy.allow, str):
+        yield Fault(f"{path}/allow", f"{policy.allow!r} is one text; give a list of keys")
+        return
     seen = set()
     for number, key in enumerate(policy.allow):
         if not is_token(key):
@@ -118,6 +123,9 @@ def _downstreams(downstreams: Sequence[Downstream], fields: Sequence[Field]) -> 
             yield Fault(f"{path}/name", f"{each.name!r} is the name of an earlier downstream")
         names.add(each.name)
         yield from _place(each, path, places)
+        if isinstance(each.fields, str):
+            yield Fault(f"{path}/fields", f"{each.fields!r} is one text; give a list of names")
+            continue
         for place, name in enumerate(each.fields):
             yield from _downstream_field(each, declared.get(name.lower()), name, f"{path}/fields/{place}")
 

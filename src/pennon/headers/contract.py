@@ -8,7 +8,7 @@ from typing import Final
 from pennon.errors import ContractInvalid
 from pennon.headers.checks import faults_of
 from pennon.headers.fields import BaggagePolicy, Downstream, Field
-from pennon.headers.grammar import STANDARD
+from pennon.headers.grammar import OWN, STANDARD
 from pennon.headers.hosts import HostTable
 from pennon.headers.routes import Route, route_to
 
@@ -83,7 +83,7 @@ class Contract:
 
 def _slots(fields: Sequence[Field]) -> dict[bytes, str]:
     """Wire name, on HTTP or a record -> the name by which we know it."""
-    slots = {name.encode(): name for name in STANDARD}
+    slots = {name.encode(): name for name in (*STANDARD, *OWN)}
     for each in fields:
         name = each.name.lower()
         slots[name.encode()] = name

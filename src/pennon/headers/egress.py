@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from pennon.context import Member, Trace
-from pennon.headers.baggage import fit_baggage, format_baggage, is_writable
+from pennon.headers.baggage import encoded_bytes, fit_baggage, format_baggage, is_writable
 from pennon.headers.contract import Contract
 from pennon.headers.fields import Downstream
 from pennon.headers.grammar import BAGGAGE, CORRELATION_ID, REQUEST_ID, TRACEPARENT, TRACESTATE, visible
@@ -125,9 +125,21 @@ class _Leaving:
             max_members=policy.max_members,
         )
         self._dropped += fitted.dropped
-        if fitted.members:
-            self._put(BAGGAGE, format_baggage(fitted.members))
-        elif is_serving:
+        wire = format_baggage(fitted.members)
+        if len(wire) > policy.wire_max_bytes:
+            # Percent-encoding has made it longer than the next hop takes.
+            fitted = fit_baggage(
+                fitted.members,
+                priorities=contract.priorities,
+                max_bytes=policy.wire_max_bytes,
+                max_members=policy.max_members,
+                size_bytes=encoded_bytes,
+            )
+            self._dropped += fitted.dropped
+            wire = format_baggage(fitted.members)
+        if wire:
+            self._put(BAGGAGE, wire)
+        elif is_serving or not (route.baggage and route.decisions):
             # What the caller copied in is not what this request holds: it may be what ingress dropped.
             self._remove |= {BAGGAGE.encode()}
 

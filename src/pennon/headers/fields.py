@@ -130,6 +130,9 @@ class BaggagePolicy:
     on_unknown: UnknownMembers = UnknownMembers.KEEP_IN_MESH
     refuse_status: int = TOO_LARGE_STATUS
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "allow", _frozen(self.allow))
+
 
 @dataclass(frozen=True, slots=True)
 class Downstream:
@@ -153,3 +156,11 @@ class Downstream:
     baggage: bool = True
     decisions: bool = True
     fields: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fields", _frozen(self.fields))
+
+
+def _frozen(names: Sequence[str]) -> Sequence[str]:
+    """The names as a tuple; a single text, which is a mistake, stays one for `Contract` to report."""
+    return names if isinstance(names, str) else tuple(names)

@@ -7,6 +7,7 @@ Everything is matched with `fullmatch`: `match` with "$" lets a trailing newline
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 OWS: Final = b" \t"
@@ -14,6 +15,9 @@ OWS: Final = b" \t"
 # RFC 9110 §5.6.2. Header names and baggage keys.
 TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105  # a grammar's token
 _TOKEN: Final = re.compile(TOKEN)
+
+# RFC 9110 §5.6.1: the elements of a list that are not empty, with the white space behind them.
+LIST_PIECE: Final = re.compile(rb"[^, \t][^,]*")
 
 # Printable ASCII: what the value of a declared field may hold at most, whatever its own syntax allows.
 _VISIBLE: Final = re.compile(rb"[\x20-\x7e]*")
@@ -44,6 +48,11 @@ def is_token(text: str) -> bool:
 def is_own_key(key: str) -> bool:
     """Whether a baggage member is ours: its key begins with "pennon". Keys are compared with case."""
     return key.startswith(OWN_PREFIX)
+
+
+def wire_bytes(values: Sequence[bytes]) -> int:
+    """How long a list header is, all its lines combined (RFC 9110 §5.3)."""
+    return sum(map(len, values)) + len(values) - 1
 
 
 def visible(value: bytes) -> str | None:

@@ -11,19 +11,21 @@ from typing import Final
 import msgspec
 
 from pennon.context import Member, Trace
-from pennon.headers.baggage import decoded, fit_baggage, split_baggage, wire_bytes
+from pennon.headers.baggage import decoded, fit_baggage, split_baggage
 from pennon.headers.carrier import Headers
 from pennon.headers.contract import Contract
 from pennon.headers.fields import TOO_LARGE_STATUS, UnknownMembers
 from pennon.headers.grammar import (
     BAGGAGE,
     CORRELATION_ID,
+    OWN,
     OWS,
     REQUEST_ID,
     TRACEPARENT,
     TRACESTATE,
     is_own_key,
     visible,
+    wire_bytes,
 )
 from pennon.headers.ids import new_request_id, parse_id
 from pennon.headers.report import Drop, DropReason, Refusal, Report, member_drop
@@ -98,6 +100,8 @@ class _Crossing:
         self._found = self._gathered(headers)
 
     def extracted(self) -> Extracted:
+        if not self._is_trusted:
+            self._dropped += [Drop(name, DropReason.NOT_TRUSTED) for name in OWN if name in self._found]
         trace, stranger_trace = self._trace()
         request_id, caller_request_id = self._request_id()
         correlation_id = self._id(CORRELATION_ID)
@@ -143,6 +147,8 @@ class _Crossing:
             self._took.append(TRACEPARENT)
             return Trace(parent.trace_id, span_id, parent.parent_id, parent.flags, self._state()), None
         self._added.append(TRACEPARENT)
+        if TRACESTATE in self._found:
+            self._drop(TRACESTATE, DropReason.RESTARTED)
         # Not sampled: nobody here has decided to record; all 16 bytes are random.
         trace = Trace(_nonzero(entropy[:16].hex()), span_id, None, RANDOM, "")
         if parent is None:

@@ -17,7 +17,7 @@ class DropReason(StrEnum):
     NOT_TRUSTED = "not_trusted"
     """Something that only a verified caller may send."""
     RESTARTED = "restarted"
-    """A stranger's trace; a new one was begun."""
+    """A trace was begun here: a stranger's is not continued, and a tracestate belongs to its traceparent."""
     MALFORMED = "malformed"
     """It breaks its syntax."""
     UNSAFE = "unsafe"

@@ -7,17 +7,19 @@ Rules (Candidate Recommendation Draft of 2024-03-28, §3):
 - Flags: bit 0 sampled and bit 1 random are kept as received, all others are written as 0. We write version "00".
 - tracestate: at most 32 members, several headers are one list in order, empty members are allowed. A tracestate that
   breaks its grammar is dropped whole, and never takes traceparent with it.
+- Its size is looked at before it is read: the longest that the grammar allows is 16,447 characters.
 - A key that stands twice says two things about one position: its members are dropped, the others stay.
 - Above 512 characters whole members go: those longer than 128 first, then from the end.
 """
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
 
-from pennon.headers.grammar import OWS, TRACESTATE
+from pennon.headers.grammar import LIST_PIECE, OWS, TRACESTATE, wire_bytes
 from pennon.headers.report import Drop, DropReason, member_drop
 
 SAMPLED: Final = 0x01
@@ -28,6 +30,8 @@ MEMBERS_LIMIT_COUNT: Final = 32
 # §3.3.1.5: vendors should propagate at least 512 characters; the requirement is that trace context stays below that.
 STATE_LIMIT_CHARS: Final = 512
 _LONG_MEMBER_CHARS: Final = 128
+# 32 members of 256 + "=" + 256 characters and 31 commas.
+_WIRE_LIMIT_BYTES: Final = 16_447
 
 _PARENT: Final = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
 _NO_TRACE: Final = "0" * 32
@@ -78,18 +82,17 @@ def parse_tracestate(values: Sequence[bytes]) -> TraceState:
     """The members of all the header's lines, as one list."""
     if len(values) == 1 and (match := _MEMBER_BYTES.fullmatch(values[0])):
         return TraceState(((match[1].decode(), match[2].decode()),))
-    members: list[tuple[str, str]] = []
-    for piece in b",".join(values).split(b","):
-        stripped = piece.strip(OWS)
-        if not stripped:
-            continue
-        # The value's leading spaces are its own: only what stands before the key and after the value is OWS.
-        match = _MEMBER_BYTES.fullmatch(stripped)
-        if match is None:
-            return TraceState(dropped=(Drop(TRACESTATE, DropReason.MALFORMED),))
-        if len(members) == MEMBERS_LIMIT_COUNT:
-            return TraceState(dropped=(Drop(TRACESTATE, DropReason.TOO_MANY),))
-        members.append((match[1].decode(), match[2].decode()))
+    if wire_bytes(values) > _WIRE_LIMIT_BYTES:
+        return _refused(DropReason.TOO_LONG)
+    # Empty members are skipped while the list is split, at no cost in objects.
+    pieces = [match.group() for match in islice(LIST_PIECE.finditer(b",".join(values)), MEMBERS_LIMIT_COUNT + 1)]
+    if len(pieces) > MEMBERS_LIMIT_COUNT:
+        return _refused(DropReason.TOO_MANY)
+    # A value's leading spaces are its own: only what stands before the key and after the value is OWS.
+    matches = [_MEMBER_BYTES.fullmatch(piece.rstrip(OWS)) for piece in pieces]
+    members = [(match[1].decode(), match[2].decode()) for match in matches if match is not None]
+    if len(members) < len(matches):
+        return _refused(DropReason.MALFORMED)
     return _without_repeated(members)
 
 
@@ -116,6 +119,10 @@ def fit_tracestate(members: StateMembers, *, limit_chars: int = STATE_LIMIT_CHAR
         tuple(member for place, member in enumerate(members) if place not in gone),
         tuple(member_drop(TRACESTATE, members[place][0], DropReason.OVER_BUDGET) for place in sorted(gone)),
     )
+
+
+def _refused(reason: DropReason) -> TraceState:
+    return TraceState(dropped=(Drop(TRACESTATE, reason),))
 
 
 def _without_repeated(members: list[tuple[str, str]]) -> TraceState:

@@ -1,0 +1,187 @@
+"""Inject: what leaves to whom, and what is taken off."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pennon.context import Member, Trace
+from pennon.headers import BaggagePolicy, Contract, Downstream, DropReason, Extracted, Outgoing, inject
+
+TRACE = Trace("8a3c60f7d188f8fa79d48a391a778fa6", "00f7d188f8fa79d4", None, 3, "rojo=1")
+WHOLE = [
+    ("traceparent", "00-8a3c60f7d188f8fa79d48a391a778fa6-00f7d188f8fa79d4-01"),
+    ("tracestate", "rojo=1"),
+    ("baggage", "promo=1,pennon=A,region=eu;p"),
+    ("x-request-id", "req_1"),
+    ("x-correlation-id", "corr_1"),
+    ("x-tenant-id", "tenant-42"),
+    ("x-region", "eu"),
+    ("idempotency-key", '"k1"'),
+    ("x-local", "here"),
+]
+ALL_OF_OURS = {"baggage", "x-request-id", "x-correlation-id", "pennon-override", "pennon-decided", "pennon-context"}
+Take = Callable[..., Extracted]
+Send = Callable[..., Outgoing]
+
+
+@pytest.fixture
+def arrived(take: Take) -> Extracted:
+    """A request with everything, from a verified sender."""
+    return take(WHOLE)
+
+
+def _texts(outgoing: Outgoing) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in outgoing.set}
+
+
+def _removed(outgoing: Outgoing) -> set[str]:
+    return {name.decode() for name in outgoing.remove}
+
+
+def test_inject_gives_a_declared_downstream_what_is_its(send: Send, arrived: Extracted) -> None:
+    """Trace of this hop, ids, ours before the request's baggage, fields that go everywhere (req 94)."""
+    span_id = arrived.trace.span_id
+
+    assert {
+        "traceparent": f"00-8a3c60f7d188f8fa79d48a391a778fa6-{span_id}-01",
+        "tracestate": "rojo=1",
+        "baggage": "pennon=A,promo=1,region=eu;p",
+        "x-request-id": "req_1",
+        "x-correlation-id": "corr_1",
+        "x-region": "eu",
+    } == _texts(send("posts", arrived))
+
+
+def test_inject_gives_an_undeclared_downstream_nothing(send: Send, arrived: Extracted) -> None:
+    """Nothing is set; what was copied in by hand of ours goes, a traceparent set by hand does not (req 95)."""
+    outgoing = send(None, arrived)
+
+    assert () == outgoing.set
+    assert ALL_OF_OURS | {"x-tenant-id", "tenant", "x-region", "x-local"} == _removed(outgoing)
+
+
+def test_inject_leaves_public_fields_set_by_hand(send: Send, arrived: Extracted) -> None:
+    """An idempotency key for somebody else's API is the application's own matter."""
+    assert "idempotency-key" not in _removed(send(None, arrived)) | _removed(send("stripe", arrived))
+
+
+def test_inject_trusts_only_the_contracts_own_downstreams(send: Send, arrived: Extracted, contract: Contract) -> None:
+    """One that looks like a declared one, but grants more, is undeclared."""
+    forged = Contract("c", version="1", owner="t", downstreams=[Downstream("quiet", host="evil.example")])
+    held: dict[str, Any] = {"trace": TRACE, "request_id": "r", "correlation_id": None, "baggage": (), "ours": ()}
+
+    assert send("quiet", arrived, under=forged).set
+    assert () == inject(contract, forged.downstreams[0], **held).set
+
+
+def test_inject_gives_an_external_downstream_ids_only(send: Send, arrived: Extracted) -> None:
+    """Decisions, baggage and unnamed fields stay, whatever else its declaration says."""
+    outgoing = send("stripe", arrived)
+
+    assert {"x-request-id": "req_1", "x-correlation-id": "corr_1"} == _texts(outgoing)
+    assert {"baggage", "traceparent", "tracestate", "x-tenant-id", "x-region"} <= _removed(outgoing)
+
+
+def test_inject_takes_off_what_a_declaration_withholds(send: Send, arrived: Extracted) -> None:
+    """False means not even by hand."""
+    outgoing = send("quiet", arrived)
+
+    assert {"x-region": "eu"} == _texts(outgoing)
+    assert ALL_OF_OURS | {"traceparent", "tracestate"} <= _removed(outgoing)
+
+
+@pytest.mark.parametrize(("name", "wire"), [("plain", "promo=1,region=eu;p"), ("decided", "pennon=A")])
+def test_inject_parts_decisions_from_baggage(send: Send, arrived: Extracted, name: str, wire: str) -> None:
+    """Each of the two is granted by itself, in one header."""
+    assert wire == _texts(send(name, arrived))["baggage"]
+
+
+def test_inject_sends_named_fields_under_the_name_of_the_medium(send: Send, arrived: Extracted) -> None:
+    """Per downstream, and on a record under its record name (req 43)."""
+    assert "tenant-42" == _texts(send("cases", arrived))["x-tenant-id"]
+    assert "tenant-42" == _texts(send("feed", arrived))["tenant"]
+    assert "x-tenant-id" not in _texts(send("posts", arrived))
+
+
+def test_inject_keeps_what_may_not_be_forwarded(send: Send, arrived: Extracted) -> None:
+    """propagate=NEVER and downstream_may_forward=False both end here."""
+    sent = _texts(send("cases", arrived))
+
+    assert "idempotency-key" not in sent
+    assert "x-local" not in sent
+
+
+def test_inject_outside_a_request_takes_nothing_granted_away(send: Send) -> None:
+    """A script that sets X-Request-Id or baggage by hand for a declared host keeps them; ours never leave by hand."""
+    outgoing = send("posts")
+
+    assert () == outgoing.set
+    always = {"pennon-override", "pennon-decided", "pennon-context", "x-tenant-id", "tenant", "x-local"}
+    assert always == _removed(outgoing)
+
+
+def test_inject_inside_a_request_takes_stale_baggage_off(send: Send) -> None:
+    """What a handler copied from its own request may be what ingress dropped."""
+    assert "baggage" in _removed(send("posts", request_id="req_1"))
+
+
+@pytest.mark.parametrize("name", ["plain", "decided"])
+def test_inject_outside_a_request_takes_off_baggage_that_is_not_granted_whole(send: Send, name: str) -> None:
+    """Decisions and the rest share a header: what may not have both gets none that was copied."""
+    assert "baggage" in _removed(send(name))
+
+
+def test_inject_takes_a_stale_tracestate_off_with_the_traceparent(send: Send) -> None:
+    """The two belong together, also where the new one has no state."""
+    outgoing = send("posts", trace=Trace(TRACE.trace_id, TRACE.span_id, None, 0, ""))
+
+    assert ["traceparent"] == list(_texts(outgoing))
+    assert {"traceparent", "tracestate"} <= _removed(outgoing)
+
+
+def test_inject_keeps_the_budget(send: Send) -> None:
+    """1,024 bytes together: the request's unknown members make room for ours."""
+    outgoing = send(
+        "posts",
+        request_id="r",
+        baggage=(Member("promo", "x" * 600), Member("region", "eu")),
+        ours=(("pennon", "A" * 500),),
+    )
+
+    assert f"pennon={'A' * 500},region=eu" == _texts(outgoing)["baggage"]
+    assert [("baggage:promo", DropReason.OVER_BUDGET)] == [(d.name, d.reason) for d in outgoing.report.dropped]
+
+
+def test_inject_never_sends_more_than_the_next_hop_takes(send: Send) -> None:
+    """Percent-encoding triples some text; the wire has its own limit."""
+    policy = BaggagePolicy(max_bytes=8192, max_members=64)
+    contract = Contract(
+        "c", version="1", owner="t", baggage=policy, downstreams=[Downstream("posts", host="posts.internal")]
+    )
+    outgoing = send("posts", under=contract, baggage=(Member("a", "1"), Member("b", "é" * 1400)))
+
+    assert {"baggage": "a=1"} == _texts(outgoing)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"request_id": "a\r\nx: y"}, "x-request-id"),
+        ({"request_id": "\ud800"}, "x-request-id"),
+        ({"request_id": "r", "correlation_id": "ü"}, "x-correlation-id"),
+        ({"baggage": (Member("a b", "1"),)}, "baggage:a b"),
+        ({"baggage": (Member("a", "1", "p\r\n"),)}, "baggage:a"),
+        ({"ours": (("", "1"),)}, "baggage:"),
+        ({"trace": Trace("0" * 32, "1" * 16, None, 1, "")}, "traceparent"),
+        ({"trace": Trace("x\r\n", "1" * 16, None, 1, "")}, "traceparent"),
+        ({"trace": Trace("1" * 32, "1" * 16, None, 1, "a=\r\n")}, "tracestate"),
+        ({"fields": (("x-region", "a\nb"),)}, "x-region"),
+    ],
+)
+def test_inject_drops_what_cannot_be_written(send: Send, given: dict[str, Any], name: str) -> None:
+    """A value that would break the header does not leave, is said, and raises nothing."""
+    outgoing = send("posts", **given)
+
+    assert [(name, DropReason.MALFORMED)] == [(drop.name, drop.reason) for drop in outgoing.report.dropped]
+    assert name.partition(":")[0] not in _texts(outgoing)

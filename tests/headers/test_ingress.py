@@ -1,0 +1,277 @@
+"""Extract: who is believed about what, and what a header over its limit costs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pennon.context import Member, Trace
+from pennon.headers import BaggagePolicy, Contract, Drop, DropReason, Extracted, Refusal, UnknownMembers, extract
+
+TRACEPARENT = ("traceparent", "00-8a3c60f7d188f8fa79d48a391a778fa6-00f7d188f8fa79d4-01")
+Take = Callable[..., Extracted]
+
+
+def _drop(name: str, reason: DropReason) -> Drop:
+    return Drop(name, reason)
+
+
+def _under(**changes: Any) -> Contract:
+    return Contract("c", version="1", owner="tests", **changes)
+
+
+def _never(*_: object) -> None:
+    raise AssertionError("it was parsed")
+
+
+def test_extract_of_nothing_begins_everything(take: Take) -> None:
+    """No headers: a trace with the random flag, not sampled, and a request id; both from the entropy (req 9, 108)."""
+    arrived = take([])
+
+    assert Trace(bytes(range(1, 17)).hex(), bytes(range(17, 25)).hex(), None, 2, "") == arrived.trace
+    assert "req_" + bytes(range(25, 41)).hex() == arrived.request_id
+    assert (None, None, (), (), ()) == (
+        arrived.correlation_id,
+        arrived.caller_request_id,
+        arrived.baggage,
+        arrived.ours,
+        arrived.fields,
+    )
+    assert (("traceparent", "x-request-id"), ()) == (arrived.report.added, arrived.report.dropped)
+
+
+def test_extract_never_makes_an_id_of_zeros(contract: Contract) -> None:
+    """All-zero ids mean "none" in W3C's format, whatever the random source gives."""
+    trace = extract(contract, (), is_trusted=False, entropy=bytes(40)).trace
+
+    assert ("0" * 31 + "1", "0" * 15 + "1") == (trace.trace_id, trace.span_id)
+
+
+def test_extract_wants_40_bytes_of_entropy(contract: Contract) -> None:
+    """Fewer would repeat ids without anybody seeing it."""
+    with pytest.raises(ValueError, match="39 bytes; 40"):
+        extract(contract, (), is_trusted=True, entropy=bytes(39))
+
+
+def test_extract_continues_a_verified_trace(take: Take) -> None:
+    """Same trace, the caller's span as parent, a span of our own, flags and state as received."""
+    trace = take([TRACEPARENT, ("tracestate", "rojo=1")]).trace
+
+    own_span_id = bytes(range(17, 25)).hex()
+    assert Trace("8a3c60f7d188f8fa79d48a391a778fa6", own_span_id, "00f7d188f8fa79d4", 1, "rojo=1") == trace
+
+
+def test_extract_restarts_a_strangers_trace_and_notes_it(take: Take) -> None:
+    """A stranger neither switches sampling on nor writes tracestate; its span can be linked."""
+    arrived = take([TRACEPARENT, ("tracestate", "rojo=1")], is_trusted=False)
+
+    assert 2 == arrived.trace.flags
+    assert Trace("8a3c60f7d188f8fa79d48a391a778fa6", "00f7d188f8fa79d4", None, 1, "") == arrived.stranger_trace
+    assert {_drop("traceparent", DropReason.RESTARTED), _drop("tracestate", DropReason.RESTARTED)} == set(
+        arrived.report.dropped
+    )
+
+
+def test_extract_keeps_the_traceparent_beside_a_bad_tracestate(take: Take) -> None:
+    """A bad tracestate never invalidates traceparent."""
+    arrived = take([TRACEPARENT, ("tracestate", "=")])
+
+    assert ("8a3c60f7d188f8fa79d48a391a778fa6", "") == (arrived.trace.trace_id, arrived.trace.state)
+    assert (_drop("tracestate", DropReason.MALFORMED),) == arrived.report.dropped
+
+
+def test_extract_cuts_a_long_tracestate(take: Take) -> None:
+    """Above 512 characters whole members go, and it is said which."""
+    arrived = take([TRACEPARENT, ("tracestate", f"a=1,b={'x' * 200},c={'x' * 200},d={'x' * 126}")])
+
+    assert f"a=1,b={'x' * 200},d={'x' * 126}" == arrived.trace.state
+    assert (_drop("tracestate:c", DropReason.OVER_BUDGET),) == arrived.report.dropped
+
+
+def test_extract_does_not_take_two_equal_traceparents(take: Take) -> None:
+    """Several traceparent headers begin a new trace, also equal ones."""
+    arrived = take([TRACEPARENT, TRACEPARENT])
+
+    assert "8a3c60f7d188f8fa79d48a391a778fa6" != arrived.trace.trace_id
+    assert _drop("traceparent", DropReason.REPEATED) in arrived.report.dropped
+
+
+@pytest.mark.parametrize(
+    ("is_trusted", "request_id", "caller_request_id"),
+    [(True, "abc", None), (False, "req_191a1b1c1d1e1f202122232425262728", "abc")],
+)
+def test_extract_believes_request_ids_of_verified_senders(
+    take: Take, is_trusted: bool, request_id: str, caller_request_id: str | None
+) -> None:
+    """A verified one is kept; a stranger's is for logs (req 36)."""
+    arrived = take([("X-Request-Id", "abc")], is_trusted=is_trusted)
+
+    assert (request_id, caller_request_id) == (arrived.request_id, arrived.caller_request_id)
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_extract_keeps_a_valid_correlation_id_of_anybody(take: Take, is_trusted: bool) -> None:
+    """It joins a business conversation, which a client may begin (req 109)."""
+    assert "corr_1" == take([("x-correlation-id", "corr_1")], is_trusted=is_trusted).correlation_id
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "x-correlation-id"])
+def test_extract_does_not_choose_between_two_ids(take: Take, name: str) -> None:
+    """Which of two differing ones counts, others would decide otherwise; equal ones are one."""
+    assert (_drop(name, DropReason.REPEATED),) == take([(name, "a"), (name, "b")]).report.dropped
+    assert () == take([(name, "a"), (name, "a")]).report.dropped
+
+
+def test_extract_sorts_baggage_from_ours(take: Take) -> None:
+    """In a mesh unknown members stay; ours are handed on apart, decoded, in order."""
+    arrived = take([("baggage", "promo=1,pennon=A%2EB;p,region=eu"), ("baggage", "pennon2=C,pennon=D")])
+
+    assert (Member("promo", "1"), Member("region", "eu")) == arrived.baggage
+    assert (("pennon", "A.B"), ("pennon2", "C"), ("pennon", "D")) == arrived.ours
+
+
+def test_extract_drops_what_a_stranger_may_not_say_undecoded(take: Take, decoded_keys: list[str]) -> None:
+    """At a public boundary unknown members and ours go without their values having been looked at (req 31)."""
+    arrived = take([("baggage", "isAdmin=true,pennon=%41,region=eu")], is_trusted=False)
+
+    assert ["region"] == decoded_keys
+    assert (Member("region", "eu"),) == arrived.baggage
+    assert (
+        _drop("baggage:isAdmin", DropReason.UNKNOWN),
+        _drop("baggage:pennon", DropReason.NOT_TRUSTED),
+    ) == arrived.report.dropped
+
+
+def test_extract_drops_unknown_members_everywhere_where_the_policy_says_so(take: Take) -> None:
+    """on_unknown=DROP holds in the mesh too; ours stay known."""
+    policy = BaggagePolicy(allow=["region"], on_unknown=UnknownMembers.DROP)
+    arrived = take([("baggage", "promo=1,region=eu,pennon=A")], under=_under(baggage=policy))
+
+    assert ((Member("region", "eu"),), (("pennon", "A"),)) == (arrived.baggage, arrived.ours)
+
+
+@pytest.mark.parametrize("escape", ["%0D", "%0a", "%00", "%0d%0aset-cookie:x"])
+def test_extract_drops_values_that_would_break_a_line(take: Take, escape: str) -> None:
+    """Decoded line breaks and NULs reach no handler; other members do."""
+    arrived = take([("baggage", f"a=1{escape},region=eu%09")])
+
+    assert (Member("region", "eu\t"),) == arrived.baggage
+    assert (_drop("baggage:a", DropReason.UNSAFE),) == arrived.report.dropped
+
+
+def test_extract_keeps_the_budget_over_ours_and_others(take: Take) -> None:
+    """1,024 bytes and 16 members count all that is kept; ours go last."""
+    many = ",".join(f"k{n}=1" for n in range(20))
+    arrived = take([("baggage", f"{many},pennon=A")])
+
+    assert (15, (("pennon", "A"),)) == (len(arrived.baggage), arrived.ours)
+    assert "k0" == arrived.baggage[0].key
+    assert 5 == len(arrived.report.dropped)
+
+
+def test_extract_refuses_baggage_over_8192_bytes_unread(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All lines together are counted before one is parsed; a record processed all the same has none (req 110)."""
+    monkeypatch.setattr("pennon.headers.ingress.split_baggage", _never)
+    arrived = take([TRACEPARENT, ("baggage", "k=" + "v" * 4094), ("baggage", "l=" + "v" * 4094)])
+
+    assert Refusal(431, "baggage", "8192 bytes") == arrived.refusal
+    assert (_drop("baggage", DropReason.TOO_LONG),) == arrived.report.dropped
+    assert ((), "8a3c60f7d188f8fa79d48a391a778fa6") == (arrived.baggage, arrived.trace.trace_id)
+
+
+def test_extract_takes_baggage_of_exactly_8192_bytes(take: Take) -> None:
+    """The limit belongs to what is allowed; the comma between two lines counts."""
+    lines = [("baggage", "k=" + "v" * 4094), ("baggage", "l=" + "v" * 4093)]
+
+    assert take(lines).refusal is None
+
+
+def test_extract_refuses_with_400_where_the_contract_says_so(take: Take) -> None:
+    """The status is policy (req 110)."""
+    policy = BaggagePolicy(max_bytes=4, wire_max_bytes=4, refuse_status=400)
+    arrived = take([("baggage", "k=123")], under=_under(baggage=policy))
+
+    assert Refusal(400, "baggage", "4 bytes") == arrived.refusal
+
+
+@pytest.mark.parametrize("wire", ["," * 8192, "a," * 4096, ", \t" * 2730, "a=1," * 2048])
+def test_extract_looks_at_64_members_at_most(take: Take, decoded_keys: list[str], wire: str) -> None:
+    """8 kB of commas, of nonsense or of small members cost no more objects than 64 members."""
+    arrived = take([("baggage", wire)])
+
+    assert arrived.refusal is None
+    assert len(decoded_keys) <= 64
+    assert len(arrived.report.dropped) <= 65
+
+
+def test_extract_refuses_too_many_headers_but_still_reads_them(take: Take) -> None:
+    """HTTP refuses them; a record may have that many headers of its own, and its trace is not lost."""
+    arrived = take([("x-filler", "1")] * 100 + [TRACEPARENT])
+
+    assert Refusal(431, "headers", "100 headers") == arrived.refusal
+    assert "8a3c60f7d188f8fa79d48a391a778fa6" == arrived.trace.trace_id
+    assert (_drop("headers", DropReason.TOO_MANY),) == arrived.report.dropped
+
+
+def test_extract_counts_the_bytes_of_all_headers(take: Take) -> None:
+    """Names and values, ours or not, up to 16,384 (req 7)."""
+    assert take([("x-filler", "v" * 16376)]).refusal is None
+    assert Refusal(431, "headers", "16384 bytes") == take([("x-filler", "v" * 16377)]).refusal
+
+
+def test_extract_takes_fields_from_whom_the_contract_trusts(take: Take) -> None:
+    """Verified senders may set all; strangers those that are the client's to set (req 8, 10)."""
+    headers = [("X-Tenant-Id", "tenant-42"), ("x-region", "eu"), ("Idempotency-Key", '"k1"')]
+
+    assert {"x-tenant-id": "tenant-42", "x-region": "eu", "idempotency-key": '"k1"'} == dict(take(headers).fields)
+    stranger = take(headers, is_trusted=False)
+    assert {"x-region": "eu", "idempotency-key": '"k1"'} == dict(stranger.fields)
+    assert (_drop("x-tenant-id", DropReason.NOT_TRUSTED),) == stranger.report.dropped
+
+
+def test_extract_knows_a_field_by_its_name_on_records(take: Take) -> None:
+    """The carrier is one: either name is the field."""
+    assert (("x-tenant-id", "tenant-42"),) == take([("Tenant", "tenant-42")]).fields
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (["TENANT"], DropReason.MALFORMED),
+        (["tenant-42\n"], DropReason.MALFORMED),
+        (["tenant\xff"], DropReason.MALFORMED),
+        ([""], DropReason.MALFORMED),
+        (["a" * 65], DropReason.TOO_LONG),
+        (["a", "b"], DropReason.REPEATED),
+    ],
+)
+def test_extract_drops_a_field_that_breaks_its_declaration(take: Take, values: list[str], reason: DropReason) -> None:
+    """The whole value matches the syntax, within the length, once."""
+    arrived = take([("x-tenant-id", value) for value in values])
+
+    assert ((), (_drop("x-tenant-id", reason),)) == (arrived.fields, arrived.report.dropped)
+
+
+def test_extract_takes_no_null_value(contract: Contract) -> None:
+    """A record's header may have no value at all; that is as if it were absent."""
+    arrived = extract(contract, [(b"traceparent", None), (b"baggage", None)], is_trusted=True, entropy=bytes(40))
+
+    assert ((), ()) == (arrived.report.took, arrived.report.dropped)
+
+
+def test_extract_drops_a_strangers_headers_of_ours(take: Take) -> None:
+    """Pennon-Decided and the like count for nothing from outside."""
+    headers = [("Pennon-Decided", "x"), ("pennon-context", "y")]
+
+    assert (
+        _drop("pennon-decided", DropReason.NOT_TRUSTED),
+        _drop("pennon-context", DropReason.NOT_TRUSTED),
+    ) == take(headers, is_trusted=False).report.dropped
+
+
+def test_report_holds_names_and_never_values(take: Take) -> None:
+    """A report stands on spans and in logs; long keys are cut."""
+    arrived = take([("baggage", f"{'k' * 500}=secret"), ("x-request-id", "sec ret")], is_trusted=False)
+
+    assert "secret" not in repr(arrived.report)
+    assert 64 == max(len(drop.name) for drop in arrived.report.dropped)
