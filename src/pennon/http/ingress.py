@@ -27,9 +27,11 @@ def asgi(app: AsgiApp, contract: Contract, *, boundary: Boundary, spans: bool | 
 
     boundary: `public()` or `mesh(verify=…)`; a mesh without a verifier verifies nobody. Its callables run in the event
         loop, once per request and before the application; what they raise is the application's error.
-    spans: whether a server span per request is made, where OpenTelemetry's SDK is set up. None: unless its ASGI,
-        FastAPI or Starlette instrumentation is found inside, whose span then gets our attributes. Say False if that
-        stands where it cannot be found (mounted below a path).
+    spans: whether a server span per request is made, where OpenTelemetry's SDK is set up. None: unless somebody inside
+        is found to make one (OpenTelemetry's ASGI, FastAPI or Starlette instrumentation, Starlette's middleware,
+        FastAPI's own telemetry), which then gets our attributes. Say False if that stands where it cannot be found,
+        mounted below a path. Where the spans are made inside, a trace begun at this boundary is begun there, and
+        the request context has another trace id than the spans; doors that send take the span's.
 
     Over the contract's limits a request is refused with 431 (RFC 6585 §5) and problem details naming the field.
     """
@@ -118,9 +120,8 @@ class _Exchange:
             otel.note_here(self._report)
             return
         span.note(self._report)
-        # Routers leave the route in the scope: `GET /users/{id}`; the path itself would be a name per user.
-        route = getattr(self._inside.get("route"), "path", None)
-        if isinstance(route, str):
+        route = _route_of(self._inside)
+        if route is not None:
             span.rename(f"{self._inside.get('method', 'GET')} {route}")
             span.attribute("http.route", route)
         if status is not None:
@@ -167,6 +168,16 @@ def _within(context: RequestContext, span: otel.Span) -> RequestContext:
     is_continued = here.trace_id == context.trace.trace_id
     parent = context.trace.parent_span_id if is_continued else None
     return structs.replace(context, trace=structs.replace(here, parent_span_id=parent))
+
+
+def _route_of(inside: Scope) -> str | None:
+    """The route that a Starlette router left in the scope, e.g. "/users/{id}"; the path would be a name per user."""
+    route = inside.get("route")
+    path = getattr(route, "path_format", None)
+    # A mount has no endpoint: what it leads to has no routes that we know.
+    if not isinstance(path, str) or not hasattr(route, "endpoint"):
+        return None
+    return f"{inside.get('root_path', '').rstrip('/')}{path}"
 
 
 def _peer(scope: Scope) -> dict[str, otel.AttributeValue]:

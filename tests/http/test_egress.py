@@ -1,0 +1,333 @@
+"""The httpx door, over transports that send nothing."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+import httpx
+import pytest
+from opentelemetry import baggage, context
+
+import pennon.http
+from pennon import ambient, counters
+from pennon.context import Ledger, Member, RequestContext, Trace
+from pennon.headers import BaggagePolicy, Contract, Downstream
+
+CONTRACT = Contract(
+    "test",
+    version="1",
+    owner="tests",
+    baggage=BaggagePolicy(allow=("region",)),
+    downstreams=(
+        Downstream("posts", host="posts.internal"),
+        Downstream("port", host="127.0.0.1:8001"),
+        Downstream("secure", host="secure.internal:443"),
+        Downstream("quiet", host="quiet.internal", trace=False, request_id=False, correlation_id=False),
+        Downstream("bank", host="*.bank.example", external=True),
+    ),
+)
+HERE = Trace("a" * 32, "b" * 16, None, 1, "vendor=1")
+PARENT = "00-" + "c" * 32 + "-" + "d" * 16 + "-01"
+OURS = {"traceparent", "tracestate", "baggage", "x-request-id", "x-correlation-id"}
+
+Decide = Callable[[str], str]
+Carried = Callable[[list[bytes]], list[tuple[int, str]]]
+
+
+class Wire:
+    """What was sent, and what is answered."""
+
+    def __init__(self, answer: Callable[[httpx.Request], httpx.Response] | None = None) -> None:
+        self.sent: list[httpx.Request] = []
+        self._answer = answer or (lambda _: httpx.Response(204))
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request)
+        return self._answer(request)
+
+    @property
+    def raw(self) -> list[tuple[bytes, bytes]]:
+        """The headers of the last request."""
+        return self.sent[-1].headers.raw
+
+    def lines(self, name: str) -> list[bytes]:
+        """All lines of a header of the last request."""
+        return [value for key, value in self.raw if key.lower() == name.encode()]
+
+    def names(self) -> set[str]:
+        """The header names of the last request, lower-case."""
+        return {key.decode().lower() for key, _ in self.raw}
+
+
+def client(wire: Wire, contract: Contract = CONTRACT) -> httpx.Client:
+    """A client behind the door."""
+    return pennon.http.httpx(httpx.Client(transport=httpx.MockTransport(wire), follow_redirects=True), contract)
+
+
+@contextmanager
+def request_of(**more: Any) -> Iterator[RequestContext]:
+    """A request being served."""
+    fields: dict[str, Any] = {"correlation_id": "journey-1", "baggage": (Member("region", "eu", "p=1"),), **more}
+    with ambient.entered(RequestContext(HERE, "req-1", Ledger(), **fields)) as entered:
+        yield entered
+
+
+def test_declared_host_gets_the_request(decide: Decide, carried: Carried) -> None:
+    """Trace, ids, baggage with its properties, and the decisions, each header once."""
+    wire = Wire()
+    with request_of():
+        decide("blue")
+        client(wire).get("http://posts.internal/x")
+
+    assert [b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"] == wire.lines("traceparent")
+    assert [b"vendor=1"] == wire.lines("tracestate")
+    assert [b"req-1"] == wire.lines("x-request-id")
+    assert [b"journey-1"] == wire.lines("x-correlation-id")
+    [line] = wire.lines("baggage")
+    assert b"region=eu;p=1" in line.split(b",")
+    assert [(7, "b")] == carried([line])
+
+
+@pytest.mark.parametrize("url", ["http://elsewhere.example/", "http://127.0.0.1:8002/", "http://posts.internal.evil/"])
+def test_undeclared_host_gets_nothing(url: str, decide: Decide) -> None:
+    """Not even what the caller copied in of ours."""
+    wire = Wire()
+    by_hand = {"Baggage": "pennon=x,promo=y", "X-Request-ID": "req-1", "pennon-decided": "x", "accept": "text/plain"}
+    with request_of():
+        decide("blue")
+        client(wire).get(url, headers=by_hand)
+
+    assert set() == OURS & wire.names()
+    assert not any("pennon" in name for name in wire.names())
+    assert [b"text/plain"] == wire.lines("accept")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_declared"),
+    [
+        ("http://127.0.0.1:8001/", True),
+        ("https://secure.internal/", True),
+        ("http://secure.internal/", False),
+        ("http://secure.internal:443/", True),
+    ],
+)
+def test_port_of_a_url_without_one_is_its_scheme_s(url: str, is_declared: bool) -> None:
+    """A downstream declared with a port means that port, said or not."""
+    wire = Wire()
+    with request_of():
+        client(wire).get(url)
+
+    assert is_declared == ("x-request-id" in wire.names())
+
+
+def test_quiet_downstream_gets_what_it_is_declared_to_get(decide: Decide, carried: Carried) -> None:
+    """The policy of each downstream holds, also over what the caller set."""
+    wire = Wire()
+    with request_of():
+        decide("blue")
+        client(wire).get("http://quiet.internal/", headers={"traceparent": PARENT, "x-request-id": "mine"})
+
+    assert {"baggage"} == OURS & wire.names()
+    assert [(7, "b")] == carried(wire.lines("baggage"))
+
+
+def test_external_downstream_gets_no_baggage(decide: Decide) -> None:
+    """Somebody else's host may have the trace, not what we decided."""
+    wire = Wire()
+    with request_of():
+        decide("blue")
+        client(wire).get("http://api.bank.example/")
+
+    assert "traceparent" in wire.names()
+    assert "baggage" not in wire.names()
+
+
+def test_caller_s_request_is_not_edited(decide: Decide) -> None:
+    """It can be sent again, elsewhere."""
+    wire = Wire()
+    request = httpx.Request("POST", "http://posts.internal/", headers={"x-own": "1"}, content=b"body")
+    before = list(request.headers.raw)
+    with request_of():
+        decide("blue")
+        response = client(wire).send(request)
+
+    assert before == request.headers.raw
+    assert response.request is request
+    assert b"body" == wire.sent[0].read()
+
+
+def test_redirect_to_an_undeclared_host_starts_clean(decide: Decide) -> None:
+    """What the first host got does not follow."""
+    wire = Wire(
+        lambda request: (
+            httpx.Response(307, headers={"location": "http://elsewhere.example/"})
+            if request.url.host == "posts.internal"
+            else httpx.Response(204)
+        )
+    )
+    with request_of():
+        decide("blue")
+        client(wire).get("http://posts.internal/")
+
+    assert ["posts.internal", "elsewhere.example"] == [request.url.host for request in wire.sent]
+    assert {"traceparent", "baggage"} <= set(wire.sent[0].headers)
+    assert set() == OURS & wire.names()
+
+
+def test_caller_s_valid_traceparent_wins_at_a_declared_host() -> None:
+    """Whoever set it meant it; it leaves once."""
+    wire = Wire()
+    with request_of():
+        client(wire).get("http://posts.internal/", headers={"traceparent": PARENT, "tracestate": "own=1"})
+
+    assert [PARENT.encode()] == wire.lines("traceparent")
+    assert [b"own=1"] == wire.lines("tracestate")
+
+
+@pytest.mark.parametrize("broken", ["00-1-1-01", PARENT + "-00", ""])
+def test_caller_s_broken_traceparent_is_replaced(broken: str) -> None:
+    """It would end the trace at the next hop."""
+    wire = Wire()
+    with request_of():
+        client(wire).get("http://posts.internal/", headers={"traceparent": broken})
+
+    assert [b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"] == wire.lines("traceparent")
+
+
+def test_caller_s_baggage_joins_the_request_s(decide: Decide, carried: Carried) -> None:
+    """In one header; a key it sets takes the place of what came in; decisions come from the ledger alone."""
+    wire = Wire()
+    with request_of(baggage=(Member("region", "eu", "p=1"), Member("tier", "free"))):
+        decide("blue")
+        client(wire).get("http://posts.internal/", headers={"baggage": "region=us,own=1,pennon=AAAA,pennon9=x"})
+
+    [line] = wire.lines("baggage")
+    assert {b"tier=free", b"region=us", b"own=1"} == {each for each in line.split(b",") if b"pennon" not in each}
+    assert b"pennon9" not in line
+    assert [(7, "b")] == carried([line])
+
+
+def test_opentelemetry_s_baggage_joins_the_request_s() -> None:
+    """What the application sets by its API leaves, what has only been through its form encoding does not win."""
+    wire = Wire()
+    inside = baggage.set_baggage("set", "a b", baggage.set_baggage("plus", "1 1"))
+    token = context.attach(inside)
+    try:
+        with request_of(baggage=(Member("plus", "1+1"),)):
+            client(wire).get("http://posts.internal/")
+    finally:
+        context.detach(token)
+
+    assert [b"plus=1+1,set=a%20b"] == wire.lines("baggage")
+
+
+def test_call_outside_a_request_carries_what_the_caller_set() -> None:
+    """A declared host gets it, and OpenTelemetry's baggage; an undeclared one gets none of it."""
+    wire = Wire()
+    by_hand = {"baggage": "own=1,pennon9=later", "x-request-id": "mine"}
+    token = context.attach(baggage.set_baggage("set", "here"))
+    try:
+        client(wire).get("http://posts.internal/", headers=by_hand)
+        declared = (wire.lines("baggage"), wire.lines("x-request-id"))
+        client(wire).get("http://elsewhere.example/", headers=by_hand)
+    finally:
+        context.detach(token)
+
+    assert ([b"own=1,pennon9=later,set=here"], [b"mine"]) == declared
+    assert set() == OURS & wire.names()
+
+
+def test_baggage_over_the_budget_is_cut_and_counted(decide: Decide, carried: Carried) -> None:
+    """Whole members go, ours last."""
+    wire = Wire()
+    wanted = (counters.Count.HEADERS_DROPPED, "over_budget")
+    before = sum(sample.total for sample in counters.samples() if (sample.name, sample.cause) == wanted)
+    with request_of(baggage=tuple(Member(f"k{n}", "v" * 100) for n in range(20))):
+        decide("blue")
+        client(wire).get("http://posts.internal/")
+
+    [line] = wire.lines("baggage")
+    assert len(line) <= 1_024
+    assert [(7, "b")] == carried([line])
+    assert before < sum(sample.total for sample in counters.samples() if (sample.name, sample.cause) == wanted)
+
+
+def test_mounted_transports_are_wrapped() -> None:
+    """All ways out of the client, but not the ones that fall back to its own."""
+    default, mounted = Wire(), Wire()
+    mounts: dict[str, httpx.BaseTransport | None] = {
+        "http://posts.internal": httpx.MockTransport(mounted),
+        "http://none": None,
+    }
+    bare = httpx.Client(transport=httpx.MockTransport(default), mounts=mounts)
+    wrapped = pennon.http.httpx(bare, CONTRACT)
+    with request_of():
+        wrapped.get("http://posts.internal/")
+        wrapped.get("http://none/")
+
+    assert wrapped is bare
+    assert [b"req-1"] == mounted.lines("x-request-id")
+    assert "x-request-id" not in default.names()
+
+
+def test_wrapping_twice_takes_the_new_contract() -> None:
+    """There is one door, not two that undo each other's work."""
+    wire = Wire()
+    nothing = Contract("none", version="1", owner="tests")
+    with request_of():
+        pennon.http.httpx(client(wire, nothing), CONTRACT).get("http://posts.internal/")
+
+    assert [b"req-1"] == wire.lines("x-request-id")
+
+
+def test_async_client_is_wrapped_alike(decide: Decide, carried: Carried) -> None:
+    """The same headers, the same silence."""
+    wire = Wire()
+
+    async def calls() -> tuple[list[bytes], set[str]]:
+        bare = httpx.AsyncClient(transport=httpx.MockTransport(wire), mounts={"http://none": None})
+        async with pennon.http.httpx(bare, CONTRACT) as wrapped:
+            await wrapped.get("http://posts.internal/")
+            declared = wire.lines("baggage")
+            await wrapped.get("http://elsewhere.example/")
+        return declared, wire.names()
+
+    with request_of():
+        decide("blue")
+        declared, undeclared = asyncio.run(calls())
+
+    assert [(7, "b")] == carried(declared)
+    assert set() == OURS & undeclared
+
+
+class Closing(httpx.BaseTransport):
+    """A transport that says whether it was opened and closed, and fails."""
+
+    def __init__(self) -> None:
+        self.was: list[str] = []
+
+    def __enter__(self) -> Self:
+        self.was.append("entered")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.was.append("exited")
+
+    def close(self) -> None:
+        self.was.append("closed")
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("nobody there", request=request)
+
+
+def test_transport_inside_is_opened_and_closed_and_its_errors_go_on() -> None:
+    """The door adds headers, it changes nothing else."""
+    inside, outside = Closing(), Closing()
+    wrapped = pennon.http.httpx(httpx.Client(transport=inside), CONTRACT)
+    with wrapped, pytest.raises(httpx.ConnectError, match="nobody there"):
+        wrapped.get("http://posts.internal/")
+    pennon.http.httpx(httpx.Client(transport=outside), CONTRACT).close()
+
+    assert ["entered", "exited"] == inside.was
+    assert ["closed"] == outside.was
