@@ -11,11 +11,17 @@ from pennon.carry import hop as hop_module
 from pennon.context import Decision, Entry, Identity, Origin, RequestContext
 from pennon.headers import (
     BaggagePolicy,
+    Category,
+    Classification,
     Contract,
     Downstream,
     Drop,
     DropReason,
+    Field,
     Headers,
+    Log,
+    Propagate,
+    Trust,
     parse_baggage,
 )
 
@@ -173,6 +179,35 @@ def test_depart_counts_and_reports_what_the_budget_cut(decision_of: Callable[...
     assert Drop("baggage:pennon", DropReason.OVER_BUDGET) in departure.report.dropped
     ledger = _arrive(list(departure.set)).context.ledger
     assert (True, 39, 49) == (ledger.was_cut, len(ledger.arrived), max(flag_id for _, flag_id in ledger.arrived))
+
+
+def test_depart_cuts_nothing_where_no_decision_may_go(decision_of: Callable[..., Decision]) -> None:
+    """An undeclared host is not a full one."""
+    context = _decided(_context(), *(decision_of(flag_id=number, revision=2**27) for number in range(50)))
+    departure = depart(CONTRACT, None, context, trace=None)
+    assert (0, ()) == (departure.cut_count, departure.report.dropped)
+
+
+def test_hop_passes_declared_fields_on() -> None:
+    """What the contract lets in and lets out reaches the next hop."""
+    region = Field(
+        "X-Region",
+        category=Category.ROUTING,
+        owner="tests",
+        syntax="[a-z]+",
+        max_length=8,
+        trust=Trust.MESH,
+        caller_may_set=True,
+        gateway_overwrites=False,
+        downstream_may_forward=True,
+        propagate=Propagate.ALWAYS,
+        log=Log.CLEAR,
+        classification=Classification.INTERNAL,
+        description="Where the caller runs.",
+    )
+    contract = Contract("fields", version="1", owner="tests", fields=(region,), downstreams=(POSTS,))
+    context = arrive(contract, [(b"X-Region", b"eu")], is_trusted=True, identity=NOBODY, entropy=ENTROPY).context
+    assert (b"x-region", b"eu") in depart(contract, POSTS, context, trace=None).set
 
 
 def test_depart_stays_within_a_contract_with_little_baggage(decision_of: Callable[..., Decision]) -> None:
