@@ -197,7 +197,7 @@ def test_hop_passes_declared_fields_on() -> None:
         syntax="[a-z]+",
         max_length=8,
         trust=Trust.MESH,
-        caller_may_set=True,
+        caller_may_set=False,
         gateway_overwrites=False,
         downstream_may_forward=True,
         propagate=Propagate.ALWAYS,
