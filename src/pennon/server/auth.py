@@ -1,0 +1,57 @@
+"""Who asks, and for what that is good: bearer tokens and their scopes.
+
+    token   may
+    admin   author its project (all projects, if it names none)
+    sdk     read /v1/sdk of its environment and report exposures there, nothing else
+
+A token without the right gets the same 403 whether what it names exists or not.
+"""
+
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from pennon.control import Role, Store, TokenRow
+from pennon.errors import Forbidden, TokenRefused
+from pennon.server.services import services_of
+from pennon.web import Lane
+
+
+async def _author(request: Request) -> TokenRow:
+    return await _admin(request, services_of(request).authoring)
+
+
+async def _killer(request: Request) -> TokenRow:
+    return await _admin(request, services_of(request).kills)
+
+
+async def _reader(request: Request) -> TokenRow:
+    services = services_of(request)
+    row = await _token(request, services.store, services.sdk)
+    if row.role is not Role.SDK or row.environment_id is None:
+        raise Forbidden("this is an admin token; /v1/sdk takes an SDK token, which names its environment")
+    return row
+
+
+# Dependencies of a route: the token's row, after it has been found good for that kind of route.
+Authoring = Annotated[TokenRow, Depends(_author)]
+Killing = Annotated[TokenRow, Depends(_killer)]
+Reading = Annotated[TokenRow, Depends(_reader)]
+
+
+async def _admin(request: Request, lane: Lane) -> TokenRow:
+    row = await _token(request, services_of(request).store, lane)
+    if row.role is not Role.ADMIN:
+        raise Forbidden("this is an SDK token; authoring takes an admin token")
+    project = request.path_params.get("project")
+    if project is not None and row.project not in {None, project}:
+        raise Forbidden(f"this token is not for project {project!r}")
+    return row
+
+
+async def _token(request: Request, store: Store, lane: Lane) -> TokenRow:
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise TokenRefused("no token: send Authorization: Bearer pn_…")
+    return await lane.run(lambda: store.token(secret.strip()))
