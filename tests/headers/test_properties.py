@@ -4,6 +4,7 @@ import string
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -224,6 +225,26 @@ def test_a_stranger_gets_a_trace_of_ours_and_none_of_ours_decoded(
     assert () == arrived.ours
     assert {member.key for member in arrived.baggage} <= {"tenant.tier", "region"}
     assert "x-tenant-id" not in dict(arrived.fields)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "wire",
+    [
+        b"k=" + b" " * 300_000 + b"\x01",
+        b"k" + b" \t" * 150_000,
+        b"k" * 300_000,
+        b"k=" + b"v" * 300_000 + b" \x01",
+        b"k=v;" + b" " * 300_000 + b"\x01",
+        b"a=" + b"%" * 300_000,
+        b" ,\t" * 100_000 + b"=",
+    ],
+)
+def test_no_value_costs_more_than_its_length(wire: bytes) -> None:
+    """Where repetitions share characters, a match would take hours for these; it takes milliseconds."""
+    assert len(parse_baggage([wire]).dropped) <= 1
+    assert len(parse_tracestate([wire]).dropped) == 1
+    assert parse_traceparent(wire) is None
 
 
 def test_names_are_compared_without_case(contract: Contract, take: Callable[..., Any]) -> None:

@@ -28,9 +28,9 @@ READ_LIMIT_COUNT: Final = 64
 
 # %x21 / %x23-2B / %x2D-3A / %x3C-5B / %x5D-7E
 _OCTETS: Final = r"\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e"
-_MEMBER: Final = re.compile(rf"({TOKEN})[ \t]*=[ \t]*([{_OCTETS}]*)[ \t]*(?:;([\x20-\x2b\x2d-\x7e\t]*))?".encode())
-_PLAIN: Final = re.compile(rf"[{_OCTETS}]*")
+_MEMBER: Final = re.compile(rf"({TOKEN})[ \t]*+=[ \t]*+([{_OCTETS}]*+)[ \t]*+(?:;([\x20-\x2b\x2d-\x7e\t]*+))?".encode())
 # "%" is a baggage-octet, and the one that must be encoded (§3.3.1.3). Letters, digits and "_.-~" are always safe.
+_PLAIN: Final = re.compile(rf"(?:(?!%)[{_OCTETS}])*")
 _SAFE: Final = "!#$&'()*+/:<=>?@[]^`{|}"
 _PROPERTIES: Final = re.compile(r"[\x20-\x2b\x2d-\x7e\t]*")
 
@@ -61,6 +61,11 @@ def format_baggage(members: Iterable[Member]) -> bytes:
 
     Raises: ValueError for a member that is not `is_writable`; one that was parsed always is.
     """
+    return b",".join(map(_checked, members))
+
+
+def join_baggage(members: Iterable[Member]) -> bytes:
+    """As `format_baggage`, of members that are known to be writable."""
     return b",".join(map(_written, members))
 
 
@@ -92,7 +97,8 @@ def decoded(raw: RawMember) -> Member:
 
 def is_writable(member: Member) -> bool:
     """Whether the member can stand in a header; any value can."""
-    return is_token(member.key) and _PROPERTIES.fullmatch(member.properties) is not None
+    properties = member.properties
+    return is_token(member.key) and (not properties or _PROPERTIES.fullmatch(properties) is not None)
 
 
 def decoded_bytes(member: Member) -> int:
@@ -146,15 +152,19 @@ def _rank(key: str, priorities: Mapping[str, int]) -> int:
     return -1 if is_own_key(key) else priorities.get(key, len(priorities))
 
 
-def _written(member: Member) -> bytes:
+def _checked(member: Member) -> bytes:
     if not is_writable(member):
         raise ValueError(f"baggage member {member.key[:64]!r}: the key must be a token, properties printable ASCII")
+    return _written(member)
+
+
+def _written(member: Member) -> bytes:
     text = f"{member.key}={_encoded(member.value)}"
     return (f"{text};{member.properties}" if member.properties else text).encode()
 
 
 def _encoded(value: str) -> str:
-    if _PLAIN.fullmatch(value) and "%" not in value:
+    if _PLAIN.fullmatch(value):
         return value
     # Lone surrogates have no UTF-8; encoded like this they reach the reader as U+FFFD, not as an exception here.
     return quote_from_bytes(value.encode("utf-8", "surrogatepass"), safe=_SAFE)

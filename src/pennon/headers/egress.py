@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from pennon.context import Member, Trace
-from pennon.headers.baggage import encoded_bytes, fit_baggage, format_baggage, is_writable
+from pennon.headers.baggage import encoded_bytes, fit_baggage, is_writable, join_baggage
 from pennon.headers.contract import Contract
 from pennon.headers.fields import Downstream
 from pennon.headers.grammar import BAGGAGE, CORRELATION_ID, REQUEST_ID, TRACEPARENT, TRACESTATE, visible
@@ -22,6 +22,7 @@ from pennon.headers.tracecontext import (
     fit_tracestate,
     format_traceparent,
     format_tracestate,
+    is_ready,
     parse_traceparent,
     parse_tracestate,
 )
@@ -103,6 +104,9 @@ class _Leaving:
             self._put_state(trace.state)
 
     def _put_state(self, state: str) -> None:
+        if is_ready(state):
+            self._put(TRACESTATE, state.encode())
+            return
         parsed = parse_tracestate([state.encode("utf-8", "replace")])
         fitted = fit_tracestate(parsed.members)
         self._dropped += parsed.dropped
@@ -125,7 +129,7 @@ class _Leaving:
             max_members=policy.max_members,
         )
         self._dropped += fitted.dropped
-        wire = format_baggage(fitted.members)
+        wire = join_baggage(fitted.members)
         if len(wire) > policy.wire_max_bytes:
             # Percent-encoding has made it longer than the next hop takes.
             fitted = fit_baggage(
@@ -136,7 +140,7 @@ class _Leaving:
                 size_bytes=encoded_bytes,
             )
             self._dropped += fitted.dropped
-            wire = format_baggage(fitted.members)
+            wire = join_baggage(fitted.members)
         if wire:
             self._put(BAGGAGE, wire)
         elif is_serving or not (route.baggage and route.decisions):

@@ -5,6 +5,7 @@ it (but for tracestate, which means nothing without traceparent). No bytes raise
 continued and ids are kept; for a stranger the trace begins anew and its request id is only noted.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -41,8 +42,8 @@ from pennon.headers.tracecontext import (
 # A trace id of 16 bytes, a span id of 8, a request id of 16.
 ENTROPY_BYTES: Final = 40
 
-# "decoded, it holds": a log line or a header made of such a value is two.
-_UNSAFE: Final = ("\r", "\n", "\0")
+# Decoded, a value with one of these makes two log lines, or two headers, of one.
+_UNSAFE: Final = re.compile("[\r\n\0]")
 
 _ALL: Final = "headers"
 
@@ -216,7 +217,7 @@ class _Crossing:
             reason = self._unwanted(each.key)
             if reason is None:
                 member = decoded(each)
-                if not any(mark in member.value for mark in _UNSAFE):
+                if not _UNSAFE.search(member.value):
                     members.append(member)
                     continue
                 reason = DropReason.UNSAFE

@@ -40,8 +40,8 @@ _NO_SPAN: Final = "0" * 16
 # §3.3.1.3.1 key, §3.3.1.3.2 value.
 _KEY: Final = r"[a-z0-9][a-z0-9_\-*/@]{0,255}"
 _VALUE: Final = r"[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
-_MEMBER: Final = re.compile(rf"({_KEY})=({_VALUE})")
-_MEMBER_BYTES: Final = re.compile(_MEMBER.pattern.encode())
+_MEMBER: Final = re.compile(rf"({_KEY})=({_VALUE})".encode())
+_LIST: Final = re.compile(rf"{_KEY}={_VALUE}(?:,{_KEY}={_VALUE}){{0,{MEMBERS_LIMIT_COUNT - 1}}}")
 
 StateMembers = tuple[tuple[str, str], ...]
 
@@ -80,7 +80,7 @@ def format_traceparent(trace_id: str, parent_id: str, flags: int) -> bytes:
 
 def parse_tracestate(values: Sequence[bytes]) -> TraceState:
     """The members of all the header's lines, as one list."""
-    if len(values) == 1 and (match := _MEMBER_BYTES.fullmatch(values[0])):
+    if len(values) == 1 and (match := _MEMBER.fullmatch(values[0])):
         return TraceState(((match[1].decode(), match[2].decode()),))
     if wire_bytes(values) > _WIRE_LIMIT_BYTES:
         return _refused(DropReason.TOO_LONG)
@@ -89,11 +89,16 @@ def parse_tracestate(values: Sequence[bytes]) -> TraceState:
     if len(pieces) > MEMBERS_LIMIT_COUNT:
         return _refused(DropReason.TOO_MANY)
     # A value's leading spaces are its own: only what stands before the key and after the value is OWS.
-    matches = [_MEMBER_BYTES.fullmatch(piece.rstrip(OWS)) for piece in pieces]
+    matches = [_MEMBER.fullmatch(piece.rstrip(OWS)) for piece in pieces]
     members = [(match[1].decode(), match[2].decode()) for match in matches if match is not None]
     if len(members) < len(matches):
         return _refused(DropReason.MALFORMED)
     return _without_repeated(members)
+
+
+def is_ready(state: str) -> bool:
+    """Whether a tracestate of ours or of a tracing library can leave as it is. Both hold each key once."""
+    return len(state) <= STATE_LIMIT_CHARS and _LIST.fullmatch(state) is not None
 
 
 def format_tracestate(members: Iterable[tuple[str, str]]) -> str:
