@@ -2,12 +2,14 @@
 
 import sys
 import uuid
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import httpx
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # its types do not say so
+
+from pennon.testing import Kafka
 
 pytestmark = [pytest.mark.system, pytest.mark.kafka, pytest.mark.slow]
 
@@ -19,14 +21,13 @@ HOPS = ("gateway", "posts", "feed")
 class Chain:
     """gateway → posts → Kafka → feed, and the traffic into it."""
 
-    def __init__(self, processes: Any, control_plane: Any, tools: Any, kafka: str) -> None:
-        self.topic = f"chain-{uuid.uuid4().hex[:8]}"
-        AdminClient({"bootstrap.servers": kafka}).create_topics([NewTopic(self.topic, 2)])[self.topic].result(10)
+    def __init__(self, processes: Any, control_plane: Any, tools: Any, kafka: Kafka) -> None:
+        self.topic = kafka.fresh_topic("chain")
         ports = {"gateway": tools.free_port(), "posts": tools.free_port()}
         shared = {
             "PENNON_SERVER": control_plane.url,
             "PENNON_TOKEN": control_plane.sdk_token,
-            "KAFKA": kafka,
+            "KAFKA": kafka.bootstrap,
             "TOPIC": self.topic,
             "POSTS_HOST": f"127.0.0.1:{ports['posts']}",
         }
@@ -44,6 +45,9 @@ class Chain:
         self.feed = self.services["feed"]
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{ports['gateway']}", timeout=20)
 
+    def close(self) -> None:
+        self._http.close()
+
     def post(self, user: str, **post: Any) -> str:
         """Send one action; its journey id."""
         journey = f"j-{uuid.uuid4().hex[:12]}"
@@ -51,6 +55,11 @@ class Chain:
         answer = self._http.post("/", json={"author": user, **post}, headers=headers)
         assert answer.status_code == 201, self.services["posts"].log() + self.services["gateway"].log()
         return journey
+
+    def hold(self) -> None:
+        """Stop feed; what is posted from now on waits in the topic."""
+        self.feed.say("hold")
+        self.feed.hear(lambda line: line["service"] == "held")
 
     def await_revision(self, revision: int) -> None:
         """Until every service's own replica has this revision of the flag."""
@@ -66,11 +75,13 @@ class Chain:
 
 
 @pytest.fixture
-def chain(processes: Any, control_plane: Any, tools: Any, kafka: str) -> Chain:
+def chain(processes: Any, control_plane: Any, tools: Any, kafka: Kafka) -> Iterator[Chain]:
     control_plane.create(FLAG, type="boolean", variants=[{"key": "on", "value": True}, {"key": "off", "value": False}])
     gate = [{"key": "in", "value": True}, {"key": "out", "value": False}]
     control_plane.create("plan-gate", type="boolean", variants=gate)
-    return Chain(processes, control_plane, tools, kafka)
+    started = Chain(processes, control_plane, tools, kafka)
+    yield started
+    started.close()
 
 
 def _is_of(journey: str, line: dict[str, Any]) -> bool:
@@ -80,7 +91,7 @@ def _is_of(journey: str, line: dict[str, Any]) -> bool:
 def ramp_in_mid_traffic(chain: Chain, control_plane: Any) -> list[list[dict[str, Any]]]:
     """Half of the journeys are posted at 10 %, then the flag goes to 60 %, then feed takes all the records."""
     chain.await_revision(control_plane.ramp(FLAG, 10_000)["revision"])
-    chain.feed.say("hold")
+    chain.hold()
     first = [chain.post(f"user-{number}") for number in range(JOURNEYS_COUNT // 2)]
     ramped = control_plane.ramp(FLAG, 60_000)
     second = [chain.post(f"user-{number}") for number in range(JOURNEYS_COUNT // 2, JOURNEYS_COUNT)]
@@ -118,7 +129,7 @@ def test_ramp_in_mid_traffic_without_carrying_breaks_journeys(chain: Chain, cont
 def test_held_record_sees_the_kill(chain: Chain, control_plane: Any) -> None:
     """A record decided before a kill and processed after it gets the off variant."""
     chain.await_revision(control_plane.ramp(FLAG, 100_000)["revision"])
-    chain.feed.say("hold")
+    chain.hold()
     journey = chain.post("user-1")
     killed = control_plane.kill(FLAG)
     chain.await_revision(killed["revision"])
@@ -133,7 +144,7 @@ def test_held_record_sees_the_kill(chain: Chain, control_plane: Any) -> None:
 def test_held_record_does_not_revive_after_unkill(chain: Chain, control_plane: Any) -> None:
     """Killed and unkilled while the record waited: the old decision stays void and the unit is decided anew."""
     chain.await_revision(control_plane.ramp(FLAG, 100_000)["revision"])
-    chain.feed.say("hold")
+    chain.hold()
     journey = chain.post("user-1")
     control_plane.kill(FLAG)
     control_plane.unkill(FLAG)

@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
+from pennon.testing import Kafka
+
 pytestmark = [pytest.mark.system, pytest.mark.kafka, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +27,7 @@ EFFECT_LIMIT_S = 1.0
 class Demo:
     """`python -m streamsocial --json` in a folder of its own, its lines as they come."""
 
-    def __init__(self, folder: Path, kafka: str) -> None:
+    def __init__(self, folder: Path, kafka: Kafka) -> None:
         self.folder = folder
         self._err = folder / "demo.err"
         with self._err.open("w") as errors:
@@ -40,7 +42,7 @@ class Demo:
                     "15",
                     "--json",
                     "--kafka",
-                    kafka,
+                    kafka.bootstrap,
                 ],
                 cwd=folder,
                 env=os.environ | {"PYTHONPATH": str(ROOT / "examples")},
@@ -87,7 +89,7 @@ class Demo:
 
 
 @pytest.fixture
-def demo(tmp_path: Path, kafka: str) -> Iterator[Demo]:
+def demo(tmp_path: Path, kafka: Kafka) -> Iterator[Demo]:
     started = Demo(tmp_path, kafka)
     yield started
     if started.process.poll() is None:

@@ -117,6 +117,7 @@ def obey() -> None:
     for command in sys.stdin:
         commands[command.strip()]()
     ended.set()
+    released.set()
 
 
 def status() -> None:
@@ -131,7 +132,11 @@ def consume() -> None:
     consumer = confluent_kafka.Consumer(settings | {"fetch.wait.max.ms": 10})
     consumer.subscribe([TOPIC])
     while not ended.is_set():
-        record = consumer.poll(0.1) if released.wait(0.1) else None
+        if not released.is_set():
+            # Said here, where nothing can be taken any more: what is posted after it waits.
+            print(json.dumps({"service": "held"}), flush=True)
+            released.wait()
+        record = consumer.poll(0.1)
         if record is not None and record.error() is None:
             take(record)
     consumer.close()
