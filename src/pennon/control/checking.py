@@ -51,16 +51,17 @@ def without_server_members(
     if not isinstance(document, dict):
         return document, []
     faults = [
-        Fault(pointer((name,)), _set_by_server(document[name], current.get(name)))
+        Fault(pointer((name,)), f"{found(document[name])} found, {_kept(name, current.get(name))}")
         for name in names
         if name in document and not is_same(document[name], current.get(name))
     ]
     return {name: value for name, value in document.items() if name not in names}, faults
 
 
-def _set_by_server(value: object, held: object) -> str:
+def _kept(name: str, held: object) -> str:
     allowed = "left out" if held is None else f"{found(held)} or left out"
-    return f"{found(value)} found, must be {allowed}: the server sets it"
+    setter = "PUT and DELETE of …/kill set it" if name == "killed" else "the server sets it"
+    return f"must be {allowed}: {setter}"
 
 
 def _checked(model: type[D], document: object, meaning: Iterable[Fault]) -> D:

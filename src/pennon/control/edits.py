@@ -50,9 +50,7 @@ def create_flag(document: object, places: Sequence[Place], *, taken_ids: Contain
     """
     demand_shallow(document)
     document, faults = without_server_members(document, {}, FLAG_SERVER_MEMBERS)
-    draft = checked_flag(document, (*faults, *variant_id_faults(document, {})))
-    if draft.archived:
-        raise DocumentInvalid([Fault("/archived", "true found, must be false: a new flag is not archived")])
+    draft = checked_flag(document, (*faults, *variant_id_faults(document, {}), *_archived_faults(document)))
     flag = identified(draft, frozenset(), version=1, flag_id=flag_id_of(taken_ids, draw), draw=draw)
     off = _off_variant(draft).key
     settings = SettingsDraft(on=True, off=off, fallthrough=Serve(variant=off))
@@ -124,6 +122,8 @@ def put_segment(
 
 
 def _off_variant(draft: FlagDraft) -> Variant:
+    if draft.type != "boolean":
+        return draft.variants[-1]
     return next((variant for variant in reversed(draft.variants) if variant.value is False), draft.variants[-1])
 
 
@@ -163,6 +163,11 @@ def _held(place: Place) -> SettingsState:
     if place.settings is None:
         raise AssertionError(f"environment {place.environment!r} has no settings of a flag that exists")
     return place.settings
+
+
+def _archived_faults(document: object) -> Iterator[Fault]:
+    if isinstance(document, dict) and document.get("archived") is True:
+        yield Fault("/archived", "true found, must be false: a new flag is not archived")
 
 
 def _fixed_faults(document: object, before: dict[str, Any], names: Sequence[str]) -> Iterator[Fault]:

@@ -144,16 +144,16 @@ def _say_missing(_detail: Any, _home: _Home) -> str:
 
 
 def _say_few(detail: Any, _home: _Home) -> str:
-    return f"{detail['ctx']['actual_length']} found, must be at least {detail['ctx']['min_length']}"
+    return f"{detail['ctx']['actual_length']} elements found, must be at least {detail['ctx']['min_length']}"
 
 
 def _say_many(detail: Any, _home: _Home) -> str:
-    return f"more than {detail['ctx']['max_length']} found, must be at most {detail['ctx']['max_length']}"
+    return f"{len(detail['input'])} elements found, must be at most {detail['ctx']['max_length']}"
 
 
 def _say_op(detail: Any, home: _Home) -> str:
-    tag = detail["input"].get("op") if isinstance(detail["input"], dict) else None
-    return f"op {found(tag)} found, must be one of {', '.join(map(repr, home.ops()))}"
+    op = f"op {found(detail['input']['op'])} found" if "op" in detail["input"] else "op missing"
+    return f"{op}, must be one of {', '.join(map(repr, home.ops()))}"
 
 
 def _say_unforeseen(detail: Any, _home: _Home) -> str:
