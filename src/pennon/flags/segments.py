@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 import msgspec
-from mmh3 import hash64, mmh3_x64_128_stupledigest
+from mmh3 import mmh3_x64_128_stupledigest
 
 from pennon.flags.bucketing import utf8_of
 from pennon.flags.clauses import Attributes, Holds, Units, Unusable, compiled_clause
@@ -20,7 +20,7 @@ class Segment(msgspec.Struct, frozen=True):
     """
 
     unit_kind: str
-    prefix: str
+    prefix: bytes
     members: frozenset[int]
     rules: tuple[tuple[Holds, ...], ...]
 
@@ -32,7 +32,7 @@ def compiled_segment(record: SegmentRecord) -> Segment:
         raise Unusable(msg)
     return Segment(
         record.unit,
-        record.salt + ":",
+        utf8_of(record.salt + ":"),
         frozenset(_member_h1(record, member) for member in record.members),
         tuple(tuple(compiled_clause(clause, _refused) for clause in clauses) for clauses in record.rules),
     )
@@ -63,9 +63,11 @@ def _listed(segment: Segment, flag_unit_kind: str) -> Holds:
         if not key:
             return False
         try:
-            return hash64(prefix + key)[0] in members
-        except UnicodeEncodeError:  # lone surrogates
-            return mmh3_x64_128_stupledigest(utf8_of(prefix + key), 0)[0] in members
+            body = key.encode()
+        except UnicodeEncodeError:
+            body = utf8_of(key)
+        # Bytes and never text: given a lone surrogate, mmh3 5.3 reads through a null pointer.
+        return mmh3_x64_128_stupledigest(prefix + body)[0] in members
 
     def is_listed_of_kind(_key: str | None, attributes: Attributes, units: Units) -> bool:
         return is_listed(units.get(kind), attributes, units)

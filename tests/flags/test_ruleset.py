@@ -1,0 +1,183 @@
+"""Rulesets: a patched one is a fresh one, kills only ever add, and what did not change is shared."""
+
+import gc
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pennon.context import Origin, Reason
+from pennon.flags import Ruleset, SegmentClause, SegmentRecord, ServeRecord, member_hash
+
+UNITS = ("user-1", "user-2", None)
+KEYS = ("f", "g", "h", "gone")
+
+
+def seen(rules: Ruleset) -> Any:
+    """Everything that a user of a ruleset can see of it."""
+    flags = {key: rules.flag(key) for key in KEYS}
+    return [
+        (rules.revision, rules.epoch, rules.environment, dict(rules.records), dict(rules.segments), dict(rules.kills)),
+        {
+            key: (flag.floor, flag.is_killed, flag.fault, flag.scope, [flag.answer(unit, {}, {}) for unit in UNITS])
+            for key, flag in flags.items()
+            if flag is not None
+        },
+        {flag_id: flag.key for flag_id in range(5) if (flag := rules.flag_by_id(flag_id))},
+    ]
+
+
+def flag_of(make: Any, key: str, choice: int, revision: int) -> Any:
+    """One of a few flags, some of which ask a segment."""
+    options: list[dict[str, Any]] = [
+        {},
+        {"fallthrough": make.split(coverage=40_000)},
+        {"killed": True, "void_before": revision},
+        {"fallthrough": ServeRecord("gone")},
+    ]
+    flag_id = KEYS.index(key) + 1
+    if choice >= len(options):
+        return make.gate(SegmentClause("s"), key=key, id=flag_id, revision=revision)
+    return make.flag(key, id=flag_id, revision=revision, **options[choice])
+
+
+def segment_of(member: str) -> SegmentRecord:
+    """A segment of one member."""
+    return SegmentRecord("s", "user", "s", (member_hash("s", member),))
+
+
+@given(data=st.data())
+def test_patched_equals_building_afresh(make: Any, data: st.DataObject) -> None:
+    """After any deltas, asked or not between them, a ruleset is what one from the whole state would be."""
+    choice = st.integers(0, 4)
+    flags = {key: flag_of(make, key, data.draw(choice), 1) for key in ("f", "g")}
+    segments = {"s": segment_of("user-1")} if data.draw(st.booleans()) else {}
+    kills = data.draw(st.dictionaries(st.integers(1, 4), st.integers(1, 99), max_size=2))
+    rules = Ruleset.of(make.record(*flags.values(), segments=tuple(segments.values()))).with_kills(kills)
+    for revision in range(2, 5):
+        if data.draw(st.booleans()):
+            seen(rules)
+        put = {
+            key: flag_of(make, key, data.draw(choice), revision)
+            for key in data.draw(st.sets(st.sampled_from(["f", "g", "h"])))
+        }
+        gone = data.draw(st.sets(st.sampled_from(["f", "g", "h", "never"]))) - put.keys()
+        put_segments = {"s": segment_of(data.draw(st.sampled_from(UNITS[:2])))} if data.draw(st.booleans()) else {}
+        gone_segments = {"s"} - put_segments.keys() if data.draw(st.booleans()) else set()
+        rules = rules.patched(revision, put, put_segments, gone, gone_segments)
+        flags = {key: flag for key, flag in {**flags, **put}.items() if key not in gone}
+        segments = {key: part for key, part in {**segments, **put_segments}.items() if key not in gone_segments}
+        fresh = make.record(*flags.values(), segments=tuple(segments.values()), revision=revision)
+        assert seen(Ruleset.of(fresh).with_kills(kills)) == seen(rules)
+
+
+@given(data=st.data())
+def test_with_kills_never_unkills_and_always_answers_off(make: Any, data: st.DataObject) -> None:
+    """A killed flag, by record or overlay, serves its off variant to everyone, with a floor no lower than before."""
+    records = [flag_of(make, key, data.draw(st.integers(0, 4)), 3) for key in ("f", "g", "h")]
+    base = Ruleset.of(make.record(*records, segments=(segment_of("user-1"),)))
+    if data.draw(st.booleans()):
+        seen(base)
+    kills = data.draw(st.dictionaries(st.integers(1, 5), st.integers(1, 99), max_size=4))
+    rules = base.with_kills(kills)
+    for record in records:
+        before, flag = base.flag(record.key), rules.flag(record.key)
+        assert before is not None
+        assert flag is not None
+        assert (record.killed or record.id in kills) is flag.is_killed
+        assert max(before.floor, kills.get(record.id, 0)) == flag.floor
+        if flag.is_killed:
+            assert {(False, Reason.KILLED, Origin.KILL)} == {
+                (answer.value, answer.reason, answer.origin)
+                for answer in (flag.answer(unit, {}, {"user": "user-1"}) for unit in UNITS)
+            }
+            # A fresh decision is never void.
+            assert max(record.revision, kills.get(record.id, 0)) == flag.answer(None, {}, {}).revision
+
+
+def test_with_kills_replaces_the_overlay_before(make: Any) -> None:
+    """The kills given are all that lie over it; the caller knows which are still open."""
+    base = Ruleset.of(make.record(make.flag("f", id=1), make.flag("g", id=2))).with_kills({1: 5})
+    rules = base.with_kills({2: 6})
+    killed = {key: flag.is_killed for key in ("f", "g") if (flag := rules.flag(key))}
+    assert {"f": False, "g": True} == killed
+
+
+def test_with_kills_reaches_a_flag_that_comes_later(make: Any) -> None:
+    """A kill of an unknown id waits for its flag."""
+    base = Ruleset.of(make.record()).with_kills({1: 5})
+    flag = base.patched(4, {"f": make.flag("f", id=1)}, {}, (), ()).flag("f")
+    assert flag is not None
+    assert flag.is_killed
+
+
+def test_flag_is_compiled_on_first_use_and_kept(make: Any) -> None:
+    """Nothing is compiled at load; afterwards the hot path finds it in `compiled`."""
+    rules = Ruleset.of(make.record(make.flag("f")))
+    assert {} == rules.compiled
+    flag = rules.flag("f")
+    assert {"f": flag} == rules.compiled
+    assert flag is rules.flag("f")
+    assert flag is rules.flag_by_id(1)
+
+
+def test_flag_of_an_unknown_key_is_none(make: Any) -> None:
+    """Neither a key nor an id that nobody has gives a flag."""
+    rules = Ruleset.of(make.record(make.flag("f")))
+    assert (None, None) == (rules.flag("g"), rules.flag_by_id(2))
+
+
+def test_patched_keeps_what_did_not_change(make: Any) -> None:
+    """A delta of one flag costs one compilation, not all of them."""
+    gate = make.gate(SegmentClause("s"), key="h", id=3)
+    rules = Ruleset.of(make.record(make.flag("f", id=1), make.flag("g", id=2), gate, segments=(segment_of("user-1"),)))
+    before = {key: rules.flag(key) for key in ("f", "g", "h")}
+    after = rules.patched(2, {"g": make.flag("g", id=2, revision=2)}, {}, (), ())
+    assert [True, False, True] == [before[key] is after.flag(key) for key in ("f", "g", "h")]
+    after = rules.patched(2, {}, {"s": segment_of("user-2")}, (), ())
+    assert [True, True, False] == [before[key] is after.flag(key) for key in ("f", "g", "h")]
+
+
+def test_patched_leaves_the_earlier_one_alone(make: Any) -> None:
+    """Whoever holds the earlier ruleset goes on with it."""
+    rules = Ruleset.of(make.record(make.flag("f")))
+    before = seen(rules)
+    rules.patched(2, {"g": make.flag("g", id=2)}, {}, ("f",), ()).with_kills({1: 9})
+    assert before == seen(rules)
+
+
+def test_patched_lets_the_earlier_one_go(make: Any) -> None:
+    """A flag that outlives its ruleset does not keep it: a thousand deltas hold one set of records."""
+    gate = make.gate(SegmentClause("s"), key="h", id=3)
+    rules = Ruleset.of(make.record(make.flag("f"), gate, segments=(segment_of("user-1"),)))
+    for revision in range(2, 20):
+        seen(rules)
+        rules = rules.patched(revision, {"g": make.flag("g", id=2, revision=revision)}, {}, (), ())
+    gc.collect()
+    environment = rules.environment
+    held = [found for found in gc.get_objects() if type(found) is Ruleset and found.environment is environment]
+    assert [rules] == [found for found in held if found.revision > 1]
+
+
+@pytest.mark.slow
+def test_flags_are_compiled_once_by_threads_at_once(make: Any) -> None:
+    """Threads that ask for the same new flags get the same objects, also while the ruleset is patched."""
+    for _ in range(30):
+        rules = Ruleset.of(make.record(*(make.flag(f"f{number}", id=number) for number in range(50))))
+        start = threading.Barrier(4)
+        found: list[list[Any]] = []
+
+        def ask(rules: Ruleset = rules, start: threading.Barrier = start, found: list[list[Any]] = found) -> None:
+            start.wait()
+            found.append([rules.flag(f"f{number}") for number in range(50)])
+            found[-1].append(len(rules.patched(2, {}, {}, (), ()).records))
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(found) == 4
+        assert all(flags == found[0] for flags in found)
