@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import unquote
 
 from msgspec import structs
 
@@ -73,7 +74,7 @@ def _with_baggage_of(own: RawHeaders, context: RequestContext) -> RequestContext
     later = (*_set_by_hand(own), *otel.current_baggage())
     if not later:
         return context
-    known = {(member.key, _folded(member.value)) for member in context.baggage}
+    known = {(member.key, form) for member in context.baggage for form in _forms_of(member)}
     added: dict[str, Member] = {
         member.key: member
         for member in later
@@ -90,8 +91,14 @@ def _set_by_hand(own: RawHeaders) -> tuple[Member, ...]:
     return parse_baggage(lines).members if lines else ()
 
 
+def _forms_of(member: Member) -> tuple[str, str]:
+    """What can have become of a member's value in OpenTelemetry's hands, folded: its properties are read as value."""
+    value = _folded(member.value)
+    return value, _folded(f"{value};{unquote(member.properties)}") if member.properties else value
+
+
 def _folded(value: str) -> str:
-    """What OpenTelemetry's form encoding leaves of a value: it reads a plus as a space, and writes a space as a plus.
+    """What form encoding leaves of a value: OpenTelemetry reads a plus as a space, and writes a space as a plus.
 
     What differs only so has merely been through its hands; what came in is right.
     """

@@ -39,6 +39,11 @@ _tracer: tuple[trace.TracerProvider, trace.Tracer] | None = None
 _exported_to: metrics.MeterProvider | None = None
 
 
+def has_sdk() -> bool:
+    """Whether spans would be more than silent."""
+    return _tracer_here() is not None
+
+
 def start(
     name: str, kind: str, attributes: Attributes, *, remote: Trace | None = None, links: Sequence[Trace] = ()
 ) -> Span:

@@ -74,6 +74,12 @@ def _api() -> ModuleType | None:
     return _live
 
 
+def _sdk() -> ModuleType | None:
+    """The same, but None also where no SDK is set up, so that nothing is put together for a silent span."""
+    live = _api()
+    return live if live is not None and live.has_sdk() else None
+
+
 def server_span(
     method: str, *, path: str, scheme: str, trace: Trace | None, link: Trace | None = None, extra: Attributes = _NOTHING
 ) -> Span:
@@ -83,7 +89,7 @@ def server_span(
     link: the caller's span where the trace was begun anew on purpose.
     extra: further attributes, e.g. server.address. The query is left out: it may hold anything.
     """
-    live = _api()
+    live = _sdk()
     if live is None:
         return SILENT
     attributes = {**_method_attributes(method), "url.path": path, "url.scheme": scheme, **extra}
@@ -93,7 +99,7 @@ def server_span(
 
 def client_span(method: str, *, url: str, host: str, port: int | None) -> Span:
     """The span of one request sent; its parent is the span current here. url: without user, password and query."""
-    live = _api()
+    live = _sdk()
     if live is None:
         return SILENT
     attributes = {**_method_attributes(method), "url.full": url, "server.address": host}
@@ -108,7 +114,7 @@ def producer_span(topic: str, *, conversation_id: str | None = None, extra: Attr
 
     conversation_id: the correlation id. extra: e.g. messaging.destination.partition.id.
     """
-    live = _api()
+    live = _sdk()
     if live is None:
         return SILENT
     attributes = {**_messaging("send", "send", topic, conversation_id), **extra}
@@ -132,7 +138,7 @@ def process_span(
     trace: the hop's own; its parent_span_id, the producer's span, becomes the parent. A span that is already current
     (a poll's) is linked. link: the producer's span where the trace was begun anew on purpose.
     """
-    live = _api()
+    live = _sdk()
     if live is None:
         return SILENT
     attributes = _messaging("process", "process", topic, conversation_id)
