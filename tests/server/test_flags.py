@@ -240,3 +240,19 @@ def test_segment_is_made_then_replaced_with_if_match(plane: Any) -> None:
     assert (200, ["user-2"]) == (replaced.status_code, plane.admin.get(path).json()["members"])
     listed = plane.admin.get("/v1/projects/default/environments/production/segments").json()["items"]
     assert ["staff"] == [item["key"] for item in listed]
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        (f"{FLAGS}/f", "DELETE, GET, PATCH"),
+        (f"{FLAGS}/f/kill", "DELETE, PUT"),
+        ("/v1/projects/default/environments/production/segments/s", "GET, PUT"),
+        ("/v1/sdk/stream", "GET"),
+    ],
+)
+def test_method_that_a_path_has_not_is_405_and_names_those_it_has(plane: Any, path: str, allowed: str) -> None:
+    """Allow unites all routes of the path, whichever router they are in."""
+    response = plane.admin.post(path, json={})
+    assert (405, allowed) == (response.status_code, response.headers["allow"])
+    assert "method_not_allowed" == response.json()["code"]
