@@ -68,10 +68,10 @@ def test_inject_leaves_public_fields_set_by_hand(send: Send, arrived: Extracted)
 
 def test_inject_trusts_only_the_contracts_own_downstreams(send: Send, arrived: Extracted, contract: Contract) -> None:
     """One that looks like a declared one, but grants more, is undeclared."""
-    forged = Contract("c", version="1", owner="t", downstreams=[Downstream("quiet", host="evil.example")])
+    forged = Contract("c", version="1", owner="t", downstreams=[Downstream("posts", host="evil.example")])
     held: dict[str, Any] = {"trace": TRACE, "request_id": "r", "correlation_id": None, "baggage": (), "ours": ()}
 
-    assert send("quiet", arrived, under=forged).set
+    assert send("posts", arrived, under=forged).set
     assert () == inject(contract, forged.downstreams[0], **held).set
 
 
@@ -138,6 +138,15 @@ def test_inject_takes_a_stale_tracestate_off_with_the_traceparent(send: Send) ->
 
     assert ["traceparent"] == list(_texts(outgoing))
     assert {"traceparent", "tracestate"} <= _removed(outgoing)
+
+
+def test_inject_cuts_a_long_tracestate(send: Send) -> None:
+    """A tracing library may hand over more than 512 characters."""
+    state = ",".join(f"k{n}={'v' * 60}" for n in range(9))
+    outgoing = send("posts", trace=Trace(TRACE.trace_id, TRACE.span_id, None, 0, state))
+
+    assert ",".join(state.split(",")[:8]) == _texts(outgoing)["tracestate"]
+    assert [("tracestate:k8", DropReason.OVER_BUDGET)] == [(d.name, d.reason) for d in outgoing.report.dropped]
 
 
 def test_inject_keeps_the_budget(send: Send) -> None:

@@ -6,7 +6,18 @@ from typing import Any
 import pytest
 
 from pennon.context import Member, Trace
-from pennon.headers import BaggagePolicy, Contract, Drop, DropReason, Extracted, Refusal, UnknownMembers, extract
+from pennon.headers import (
+    BaggagePolicy,
+    Contract,
+    Drop,
+    DropReason,
+    Extracted,
+    Field,
+    Refusal,
+    Trust,
+    UnknownMembers,
+    extract,
+)
 
 TRACEPARENT = ("traceparent", "00-8a3c60f7d188f8fa79d48a391a778fa6-00f7d188f8fa79d4-01")
 Take = Callable[..., Extracted]
@@ -213,6 +224,11 @@ def test_extract_refuses_too_many_headers_but_still_reads_them(take: Take) -> No
     assert (_drop("headers", DropReason.TOO_MANY),) == arrived.report.dropped
 
 
+def test_extract_takes_exactly_100_headers(take: Take) -> None:
+    """The limit belongs to what is allowed."""
+    assert take([("x-filler", "1")] * 100).refusal is None
+
+
 def test_extract_counts_the_bytes_of_all_headers(take: Take) -> None:
     """Names and values, ours or not, up to 16,384 (req 7)."""
     assert take([("x-filler", "v" * 16376)]).refusal is None
@@ -227,6 +243,17 @@ def test_extract_takes_fields_from_whom_the_contract_trusts(take: Take) -> None:
     stranger = take(headers, is_trusted=False)
     assert {"x-region": "eu", "idempotency-key": '"k1"'} == dict(stranger.fields)
     assert (_drop("x-tenant-id", DropReason.NOT_TRUSTED),) == stranger.report.dropped
+
+
+@pytest.mark.parametrize("changes", [{"caller_may_set": False}, {"gateway_overwrites": True}])
+def test_extract_takes_no_field_of_a_stranger_that_may_not_set_it(
+    take: Take, make_field: Callable[..., Field], changes: dict[str, bool]
+) -> None:
+    """Trust in clients alone is not enough: they must be allowed to set it, and no gateway may overwrite it."""
+    declared = {"trust": Trust.CLIENT, "caller_may_set": True, "gateway_overwrites": False} | changes
+    arrived = take([("x-f", "a")], is_trusted=False, under=_under(fields=[make_field("x-f", **declared)]))
+
+    assert ((), (_drop("x-f", DropReason.NOT_TRUSTED),)) == (arrived.fields, arrived.report.dropped)
 
 
 def test_extract_knows_a_field_by_its_name_on_records(take: Take) -> None:
