@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pennon.cli.settings import CREDENTIALS
+from pennon.settings import CREDENTIALS_PATH
 
 
 @click.command()
@@ -20,7 +20,7 @@ from pennon.cli.settings import CREDENTIALS
 @click.option(
     "--credentials",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=CREDENTIALS,
+    default=CREDENTIALS_PATH,
     show_default=True,
     help="Where the first start writes an admin and the SDK tokens.",
 )

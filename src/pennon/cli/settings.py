@@ -1,39 +1,11 @@
 """Which server, which token: an option, else the environment, else the credentials file that `pennon serve` wrote."""
 
 import os
-from pathlib import Path
-from typing import Final
 
 import msgspec
 
 from pennon.errors import Fault, SettingInvalid
-
-CREDENTIALS: Final = Path(".pennon/credentials")
-
-
-class Credentials(msgspec.Struct, frozen=True):
-    """What `pennon serve` writes for the people of this machine. Mode 0600.
-
-    admin: an admin token of `project`. sdk: environment key -> SDK token.
-    """
-
-    server: str
-    project: str
-    admin: str
-    sdk: dict[str, str]
-
-
-def read_credentials(path: Path = CREDENTIALS) -> Credentials | None:
-    """The file's content, or None where there is no such file.
-
-    Raises: SettingInvalid if it is there and is not a credentials file.
-    """
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Credentials)
-    except FileNotFoundError:
-        return None
-    except (OSError, msgspec.MsgspecError) as error:
-        raise SettingInvalid([Fault("", f"{path}: cannot be read as credentials: {error}")]) from error
+from pennon.settings import CREDENTIALS_PATH, SERVER_VARIABLE, TOKEN_VARIABLE, Credentials, read_credentials
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -49,27 +21,39 @@ def admin_target(server: str | None, token: str | None, project: str | None) -> 
 
     Raises: SettingInvalid, naming every way to say what is missing.
     """
-    return _target(server, token or os.environ.get("PENNON_TOKEN"), project, environment=None)
+    held = _held_for(server)
+    token = token or _from_environment("pn_adm_") or (held.admin if held else None)
+    return _target(server, token, held, project, wanted="admin token")
 
 
 def sdk_target(server: str | None, token: str | None, environment: str) -> Target:
-    """The same server seen as one environment's SDK sees it."""
-    return _target(server, token, None, environment=environment)
+    """The same server seen as one environment's SDK sees it. Raises: SettingInvalid, likewise."""
+    held = _held_for(server)
+    token = token or _from_environment("pn_sdk_") or (held.sdk.get(environment) if held else None)
+    return _target(server, token, held, None, wanted=f"SDK token of environment {environment!r}")
 
 
-def _target(server: str | None, token: str | None, project: str | None, *, environment: str | None) -> Target:
-    held = read_credentials()
-    server = server or os.environ.get("PENNON_SERVER") or (held.server if held else None)
-    if not token and held:
-        token = held.sdk.get(environment) if environment is not None else held.admin
-    if not token and environment is not None:
-        token = os.environ.get("PENNON_TOKEN")
+def _held_for(server: str | None) -> Credentials | None:
+    """The credentials file, if it is about the server that is meant: its tokens go to no other."""
+    named, held = server or os.environ.get(SERVER_VARIABLE), read_credentials()
+    return held if held is not None and (not named or named.rstrip("/") == held.server) else None
+
+
+def _from_environment(prefix: str) -> str | None:
+    """The token in the environment, if it is of the kind that is needed."""
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    return token if token.startswith(prefix) else None
+
+
+def _target(
+    server: str | None, token: str | None, held: Credentials | None, project: str | None, *, wanted: str
+) -> Target:
+    server = server or os.environ.get(SERVER_VARIABLE) or (held.server if held else None)
     faults = []
     if not server:
-        faults.append(Fault("", f"no server: give --server, set PENNON_SERVER, or run where {CREDENTIALS} is"))
+        faults.append(Fault("", f"no server: give --server, set {SERVER_VARIABLE}, or run where {CREDENTIALS_PATH} is"))
     if not token:
-        kind = "admin token" if environment is None else f"SDK token of environment {environment!r}"
-        faults.append(Fault("", f"no {kind}: give --token, set PENNON_TOKEN, or run where {CREDENTIALS} is"))
+        faults.append(Fault("", f"no {wanted}: give --token, set {TOKEN_VARIABLE}, or run where {CREDENTIALS_PATH} is"))
     if faults or not server or not token:
         raise SettingInvalid(faults)
     return Target(server.rstrip("/"), project or (held.project if held else "default"), token)
