@@ -54,6 +54,7 @@ def test_reference_shows_every_fault_of_the_vectors(vectors: Callable[[str], lis
     assert not missing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["flag", "flag_patch", "settings_patch", "segment"])
 @given(data=st.data())
 @settings(max_examples=150)

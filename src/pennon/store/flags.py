@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
-from pennon.control import Author, ChangeRow, Edited, FlagDocument, Page, Publication, SettingsDocument, edits
+from pennon.control import Action, Author, ChangeRow, Edited, FlagDocument, Page, Publication, SettingsDocument, edits
 from pennon.control.phases import Run
 from pennon.control.states import Draw, FlagEdit, FlagState, Outcome, Place, SettingsState
 from pennon.errors import AlreadyExists, NotFound
@@ -170,9 +170,10 @@ def _publish(
 
 
 def _publication(flag: str, outcome: Outcome) -> Publication:
-    if outcome.record is None:
-        return Publication(delete_flags=(flag,))
-    return Publication(put_flags={flag: outcome.record})
+    if outcome.record is not None:
+        return Publication(put_flags={flag: outcome.record})
+    # An edit of a flag that is archived already finds nothing to take out.
+    return Publication(delete_flags=(flag,) if outcome.action is Action.ARCHIVE else ())
 
 
 def _new_place(connection: Connection, place: Numbered) -> Place:

@@ -1,5 +1,6 @@
 """The change log: appended to by every edit, inside its transaction; read by streams, history and audit."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -62,7 +63,7 @@ def append(connection: Connection, place: Numbered, told: Told, *, by: Author, a
             epoch=change.epoch,
             kind=change.kind,
             key=change.key,
-            body=link.body,
+            body=link.body.decode(),
             previous_hash=link.previous_hash,
             hash=link.hash,
         )
@@ -98,8 +99,9 @@ def faults(connection: Connection, environment_id: int) -> tuple[Fault, ...]:
     """What is wrong with the environment's chain."""
     place = environments.by_id(connection, environment_id)
     query = select(CHANGES).where(CHANGES.c.environment_id == environment_id).order_by(CHANGES.c.revision)
-    links = (_link(row) for row in connection.execute(query))
-    return tuple(broken_links(links, revision=place.row.revision, head_hash=place.head_hash))
+    rows = connection.execute(query).all()
+    broken = broken_links(map(_link, rows), revision=place.row.revision, head_hash=place.head_hash)
+    return (*broken, *(fault for row in rows for fault in _index_faults(row)))
 
 
 def snapshot(connection: Connection, environment_id: int) -> RulesetRecord:
@@ -137,7 +139,22 @@ def _rows(connection: Connection, query: Select[Any]) -> tuple[ChangeRow, ...]:
 
 
 def _link(row: Row[Any]) -> Link:
-    return Link(row.revision, row.body, row.previous_hash, row.hash)
+    # Text, unless somebody has been at it by hand.
+    body = row.body.encode() if isinstance(row.body, str) else bytes(row.body or b"")
+    return Link(row.revision, body, row.previous_hash, row.hash)
+
+
+def _index_faults(row: Row[Any]) -> Iterator[Fault]:
+    """Columns that say something else than the hashed body: queries would not find the row."""
+    try:
+        change = _decode_change(row.body)
+    except msgspec.MsgspecError as error:
+        yield Fault(f"/{row.revision}", f"the row cannot be read: {error}")
+        return
+    for name in ("environment_id", "epoch", "kind", "key"):
+        said, indexed = getattr(change, name), getattr(row, name)
+        if said != indexed:
+            yield Fault(f"/{row.revision}", f"the row says {name} {said!r}, must be the indexed {indexed!r}")
 
 
 def _row(change: Change, link: Link) -> ChangeRow:

@@ -92,7 +92,7 @@ def _changes() -> None:
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("key", _KEY, nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
         sa.Column("previous_hash", _HASH, nullable=False),
         sa.Column("hash", _HASH, nullable=False),
         sa.ForeignKeyConstraint(["environment_id"], ["environments.id"], name="fk_changes_environment_id"),
