@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +18,7 @@ import pytest
 END_TIMEOUT_S = 8.0
 HEAR_TIMEOUT_S = 30.0
 SERVICES = Path(__file__).parent / "services"
+ROOT = Path(__file__).parents[2]
 
 
 class Process:
@@ -191,15 +193,26 @@ def control_plane(processes: Processes) -> Iterator[ControlPlane]:
     plane.http.close()
 
 
+def virtual_environment(folder: Path, *packages: str) -> Path:
+    """The Python of a new virtual environment with these packages, in the versions of constraints.txt."""
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    command = [str(python), "-m", "pip", "install", "--quiet", "-c", str(ROOT / "constraints.txt"), *packages]
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run(command, check=True, env=clean, timeout=300)
+    return python
+
+
 class Tools:
     """What tests of this folder use besides the fixtures (importlib mode has no imports between test files)."""
 
     free_port = staticmethod(free_port)
     wait_until = staticmethod(wait_until)
     is_up = staticmethod(is_up)
+    virtual_environment = staticmethod(virtual_environment)
     services = SERVICES
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tools() -> type[Tools]:
     return Tools

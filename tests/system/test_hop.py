@@ -1,9 +1,6 @@
 """A service without pennon in the middle of a journey."""
 
-import os
-import subprocess
 import sys
-import venv
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +22,9 @@ PACKAGES = (
 
 
 @pytest.fixture
-def stranger(tmp_path: Path) -> Path:
+def stranger(tmp_path: Path, tools: Any) -> Path:
     """The Python of a virtual environment with stock packages only."""
-    folder = tmp_path / "stranger"
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    command = [str(python), "-m", "pip", "install", "--quiet", "-c", str(ROOT / "constraints.txt"), *PACKAGES]
-    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    subprocess.run(command, check=True, env=clean, timeout=300)
+    python: Path = tools.virtual_environment(tmp_path / "stranger", *PACKAGES)
     return python
 
 
