@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from pennon.context import Answer, ErrorCode, Origin, Reason
-from pennon.flags.clauses import Attributes, Holds, Units, Unusable, compiled_clause
+from pennon.flags.clauses import Attributes, Holds, NoType, Test, Units, Unusable, compiled_clause
 from pennon.flags.records import ClauseRecord, FlagRecord, FlagType, SegmentClause, ServeRecord, VariantRecord
 from pennon.flags.segments import Segment, on_segment
 from pennon.flags.split import Serve, compiled_split
@@ -18,7 +18,7 @@ from pennon.flags.split import Serve, compiled_split
 SegmentOf = Callable[[str], Segment]
 
 # A rule's clauses, and what it serves.
-_Rule = tuple[tuple[Holds, ...], Serve]
+_Rule = tuple[tuple[Test, ...], Serve]
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -54,8 +54,8 @@ def compiled_flag(record: FlagRecord, *, is_killed: bool, revision: int, segment
     return Compiled(_by_id(variants), off_answer, constant, answer)
 
 
-def compiled_clause_of(clause: ClauseRecord, flag_unit_kind: str, segment_of: SegmentOf) -> Holds:
-    """Whether a clause of a flag holds, as a function. Raises: Unusable."""
+def compiled_clause_of(clause: ClauseRecord, flag_unit_kind: str, segment_of: SegmentOf) -> Test:
+    """A clause of a flag, ready to be asked. Raises: Unusable."""
 
     def on(clause: SegmentClause) -> Holds:
         return on_segment(segment_of(clause.segment), flag_unit_kind=flag_unit_kind, is_wanted=not clause.negate)
@@ -129,15 +129,19 @@ class _Builder:
 
 
 def _first_rule_that_holds(rules: tuple[_Rule, ...], fallthrough: Serve, failed: Answer) -> Serve:
-    if len(rules) == 1 and len(rules[0][0]) == 1:
-        ((only,), serve) = rules[0]
-        return _one_clause(only, serve, fallthrough, failed)
+    if len(rules) == 1 and [kind for _, kind, *_ in rules[0][0]] == [NoType]:
+        return _one_segment(rules[0][0][0][-1], rules[0][1], fallthrough, failed)
 
     def answer(key: str | None, attributes: Attributes, units: Units) -> Answer:
         try:
-            for clauses, serve in rules:
-                for holds in clauses:
-                    if not holds(key, attributes, units):
+            for tests, serve in rules:
+                # clauses.all_hold, in line.
+                for attribute, kind, test, is_wanted, holds in tests:
+                    found = attributes.get(attribute)
+                    if type(found) is kind:
+                        if test(found) is not is_wanted:
+                            break
+                    elif not holds(key, attributes, units):
                         break
                 else:
                     return serve(key, attributes, units)
@@ -148,8 +152,8 @@ def _first_rule_that_holds(rules: tuple[_Rule, ...], fallthrough: Serve, failed:
     return answer
 
 
-def _one_clause(holds: Holds, serve: Serve, fallthrough: Serve, failed: Answer) -> Serve:
-    """The commonest rule of all, without the loops, which cost as much as a clause."""
+def _one_segment(holds: Holds, serve: Serve, fallthrough: Serve, failed: Answer) -> Serve:
+    """The same for the commonest rule of all, without the loops, which cost half of what a segment does."""
 
     def answer(key: str | None, attributes: Attributes, units: Units) -> Answer:
         try:

@@ -6,7 +6,7 @@ import msgspec
 
 from pennon.context import Answer
 from pennon.flags.bucketing import bucket_of
-from pennon.flags.clauses import Attributes, Units, Unusable
+from pennon.flags.clauses import Attributes, Units, Unusable, all_hold
 from pennon.flags.compiling import SegmentOf, compiled_clause_of
 from pennon.flags.records import ClauseRecord, FlagRecord, ServeRecord, UnknownClause
 
@@ -73,10 +73,10 @@ def _outcome(
 ) -> Outcome:
     if isinstance(clause, UnknownClause):
         raise Unusable(clause.name)
-    if compiled_clause_of(clause, unit_kind, segment_of)(key, attributes, units):
+    if all_hold([compiled_clause_of(clause, unit_kind, segment_of)], key, attributes, units):
         return Outcome.HOLDS
     opposite = msgspec.structs.replace(clause, negate=not clause.negate)
-    fails = compiled_clause_of(opposite, unit_kind, segment_of)(key, attributes, units)
+    fails = all_hold([compiled_clause_of(opposite, unit_kind, segment_of)], key, attributes, units)
     return Outcome.FAILS if fails else Outcome.NOT_COMPARABLE
 
 

@@ -7,7 +7,7 @@ import msgspec
 from mmh3 import mmh3_x64_128_stupledigest
 
 from pennon.flags.bucketing import utf8_of
-from pennon.flags.clauses import Attributes, Holds, Units, Unusable, compiled_clause
+from pennon.flags.clauses import Attributes, Holds, Test, Units, Unusable, all_hold, compiled_clause
 from pennon.flags.records import SegmentClause, SegmentRecord
 
 _MEMBER: Final = re.compile(r"[0-9a-f]{16}")
@@ -22,7 +22,7 @@ class Segment(msgspec.Struct, frozen=True):
     unit_kind: str
     prefix: bytes
     members: frozenset[int]
-    rules: tuple[tuple[Holds, ...], ...]
+    rules: tuple[tuple[Test, ...], ...]
 
 
 def compiled_segment(record: SegmentRecord) -> Segment:
@@ -50,7 +50,7 @@ def on_segment(segment: Segment, *, flag_unit_kind: str, is_wanted: bool) -> Hol
 
     def is_in(key: str | None, attributes: Attributes, units: Units) -> bool:
         return is_listed(key, attributes, units) or any(
-            all(holds(key, attributes, units) for holds in rule) for rule in segment.rules
+            all_hold(rule, key, attributes, units) for rule in segment.rules
         )
 
     return is_in if is_wanted else _negated(is_in, segment, flag_unit_kind)

@@ -53,11 +53,10 @@ def compiled_split(
     key that is no text. Raises: Unusable.
     """
     _check(split)
-    edges, variants = _steps(split)
-    answers = tuple(
-        answer_of(split.rest, Origin.REST) if variant is None else answer_of(variant, Origin.SPLIT)
-        for variant in variants
-    )
+    rest = answer_of(split.rest, Origin.REST)
+    edges = [edge for _, start, end in split.ranges for edge in (start, end)]
+    # Below the first edge the rest, then by turns a variant and, if its end is not the next one's start, the rest.
+    answers = [rest, *(part for variant, *_ in split.ranges for part in (answer_of(variant, Origin.SPLIT), rest))]
     # The edges in hash space: hash * BUCKETS >> 32 >= edge exactly if hash >= ceil(edge * 2**32 / BUCKETS). It saves
     # every evaluation a multiplication beyond 32 bits.
     hash_edges = tuple(-(-(edge << 32) // BUCKETS) for edge in edges)
@@ -92,21 +91,6 @@ def _check(split: SplitRecord) -> None:
     if edges != sorted(edges):
         msg = f"split: ranges {split.ranges!r} overlap or are not sorted"
         raise Unusable(msg)
-
-
-def _steps(split: SplitRecord) -> tuple[tuple[int, ...], tuple[str | None, ...]]:
-    """The edges between buckets of different variants, and the variants between them; None is the rest."""
-    edges: list[int] = []
-    variants: list[str | None] = [None]
-    for variant, start, end in split.ranges:
-        if edges and edges[-1] == start:
-            variants[-1] = variant
-        else:
-            edges.append(start)
-            variants.append(variant)
-        edges.append(end)
-        variants.append(None)
-    return tuple(edges), tuple(variants)
 
 
 def _heads(split: SplitRecord) -> tuple[bytes, ...]:
