@@ -5,7 +5,7 @@ the flag answers directly. What cannot be answered is an answer with the reason 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from pennon import otel
 from pennon.ambient import CURRENT
@@ -16,7 +16,8 @@ from pennon.client.live import Live
 from pennon.client.spans import Spans, can_record
 from pennon.client.state import State
 from pennon.client.units import settled_alone, settled_within
-from pennon.context import DEFAULT_UNIT_KIND, Answer, Decision, ErrorCode, Reason
+from pennon.client.within import value_within
+from pennon.context import DEFAULT_UNIT_KIND, Answer, Decision, ErrorCode, Ledger, Reason
 from pennon.counters import Count, count
 from pennon.flags import Flag, FlagType
 
@@ -29,7 +30,7 @@ _request: Final = CURRENT.get
 class Asker:
     """Answers for one client, without knowing it. buffer: where exposures go; hurry: called after one went there."""
 
-    __slots__ = ("_buffer", "_hurry", "_noted", "_now_ns", "_records_first", "_spans", "_state")
+    __slots__ = ("_buffer", "_hurry", "_noted", "_now_ns", "_spans", "_state")
 
     def __init__(
         self,
@@ -44,7 +45,6 @@ class Asker:
         self._state = state
         self._buffer = buffer
         self._spans = spans
-        self._records_first = spans is not Spans.NEVER
         self._now_ns = now_ns
         self._noted = noted
         self._hurry = hurry
@@ -68,26 +68,37 @@ class Asker:
         if flag is None or flag.type not in types:
             return failed(key, _trouble(live, flag))
         context = _request()
-        if context is None or (ledger := context.ledger).is_sealed:
+        if context is None or context.ledger.is_sealed:
             return self._alone(live, flag, unit, attributes, exposes=exposes, asked=asked)
-        identity = context.identity
-        if unit is None and attributes is None:
-            units, attributes = identity.units, identity.attributes
-            unit_key = units.get(flag.unit_kind)
-        else:
-            unit_key, attributes, units = settled_within(identity, flag.unit_kind, unit, attributes)
-        decision = ledger.made.get((flag.scope.key, unit_key))
+        unit_key, attributes, units = settled_within(context.identity, flag.unit_kind, unit, attributes)
+        decision = context.ledger.made.get((flag.scope.key, unit_key))
         if decision is None:
-            decision = decide(flag, ruleset, ledger, unit_key, attributes, units, self._now_ns(), self._noted)
-            if self._records_first and can_record():
-                otel.record_decision(decision)
-            if decision.origin is None:
-                count(Count.EVALUATION_ERRORS, decision.answer.error)
+            decision = self._decided(live, flag, context.ledger, unit_key, attributes, units)
         if flag.exposes and exposes and not context.is_replay:
             self._expose(live, flag, decision)
         if asked is not None:
             asked.append(Asked(flag, unit_key, attributes, units))
         return decision.answer
+
+    def _decided(
+        self,
+        live: Live,
+        flag: Flag,
+        ledger: Ledger,
+        unit_key: str | None,
+        attributes: Mapping[str, object],
+        units: Mapping[str, str],
+    ) -> Decision:
+        """The decision that nobody has asked this ledger for yet."""
+        ruleset: Any = live.ruleset
+        decision = decide(flag, ruleset, ledger, unit_key, attributes, units, self._now_ns(), self._noted)
+        if decision.origin is None:
+            count(Count.EVALUATION_ERRORS, decision.answer.error)
+        elif _is_plain(flag):
+            live.within[flag.key] = value_within(flag, self._spans, self._now_ns, self._state)
+        if self._spans is not Spans.NEVER and can_record():
+            otel.record_decision(decision)
+        return decision
 
     def _alone(
         self,
@@ -106,7 +117,7 @@ class Asker:
             count(Count.EVALUATION_ERRORS, answer.error)
         elif flag.exposes and exposes:
             self._expose(live, flag, _decision(flag, unit_key, answer, self._now_ns()))
-        elif self._spans is not Spans.ALWAYS and _is_plain(flag):
+        elif self._spans is not Spans.ALWAYS and flag.unit_kind == DEFAULT_UNIT_KIND and _is_plain(flag):
             live[flag.key] = flag.answer
         if self._spans is Spans.ALWAYS and can_record():
             otel.record_decision(answer)
@@ -115,7 +126,8 @@ class Asker:
         return answer
 
     def _expose(self, live: Live, flag: Flag, decision: Decision) -> None:
-        self._buffer.add(flag, live.ruleset, decision, self._now_ns())
+        ruleset: Any = live.ruleset
+        self._buffer.add(flag, ruleset, decision, self._now_ns())
         self._hurry()
 
 
@@ -132,7 +144,7 @@ def _trouble(live: Live, flag: Flag | None) -> ErrorCode:
 
 
 def _is_plain(flag: Flag) -> bool:
-    return flag.type in _PLAIN and flag.unit_kind == DEFAULT_UNIT_KIND and not flag.exposes
+    return flag.type in _PLAIN and not flag.is_killed and not flag.exposes
 
 
 def _decision(flag: Flag, unit_key: str | None, answer: Answer, now_ns: int) -> Decision:

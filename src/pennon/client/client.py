@@ -67,12 +67,18 @@ class Client:
     def is_on(self, flag: str, *, unit: UnitLike = None, attributes: Attributes = None, default: bool = False) -> bool:
         """The value of a boolean flag."""
         try:
-            if _request() is None:
+            value: Any = None
+            context = _request()
+            if context is None:
                 answer_of = self._state.live.get(flag)
                 if answer_of is not None and unit.__class__ is str and unit:
-                    value: Any = answer_of(unit, _NONE if attributes is None else attributes, _NONE).value
-                    if value is True or value is False:
-                        return value
+                    value = answer_of(unit, _NONE if attributes is None else attributes, _NONE).value
+            else:
+                value_of = self._state.live.within.get(flag)
+                if value_of is not None:
+                    value = value_of(context, unit, attributes)
+            if value is True or value is False:
+                return value
             value = self._ask(flag, unit, attributes, _BOOLEAN).value
         except Exception:  # noqa: BLE001 - the promise of this room: nothing is raised into the caller
             return _failed(default)
@@ -81,12 +87,18 @@ class Client:
     def string(self, flag: str, *, unit: UnitLike = None, attributes: Attributes = None, default: str) -> str:
         """The value of a string flag."""
         try:
-            if _request() is None:
+            value: Any = None
+            context = _request()
+            if context is None:
                 answer_of = self._state.live.get(flag)
                 if answer_of is not None and unit.__class__ is str and unit:
-                    value: Any = answer_of(unit, _NONE if attributes is None else attributes, _NONE).value
-                    if value.__class__ is str:
-                        return value
+                    value = answer_of(unit, _NONE if attributes is None else attributes, _NONE).value
+            else:
+                value_of = self._state.live.within.get(flag)
+                if value_of is not None:
+                    value = value_of(context, unit, attributes)
+            if value.__class__ is str:
+                return value
             value = self._ask(flag, unit, attributes, _STRING).value
         except Exception:  # noqa: BLE001 - as above
             return _failed(default)
@@ -95,12 +107,18 @@ class Client:
     def integer(self, flag: str, *, unit: UnitLike = None, attributes: Attributes = None, default: int) -> int:
         """The value of an integer flag."""
         try:
-            if _request() is None:
+            value: Any = None
+            context = _request()
+            if context is None:
                 answer_of = self._state.live.get(flag)
                 if answer_of is not None and unit.__class__ is str and unit:
-                    value: Any = answer_of(unit, _NONE if attributes is None else attributes, _NONE).value
-                    if value.__class__ is int:
-                        return value
+                    value = answer_of(unit, _NONE if attributes is None else attributes, _NONE).value
+            else:
+                value_of = self._state.live.within.get(flag)
+                if value_of is not None:
+                    value = value_of(context, unit, attributes)
+            if value.__class__ is int:
+                return value
             value = self._ask(flag, unit, attributes, _INTEGER).value
         except Exception:  # noqa: BLE001 - as above
             return _failed(default)

@@ -42,7 +42,7 @@ def connect(
         block = fixed.current_block()
         if target is None and block is None:
             raise missing()
-        state = State(block)
+        state = State(block, clock.now_ns())
         link = None if target is None else Link(target, state, timing or Timing(), clock)
         client = Client(state, link, clock, spans=Spans.of(spans))
         _clients.add(client)

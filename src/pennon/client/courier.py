@@ -83,6 +83,7 @@ class Courier:
         while not self._is_stopped:
             self._wakened.wait(self._timing.resync_s if self._wants_resync else self._timing.flush_s)
             self._wakened.clear()
+            self._state.coarse_now_ns = self._clock.now_ns()
             now_ns = self._clock.monotonic_ns()
             if self._wants_resync and now_ns >= self._resync_at_ns:
                 self._resync(now_ns)

@@ -1,8 +1,8 @@
 """What a client answers from: a value that is swapped whole."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from pennon.client.within import ValueWithin
 from pennon.context import Answer
 from pennon.flags import Ruleset
 
@@ -10,14 +10,15 @@ AnswerOf = Callable[[str | None, Mapping[str, object], Mapping[str, str]], Answe
 
 
 class Live(dict[str, AnswerOf]):
-    """A ruleset, and the answering functions of flags that the shortest path may ask.
+    """A ruleset, and the shortest paths to the flags that have one.
 
-    It is a dict itself, because one attribute less is a tenth of what a static flag costs. It holds a flag once the
-    long way has found that nothing but its answer matters: it buckets by the default kind of unit and does not expose.
+    It is itself the path outside a request, a dict: one attribute less is a tenth of what a static flag costs. within:
+    the path in one. A flag gets its paths when the long way has found that nothing but its answer matters.
     """
 
-    __slots__ = ("ruleset",)
+    __slots__ = ("ruleset", "within")
 
     def __init__(self, ruleset: Ruleset | None) -> None:
         super().__init__()
-        self.ruleset: Any = ruleset
+        self.ruleset = ruleset
+        self.within: dict[str, ValueWithin] = {}

@@ -6,11 +6,12 @@ OpenTelemetry's SDK, without which no span records.
 """
 
 import sys
+from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
-_SDK: Final = "opentelemetry.sdk.trace"
-_modules: Final = sys.modules
+SDK: Final = "opentelemetry.sdk.trace"
+loaded_modules: Final[Mapping[str, object]] = sys.modules
 
 
 class Spans(Enum):
@@ -30,4 +31,4 @@ class Spans(Enum):
 
 def can_record() -> bool:
     """Whether this process has loaded what could make a span record."""
-    return _SDK in _modules
+    return SDK in loaded_modules

@@ -22,9 +22,11 @@ Listener = Callable[[Notice], None]
 class State:
     """See the module."""
 
-    __slots__ = ("__weakref__", "_changed", "_fixed", "_listeners", "_own_status", "detail", "live", "replica")
+    __slots__ = (
+        "__weakref__", "_changed", "_fixed", "_listeners", "_own_status", "coarse_now_ns", "detail", "live", "replica"
+    )  # fmt: skip
 
-    def __init__(self, fixed: Ruleset | None = None) -> None:
+    def __init__(self, fixed: Ruleset | None, now_ns: int) -> None:
         self._changed = Condition()
         self._listeners: tuple[Listener, ...] = ()
         self._fixed = fixed
@@ -32,6 +34,8 @@ class State:
         self.detail = "connecting"
         self.replica: Replica = EMPTY
         self.live = Live(fixed)
+        # The wall clock, set by the courier every second or so.
+        self.coarse_now_ns = now_ns
 
     @property
     def status(self) -> Status:
