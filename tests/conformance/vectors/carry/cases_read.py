@@ -191,6 +191,9 @@ for name, sign in {
 reads(
     "foreign-padded", "Padding is not part of the spelling.", GOOD + "=" * (-len(GOOD) % 4 or 4), dropped=["encoding"]
 )
+for name, signs in {"marks": "!!!!", "padding": "====", "line-ends": "\r\n\r\n", "spaces": "    "}.items():
+    value = f"{GOOD[:8]}{signs}{GOOD[8:]}.{GOOD_2}"
+    reads(f"foreign-four-{name}", "Nothing is skipped over.", value, [TWO], dropped=["encoding"])
 tailed = {
     (2 * len(group(each)) % 3, len(group(each)) % 4): each
     for each in (entry(revision=1), entry(revision=200), entry(revision=20_000))
