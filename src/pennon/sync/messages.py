@@ -6,8 +6,9 @@
     kill       {"environment", "epoch", "flag", "revision"}; flag is its id     none: it stands outside the numbering
     ping       {}                                                               none
 
-`put` and `delete` are keyed by kind: `flags`, `segments`. `put` holds whole records, so a delta that spans more than
-is missing applies as well. An event of another name is for a later version, and is passed over.
+`put` and `delete` are keyed by kind: `flags`, `segments`. A delta applies anywhere in its span: `put` holds whole
+records, and `delete` also what came and went within the span, which a reader in the midst of it still has. An event of
+another name is for a later version, and is passed over.
 """
 
 from typing import Annotated, Final
@@ -39,7 +40,7 @@ class Delete(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Delta(msgspec.Struct, frozen=True, rename=_DELTA_NAMES):
-    """Everything that changed after `from_revision`, up to and including `to_revision`."""
+    """Everything that was touched after `from_revision`, up to and including `to_revision`, as it is at the end."""
 
     environment: _Number
     epoch: _Number
