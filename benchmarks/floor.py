@@ -21,6 +21,11 @@ RESULTS: Final = Path(__file__).parent / "results"
 
 def floor_ns() -> float:
     """A call of a Python function that does one dict.get and one call of another Python function; 58 on one machine."""
+    return median_ns(floor_job())
+
+
+def floor_job() -> Job:
+    """The floor, to be timed among other jobs."""
     table = {"key": 1}
 
     def inner(value: int | None) -> int | None:
@@ -33,15 +38,30 @@ def floor_ns() -> float:
         for _ in range(count):
             outer("key")
 
-    return median_ns(job)
+    return job
 
 
 def median_ns(job: Job, *, repeats: int = REPEAT_COUNT) -> float:
     """CPU time of the calling thread for one turn: the median of repeats of about 20 ms."""
+    return medians_ns({"": job}, repeats=repeats)[""]
+
+
+def medians_ns(jobs: Mapping[str, Job], *, repeats: int = REPEAT_COUNT) -> dict[str, float]:
+    """The same for several jobs that are to be compared: they take turns, so a slow minute slows them all."""
+    counts = {name: _count_of(job) for name, job in jobs.items()}
+    spent_ns: dict[str, list[float]] = {name: [] for name in jobs}
+    for _ in range(repeats):
+        for name, job in jobs.items():
+            spent_ns[name].append(_spent_ns(job, counts[name]) / counts[name])
+    return {name: statistics.median(spent) for name, spent in spent_ns.items()}
+
+
+def _count_of(job: Job) -> int:
+    """How many turns take about 20 ms."""
     count = 1
     while (spent_ns := _spent_ns(job, count)) < REPEAT_NS // 2:
         count = max(count * 2, count * REPEAT_NS // max(spent_ns, REPEAT_NS // 50))
-    return statistics.median(_spent_ns(job, count) for _ in range(repeats)) / count
+    return count
 
 
 def _spent_ns(job: Job, count: int) -> int:

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pennon.context import Answer, Origin
-from pennon.flags import BUCKETS, FlagRecord, FlagType, Ruleset, VariantRecord, bucket_of, ranges_of
+from pennon.flags import (
+    BUCKETS,
+    FlagRecord,
+    FlagType,
+    Ruleset,
+    ServeRecord,
+    SplitRecord,
+    VariantRecord,
+    bucket_of,
+    ranges_of,
+)
 from pennon.flags.split import Range
 
 ARMS = ("a", "b", "c", "d")
@@ -120,13 +130,11 @@ def test_split_knows_keys_of_every_length(make: Any, algo: str, length: int, let
     assert flag.answer(key, {}, {}).origin is Origin.SPLIT
 
 
-@pytest.mark.slow
-def test_split_has_the_same_edges_in_hash_space(make: Any) -> None:
-    """The unit of every sampled bucket is on the right side of an edge drawn just before and just after it."""
-    serve = make.split()
-    for unit in UNITS:
-        bucket = bucket_of("m3-cbor", "s", unit)
+def test_split_puts_the_vectors_units_into_their_buckets(make: Any, vectors: Callable[[str], dict[str, Any]]) -> None:
+    """Each unit, also one whose hash is the last of its bucket, is within an edge just above its bucket, not below."""
+    for case in vectors("bucketing")["cases"]:
+        bucket = case["bucket"]
         for start, end, expected in ((0, bucket, "off"), (0, bucket + 1, "on"), (bucket, bucket + 1, "on")):
-            only = msgspec.structs.replace(serve.split, ranges=(("on", start, end),))
-            flag = make.compiled(make.flag(fallthrough=msgspec.structs.replace(serve, split=only)))
-            assert expected == flag.answer(unit, {}, {}).variant
+            split = SplitRecord(case["algo"], case["salt"], 1, (("on", start, end),), "off")
+            flag = make.compiled(make.flag(fallthrough=ServeRecord(split=split)))
+            assert expected == flag.answer(case["unit_key"], {}, {}).variant, (case, start, end)

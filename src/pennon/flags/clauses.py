@@ -78,12 +78,12 @@ def compiled_clause(clause: ClauseRecord, on_segment: Callable[[SegmentClause], 
     return _on_attribute(clause.attribute, _tests_of(clause), is_wanted=not clause.negate)
 
 
-class NoType:
+class _NoType:
     """The type of no attribute: a clause of it is always decided by `holds`."""
 
 
 def _always_asked(holds: Holds) -> Test:
-    return "", NoType, bool, True, holds
+    return "", _NoType, bool, True, holds
 
 
 def _on_presence(attribute: str, *, is_wanted: bool) -> Holds:
