@@ -70,10 +70,10 @@ def test_flag_is_constant_exactly_where_it_looks_at_nothing(vector_rules: Rulese
 def test_flag_fault_names_flag_and_trouble(vector_rules: Ruleset) -> None:
     """Whoever reads the fault knows which flag, what was found and what is allowed."""
     faults = {key: flag.fault for key in vector_rules.records if (flag := vector_rules.flag(key)) and flag.fault}
-    assert "flag 'broken-variant': variant 'gone' is not one of ['off', 'on']" == faults["broken-variant"]
-    assert "flag 'broken-segment': segment 'gone' does not exist" == faults["broken-segment"]
+    assert "flag 'broken-variant': rule 'r1': variant 'gone' is not one of ['off', 'on']" == faults["broken-variant"]
+    assert "flag 'broken-segment': rule 'r1': segment 'gone' does not exist" == faults["broken-segment"]
     assert "flag 'broken-algo': split: algo 'sha1' is not one of m3-cbor, m3-utf8" == faults["broken-algo"]
-    assert "flag 'later-op': clause op 'moon_phase' is not one that this version knows" == faults["later-op"]
+    assert "flag 'later-op': rule 'r1': clause op 'moon_phase' is not one that this version knows" == faults["later-op"]
     broken = {key for key in vector_rules.records if key.startswith("broken")} | {"later-op", "nested-segment"}
     # What a kill or an off flag leaves alone is not looked at.
     assert broken - {"broken-variant-killed", "broken-variant-disabled"} == faults.keys()

@@ -5,7 +5,7 @@ negated or not; so does one that is NaN, or not a version where a version is com
 that are of the clause's type: it holds if any of them does, negated if none does, and without one it is false.
 
 A clause is a test per type of value. Whoever asks many clauses runs the commonest test in line (`all_hold` is how) and
-leaves everything else to `Test.holds`: a Python call per clause would be a third of what an evaluation costs.
+leaves everything else to `holds`: a Python call per clause would be a third of what an evaluation costs.
 """
 
 import operator
@@ -54,7 +54,7 @@ class Unusable(ValueError):
 
 
 def all_hold(tests: Iterable[Test], key: str | None, attributes: Attributes, units: Units) -> bool:
-    """Whether all of them hold."""
+    """Whether all of them hold. compiling.py has this loop once more, in line."""
     for attribute, kind, test, is_wanted, holds in tests:
         found = attributes.get(attribute)
         if type(found) is kind:

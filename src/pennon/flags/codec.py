@@ -16,7 +16,10 @@ from pennon.flags.records import ClauseRecord, FlagRecord, RulesetRecord, Segmen
 
 
 def encode_ruleset(record: RulesetRecord) -> bytes:
-    """The JSON of a snapshot. Equal records of equal order give equal bytes."""
+    """The JSON of a snapshot. Equal records of equal order give equal bytes.
+
+    Raises: UnicodeEncodeError for text with lone surrogates, which no JSON in UTF-8 can hold.
+    """
     return msgspec.json.encode(record)
 
 

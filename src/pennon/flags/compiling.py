@@ -102,18 +102,23 @@ class _Builder:
         """The function that picks an answer."""
         record = self._record
         failed = _error(record, self._revision, ErrorCode.GENERAL)
+        rules = tuple(self._rule(rule) for rule in record.rules)
         fallthrough = self._served(record.fallthrough, None)
-        rules = tuple((self._tests(rule), self._served(rule.serve, rule.id)) for rule in record.rules)
         if not rules:
             return fallthrough
         if _is_one_segment(record):
             rule = record.rules[0]
-            holds = self._tests(rule)[0][-1]
+            holds = rules[0][0][0][-1]
             return _either(holds, self._fixed(rule.serve, rule.id), self._fixed(record.fallthrough, None), failed)
         return _first_rule_that_holds(rules, fallthrough, failed)
 
-    def _tests(self, rule: RuleRecord) -> tuple[Test, ...]:
-        return tuple(compiled_clause_of(clause, self._record.unit, self._segment_of) for clause in rule.clauses)
+    def _rule(self, rule: RuleRecord) -> _Rule:
+        try:
+            tests = (compiled_clause_of(clause, self._record.unit, self._segment_of) for clause in rule.clauses)
+            return tuple(tests), self._served(rule.serve, rule.id)
+        except Unusable as fault:
+            msg = f"rule {rule.id!r}: {fault}"
+            raise Unusable(msg) from fault
 
     def _served(self, serve: ServeRecord, rule: str | None) -> Serve:
         if serve.split is None:
