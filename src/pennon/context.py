@@ -78,7 +78,8 @@ class Environment(msgspec.Struct, frozen=True, gc=False):
     salt: str
 
 
-class Answer(msgspec.Struct, frozen=True):
+# gc=False, here and for decisions: built at a flag's first use in a request, and nothing that they hold refers back.
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What the engine returns. Prebuilt when a flag is compiled and shared by all who ask: never edited.
 
     value: the variant's value; None for ERROR (the caller's default takes its place).
@@ -116,7 +117,6 @@ class Scope(msgspec.Struct, frozen=True):
     key: str
 
 
-# gc=False: one is built at every first use of a flag, and what it refers to is shared and never refers back.
 class Decision(msgspec.Struct, frozen=True, gc=False):
     """An answer that has entered a ledger, or one that was carried in.
 

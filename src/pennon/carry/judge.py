@@ -39,6 +39,11 @@ class Note(StrEnum):
 # The notes after which a client fetches what it has missed (at a bounded rate).
 RESYNC_NOTES: Final = frozenset({Note.AHEAD, Note.NEWER_EPOCH, Note.UNKNOWN_VARIANT})
 
+# What a carried answer says, by its origin's number.
+_REASONS: Final = tuple(
+    {Origin.KILL: Reason.KILLED, Origin.OVERRIDE: Reason.OVERRIDE}.get(origin, Reason.CARRIED) for origin in Origin
+)
+
 
 def decide(
     flag: Flag,
@@ -101,11 +106,9 @@ def _held_before_deciding(
     if variant is None:
         note(Note.DELETED_VARIANT)
         return None
-    answer = Answer(
-        flag.key, variant.value, variant.key, variant.id, _reason_of(entry.origin), entry.origin, None, entry.revision
-    )
-    decided_ns = entry.decided_min * MINUTE_NS
-    return ledger.enter(Decision(answer, flag.scope, unit_key, decided_ns, entry.origin, entry.revision))
+    origin, revision = entry.origin, entry.revision
+    answer = Answer(flag.key, variant.value, variant.key, variant.id, _REASONS[origin], origin, None, revision)
+    return ledger.enter(Decision(answer, flag.scope, unit_key, entry.decided_min * MINUTE_NS, origin, revision))
 
 
 def _carried_entry(
@@ -115,21 +118,24 @@ def _carried_entry(
     entries = ledger.arrived.get((scope.environment.id, scope.flag_id))
     if entries is None:
         return None
-    fingerprint = None
-    if unit_key is not None:
-        fingerprint = fingerprint_of(scope.environment.salt, scope.unit_kind, unit_key)
+    fingerprint = None if unit_key is None else fingerprint_of(scope.environment.salt, scope.unit_kind, unit_key)
+    first, epoch, floor = entries[0], scope.epoch, scope.floor
+    if (
+        len(entries) == 1
+        and first.fingerprint == fingerprint
+        and first.epoch == epoch
+        and floor <= first.revision <= ruleset.revision
+    ):
+        return first  # almost always: nothing to weigh, nothing to note
     valid = [
         entry
         for entry in entries
-        if entry.fingerprint == fingerprint and entry.epoch == scope.epoch and entry.revision >= scope.floor
+        if entry.fingerprint == fingerprint and entry.epoch == epoch and entry.revision >= floor
     ]
-    if len(valid) < len(entries) or valid[0].revision > ruleset.revision:
-        notes = {each for entry in entries for each in _notes_on(entry, scope, ruleset.revision, fingerprint)}
-        for each in sorted(notes - {Note.FINGERPRINT} if valid else notes):
-            note(each)
-    if len(valid) > 1:
-        return next((entry for entry in valid if entry.origin is Origin.KILL), valid[0])
-    return valid[0] if valid else None
+    notes = {each for entry in entries for each in _notes_on(entry, scope, ruleset.revision, fingerprint)}
+    for each in sorted(notes - {Note.FINGERPRINT} if valid else notes):
+        note(each)
+    return next((entry for entry in valid if entry.origin is Origin.KILL), valid[0] if valid else None)
 
 
 def _notes_on(entry: Entry, scope: Scope, revision: int, fingerprint: int | None) -> Iterator[Note]:
@@ -142,12 +148,6 @@ def _notes_on(entry: Entry, scope: Scope, revision: int, fingerprint: int | None
         yield Note.FINGERPRINT
     elif entry.revision < scope.floor:
         yield Note.VOID
-
-
-def _reason_of(origin: Origin) -> Reason:
-    if origin is Origin.KILL:
-        return Reason.KILLED
-    return Reason.OVERRIDE if origin is Origin.OVERRIDE else Reason.CARRIED
 
 
 def _without_the_variant(

@@ -17,6 +17,7 @@ Arrived: TypeAlias = dict[tuple[int, int], tuple[Entry, ...]]
 # A decision up to the first byte of its revision, which is mostly the last or the last but one.
 _TO_REVISION: Final = Struct(DECISION.format + "B")
 _SHORTEST_GROUP_BYTES: Final = HEAD.size + _TO_REVISION.size + CRC.size
+_ORIGINS: Final = ORIGINS
 _ORIGIN_COUNT: Final = len(ORIGINS)
 _SHIFTS: Final = tuple(range(7, REVISION_BITS, 7))
 
@@ -105,17 +106,18 @@ def _entries_of(raw: bytes) -> list[Entry] | None:
     fingerprint = unit_high << 16 | unit_low
     entries = []
     at, end = HEAD.size, len(raw) - CRC.size
+    unpack, shortest = _TO_REVISION.unpack_from, _TO_REVISION.size
     while at < end:
-        if end - at < _TO_REVISION.size:
+        if end - at < shortest:
             return None
-        flag_high, flag_low, variant_id, origin, revision = _TO_REVISION.unpack_from(raw, at)
-        at += _TO_REVISION.size
+        flag_high, flag_low, variant_id, origin, revision = unpack(raw, at)
+        at += shortest
         if revision > 0x7F:
             revision, at = _long_revision(raw, revision, at, end)
         if revision < 0 or origin >= _ORIGIN_COUNT:
             return None
         flag_id = flag_high << 16 | flag_low
-        entries.append(Entry(environment, epoch, fingerprint, minute, flag_id, variant_id, ORIGINS[origin], revision))
+        entries.append(Entry(environment, epoch, fingerprint, minute, flag_id, variant_id, _ORIGINS[origin], revision))
     return entries
 
 
