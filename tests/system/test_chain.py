@@ -22,6 +22,7 @@ class Chain:
     """gateway → posts → Kafka → feed, and the traffic into it."""
 
     def __init__(self, processes: Any, control_plane: Any, tools: Any, kafka: Kafka) -> None:
+        self._tools = tools
         self.topic = kafka.fresh_topic("chain")
         ports = {"gateway": tools.free_port(), "posts": tools.free_port()}
         shared = {
@@ -64,10 +65,7 @@ class Chain:
     def await_revision(self, revision: int) -> None:
         """Until every service's own replica has this revision of the flag."""
         for service in self.services.values():
-            have = -1
-            while have < revision:
-                service.say("status")
-                have = service.hear(lambda line: line["service"] == "status")["revision"]
+            self._tools.wait_until(partial(_has, service, revision), saying=service.log)
 
     def journeys(self, ids: list[str]) -> list[list[dict[str, Any]]]:
         """Each journey's hops, in order, once all have been told of."""
@@ -82,6 +80,11 @@ def chain(processes: Any, control_plane: Any, tools: Any, kafka: Kafka) -> Itera
     started = Chain(processes, control_plane, tools, kafka)
     yield started
     started.close()
+
+
+def _has(service: Any, revision: int) -> bool:
+    service.say("status")
+    return int(service.hear(lambda line: line["service"] == "status")["revision"]) >= revision
 
 
 def _is_of(journey: str, line: dict[str, Any]) -> bool:
