@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from threading import Barrier
 from typing import Any
+
+import pytest
 
 from pennon.control import Author
 from pennon.errors import PreconditionFailed
@@ -95,13 +97,29 @@ def test_readers_do_not_wait_for_a_writer(books: Any, path: Path) -> None:
 
 def test_a_first_start_at_once_makes_one_schema(tmp_path: Path) -> None:
     """Several processes open the same new file."""
-    url = f"sqlite:///{tmp_path / 'new.db'}"
 
     def start(_: int) -> int:
         with closing(open_store(url)) as store:
             return len(store.projects())
 
+    url = f"sqlite:///{tmp_path / 'new.db'}"
     assert [0] * THREADS == _at_once(start)
+
+
+@pytest.mark.slow
+def test_the_switch_to_write_ahead_is_not_lost_to_another(tmp_path: Path) -> None:
+    """SQLite fails at once when two connections make the switch; it takes a hundred tries to see it."""
+
+    def connect(i: int) -> str:
+        with databases[i].reading() as connection:
+            return str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one())
+
+    for attempt in range(100):
+        databases = [Database(f"sqlite:///{tmp_path / f'{attempt}.db'}") for _ in range(THREADS)]
+        with ExitStack() as stack:
+            for database in databases:
+                stack.enter_context(closing(database))
+            assert ["wal"] * THREADS == _at_once(connect)
 
 
 def _at_once(do: Callable[[int], Any]) -> list[Any]:

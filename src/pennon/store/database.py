@@ -5,10 +5,11 @@ SQLite as it has to be: write-ahead log (readers never wait for a writer), every
 for its turn, it fails.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -22,6 +23,10 @@ _BUSY_LIMIT_MS: Final = 10_000
 
 # More than the server has threads that ask; SQLite connections are cheap.
 _POOL_SIZE: Final = 20
+
+# A second in all: the switch takes a few milliseconds, and happens once in the life of a file.
+_SWITCH_LIMIT_COUNT: Final = 50
+_SWITCH_PAUSE_S: Final = 0.02
 
 _WRITES: Final = "pennon_writes"
 
@@ -72,6 +77,21 @@ def _checked(url: str) -> URL:
     return place
 
 
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Switch the file to write-ahead logging. The file remembers it: after the first start this only asks.
+
+    For this one change SQLite does not wait when another connection is making it too; it fails at once.
+    """
+    for _ in range(_SWITCH_LIMIT_COUNT):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            Event().wait(_SWITCH_PAUSE_S)
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode=WAL")
+
+
 def _set_up(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: object) -> None:
@@ -80,7 +100,7 @@ def _set_up(engine: Engine) -> None:
         cursor = connection.cursor()
         # The first: the others may have to wait.
         cursor.execute(f"PRAGMA busy_timeout={_BUSY_LIMIT_MS}")
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(cursor)
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
