@@ -51,10 +51,16 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Request:
-    """A request at one service: its ledger, and the machine's account of what it was told, by unit."""
+    """A request at one service: its ledger, and the machine's account of what it brought and was told here, by unit."""
 
-    def __init__(self, service: int, ledger: Ledger, told: dict[str, Told]) -> None:
-        self.service, self.ledger, self.told = service, ledger, told
+    def __init__(self, service: int, ledger: Ledger, brought: dict[str, Told]) -> None:
+        self.service, self.ledger, self.brought = service, ledger, brought
+        self.told: dict[str, Told] = {}
+
+    def known(self, unit: str, floor: int) -> Told | None:
+        """What stands about a unit: told here, else brought along, unless it is void."""
+        here = [told for told in (self.told.get(unit), self.brought.get(unit)) if told is not None]
+        return next((told for told in here if told.revision >= floor), None)
 
 
 class Carrying(RuleBasedStateMachine):
@@ -136,14 +142,14 @@ class Carrying(RuleBasedStateMachine):
 
     def record(self, request: Request) -> tuple[str, dict[str, Told]]:
         """What leaves with a request, and what the machine knows of it."""
-        return encode(request.ledger).value, dict(request.told)
+        return encode(request.ledger).value, request.brought | request.told
 
     def arrived(self, message: tuple[str, dict[str, Told]], service: int, unit: str) -> Request:
         """The request that a message becomes."""
         value, told = message
         ledger = Ledger()
         ledger.arrived = decode(value).arrived
-        request = Request(service, ledger, dict(told))
+        request = Request(service, ledger, told)
         self.ask(request, unit)
         return request
 
@@ -153,21 +159,18 @@ class Carrying(RuleBasedStateMachine):
         flag = ruleset.flag("checkout")
         assert flag is not None
         decision = decide(flag, ruleset, request.ledger, unit, {}, {}, 0, lambda _: None)
-        before, variant, reason = request.told.get(unit), decision.answer.variant, decision.answer.reason
+        variant, reason = decision.answer.variant, decision.answer.reason
         assert variant is not None
 
+        known = request.known(unit, flag.floor)
         assert decision.revision >= flag.floor, "nothing void is served"
         if flag.is_killed:
             assert ("off", Reason.KILLED) == (variant, reason), "killed is obeyed"
-        elif before is None:
-            assert self.history[self.known[request.service]].fallthrough.variant == variant, "to each unit its own"
-            assert Reason.STATIC is reason, "to each unit its own"
-        elif before.revision < flag.floor:
-            assert self.history[self.known[request.service]].fallthrough.variant == variant, "nothing void is served"
-            assert Reason.STATIC is reason, "nothing void is served"
+        elif known is None:
+            served = self.history[self.known[request.service]].fallthrough.variant
+            assert (served, Reason.STATIC) == (variant, reason), "nothing void is served, to each unit its own"
         else:
-            assert before.variant == variant, "one answer along a path"
-            assert before.is_kill == (reason is Reason.KILLED), "one answer along a path"
+            assert (known.variant, known.is_kill) == (variant, reason is Reason.KILLED), "one answer along a path"
         request.told[unit] = Told(variant, decision.revision, decision.origin is Origin.KILL)
 
 
