@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from pennon.client import Client, Evaluation, Notice, Status, Timing, connect
     from pennon.context import ErrorCode, Identity, Origin, Reason, RequestContext, Unit
     from pennon.errors import Fault, PennonError, SettingInvalid
+    from pennon.flags import FlagType
 
 __all__ = [
     "Client",
     "ErrorCode",
     "Evaluation",
     "Fault",
+    "FlagType",
     "Identity",
     "Notice",
     "Origin",
@@ -68,6 +70,7 @@ _HOMES: Final = {
     "ErrorCode": "context",
     "Evaluation": "client",
     "Fault": "errors",
+    "FlagType": "flags",
     "Identity": "context",
     "Notice": "client",
     "Origin": "context",

@@ -131,10 +131,12 @@ class Asker:
         self._hurry()
 
 
-def failed(key: str, error: ErrorCode) -> Answer:
+def failed(key: object, error: ErrorCode) -> Answer:
     """The answer to a question that has none; counted."""
     count(Count.EVALUATION_ERRORS, error)
-    return Answer(str(key), None, None, None, Reason.ERROR, None, None, 0, error)
+    # Writing a foreign object may raise what it likes.
+    name = key if isinstance(key, str) else f"<{type(key).__name__}>"
+    return Answer(name, None, None, None, Reason.ERROR, None, None, 0, error)
 
 
 def _trouble(live: Live, flag: Flag | None) -> ErrorCode:

@@ -34,7 +34,14 @@ _STRING: Final = (FlagType.STRING,)
 _INTEGER: Final = (FlagType.INTEGER,)
 _FLOAT: Final = (FlagType.FLOAT, FlagType.INTEGER)
 _JSON: Final = (FlagType.JSON,)
-_ANY: Final = tuple(FlagType)
+_TYPES: Final[Mapping[FlagType | None, tuple[FlagType, ...]]] = {
+    None: tuple(FlagType),
+    FlagType.BOOLEAN: _BOOLEAN,
+    FlagType.STRING: _STRING,
+    FlagType.INTEGER: _INTEGER,
+    FlagType.FLOAT: _FLOAT,
+    FlagType.JSON: _JSON,
+}
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 _request: Final = CURRENT.get
@@ -142,13 +149,30 @@ class Client:
         except Exception:  # noqa: BLE001 - as above
             return _failed(default)
 
-    def decision(self, flag: str, *, unit: UnitLike = None, attributes: Attributes = None) -> Evaluation:
-        """What a flag of any type answers, and why: see `Evaluation.explain`."""
-        return self._evaluation(flag, unit, attributes, exposes=True)
+    def decision(
+        self,
+        flag: str,
+        *,
+        unit: UnitLike = None,
+        attributes: Attributes = None,
+        type: FlagType | None = None,  # noqa: A002 - the word that flags use
+    ) -> Evaluation:
+        """What a flag answers, and why: see `Evaluation.explain`.
 
-    def peek(self, flag: str, *, unit: UnitLike = None, attributes: Attributes = None) -> Evaluation:
+        type: what is needed; a flag of another type is then an error, and exposes nobody. None: whatever it is.
+        """
+        return self._evaluation(flag, unit, attributes, type, exposes=True)
+
+    def peek(
+        self,
+        flag: str,
+        *,
+        unit: UnitLike = None,
+        attributes: Attributes = None,
+        type: FlagType | None = None,  # noqa: A002 - as above
+    ) -> Evaluation:
         """The same without exposing the unit to an experiment; it enters the ledger all the same."""
-        return self._evaluation(flag, unit, attributes, exposes=False)
+        return self._evaluation(flag, unit, attributes, type, exposes=False)
 
     def wait_ready(self, timeout_s: Seconds) -> bool:
         """Whether there is a ruleset to answer from, now or within timeout_s."""
@@ -197,11 +221,13 @@ class Client:
     def __repr__(self) -> str:
         return f"<pennon.Client {self.status}: {self.status_detail}>"
 
-    def _evaluation(self, flag: str, unit: UnitLike, attributes: Attributes, *, exposes: bool) -> Evaluation:
+    def _evaluation(
+        self, flag: str, unit: UnitLike, attributes: Attributes, flag_type: FlagType | None, *, exposes: bool
+    ) -> Evaluation:
         asked: list[Asked] = []
         try:
-            answer = self._ask(flag, unit, attributes, _ANY, exposes, asked)
-            return evaluation_of(answer, *asked)
+            answer = self._ask(flag, unit, attributes, _TYPES[flag_type], exposes, asked)
+            return evaluation_of(answer, *asked, as_float=flag_type is FlagType.FLOAT)
         except Exception:  # noqa: BLE001 - as above
             return evaluation_of(failed(flag, ErrorCode.GENERAL), *asked)
 

@@ -66,11 +66,13 @@ class Evaluation(msgspec.Struct, frozen=True):
         )
 
 
-def evaluation_of(answer: Answer, asked: Asked | None = None) -> Evaluation:
-    """The evaluation of an answer."""
+def evaluation_of(answer: Answer, asked: Asked | None = None, *, as_float: bool = False) -> Evaluation:
+    """The evaluation of an answer. as_float: an integer becomes the float that was asked for."""
     unit = None if asked is None or asked.unit_key is None else Unit(asked.flag.unit_kind, asked.unit_key)
     # Answers are shared by everybody who asks; what a caller could edit is the caller's own copy.
-    value = deepcopy(answer.value) if isinstance(answer.value, dict | list) else answer.value
+    value: Any = deepcopy(answer.value) if isinstance(answer.value, dict | list) else answer.value
+    if as_float and value is not None:
+        value = float(value)
     return Evaluation(
         answer.flag,
         value,

@@ -15,6 +15,7 @@ from pennon.flags import FlagRecord, FlagType, Ruleset, RulesetRecord, ServeReco
 
 _KEY: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _ENVIRONMENT: Final = Environment(0, "testing", "testing")
+_ALLOWED: Final = "bool, str, int, float, or dict, list and None as in JSON"
 # Each block is an epoch of its own, so that what a request decided in one is not found in the next.
 _epochs: Final = count(1)
 
@@ -47,14 +48,13 @@ def _fault_of(key: object, value: object) -> Fault | None:
     if not isinstance(key, str) or _KEY.fullmatch(key) is None:
         return Fault("", f"{key!r} is not a flag key; it must match {_KEY.pattern}")
     if not isinstance(value, bool | str | int | float | dict | list | None):
-        return Fault(
-            key, f"{value!r} is a {type(value).__name__}; a value is bool, str, int, float, dict, list or None"
-        )
+        return Fault(key, f"{value!r} is of type {type(value).__name__}; must be {_ALLOWED}")
     try:
-        msgspec.json.decode(msgspec.json.encode(value))
-    except (TypeError, ValueError, RecursionError) as error:
-        return Fault(key, f"{value!r} is not JSON: {error}")
-    return None
+        # msgspec writes more than JSON has: sets, tuples, NaN. What comes back as itself is JSON.
+        is_json = msgspec.json.decode(msgspec.json.encode(value)) == value
+    except (TypeError, ValueError, RecursionError):
+        is_json = False
+    return None if is_json else Fault(key, f"{value!r} holds what is not JSON; must be {_ALLOWED}")
 
 
 def _record(key: str, value: Any, flag_id: int) -> FlagRecord:

@@ -1,0 +1,263 @@
+"""Exposures: who was treated with what, once each, through a bounded buffer to the server."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import pennon
+from pennon.ambient import entered
+from pennon.carry import fingerprint_of
+from pennon.client import Client
+from pennon.client.exposures import BATCH_COUNT, LIMIT_COUNT, Buffer, Lost, encode_batch
+from pennon.context import Answer, Decision, Entry, Origin, Reason
+from pennon.counters import Count, samples
+from pennon.flags import Flag, Ruleset
+from pennon.sync import Delta, Put
+
+Connect = Callable[..., Client]
+Until = Callable[[Callable[[], object]], None]
+
+
+def dropped(cause: Lost) -> int:
+    """How many exposures were dropped for this."""
+    return sum(s.total for s in samples() if s.name is Count.EXPOSURES_DROPPED and s.cause == cause.value)
+
+
+def flag_of(ruleset: Ruleset) -> Flag:
+    """Its only flag."""
+    flag = ruleset.flag("checkout")
+    assert flag is not None
+    return flag
+
+
+def decision(flag: Flag, unit_key: str, *, revision: int = 1) -> Decision:
+    """A decision of the flag's split."""
+    answer = Answer("checkout", value=True, variant="on", variant_id=1, reason=Reason.SPLIT, origin=Origin.SPLIT,
+                    rule=None, revision=revision)  # fmt: skip
+    return Decision(answer, flag.scope, unit_key, 5, Origin.SPLIT, revision)
+
+
+@pytest.fixture
+def exposing(server: Any, connect: Connect, make: Any) -> Client:
+    """A client of a split that exposes, of one that does not, and a few others."""
+    rules = (make.rule("plan", "pro", "on"),)
+    flags = [
+        make.split(exposes=True),
+        make.split("quiet", id=11),
+        make.split("uncovered", id=12, coverage=0, exposes=True),
+        make.flag("ruled", id=13, serve="off", rules=rules, exposes=True),
+        make.flag("killed", id=14, killed=True, exposes=True),
+    ]
+    client = connect(silence_s=30.0)
+    server.accept().send(make.ruleset(*flags))
+    assert client.wait_ready(10)
+    return client
+
+
+def test_evaluation_of_an_experiment_exposes_once(server: Any, exposing: Client, make: Any) -> None:
+    """However often it is asked, in a request or outside, and whatever the call."""
+    for _ in range(3):
+        exposing.is_on("checkout", unit="u")
+        exposing.decision("checkout", unit="u")
+        with entered(make.request({"user": "u"})):
+            exposing.is_on("checkout")
+    exposing.close()
+    (exposure,) = server.exposures
+    variant = "on" if exposing_value(exposure) else "off"
+    assert ("checkout", variant, "user", 1) == (
+        exposure["flag"],
+        exposure["variant"],
+        exposure["unit_kind"],
+        exposure["phase"],
+    )
+    assert {"id", "flag", "variant", "unit_kind", "phase", "at"} == exposure.keys()
+
+
+def exposing_value(exposure: dict[str, Any]) -> bool:
+    """What the split serves the unit of these tests."""
+    from pennon.flags import bucket_of
+
+    assert 32 == len(exposure["id"])
+    return bucket_of("m3-cbor", "salt", "u") < 50_000
+
+
+@pytest.mark.parametrize(
+    ("flag", "ask"),
+    [
+        ("quiet", {"unit": "u"}),
+        ("uncovered", {"unit": "u"}),
+        ("ruled", {"unit": "u"}),
+        ("ruled", {"attributes": {"plan": "pro"}}),
+        ("killed", {"unit": "u"}),
+        ("checkout", {}),
+    ],
+)
+def test_what_is_nobodys_treatment_is_not_exposed(
+    server: Any, exposing: Client, flag: str, ask: dict[str, Any]
+) -> None:
+    """No experiment, outside coverage, by fallthrough, without a unit, killed, an error."""
+    exposing.is_on(flag, **ask)
+    exposing.close()
+    assert [] == server.exposures
+
+
+def test_rule_of_an_experiment_exposes(server: Any, exposing: Client) -> None:
+    """Whom a rule put there was treated as well."""
+    exposing.is_on("ruled", unit="u", attributes={"plan": "pro"})
+    exposing.close()
+    assert ["on"] == [exposure["variant"] for exposure in server.exposures]
+
+
+def test_peek_does_not_expose_and_a_later_ask_does(server: Any, exposing: Client, make: Any) -> None:
+    """Also where the peek has put the decision into the ledger already."""
+    with entered(make.request({"user": "u"})):
+        exposing.peek("checkout")
+        exposing.peek("checkout", unit="v")
+        exposing.is_on("checkout")
+    exposing.close()
+    assert 1 == len(server.exposures)
+
+
+def test_replay_does_not_expose(server: Any, exposing: Client, make: Any) -> None:
+    """A record that is processed again treats nobody again."""
+    with entered(make.request({"user": "u"}, is_replay=True)):
+        exposing.is_on("checkout")
+    exposing.close()
+    assert [] == server.exposures
+
+
+def test_wrong_type_does_not_expose(server: Any, exposing: Client) -> None:
+    """The caller acted on its default."""
+    exposing.string("checkout", unit="u", default="x")
+    exposing.decision("checkout", unit="u", type=pennon.FlagType.STRING)
+    exposing.close()
+    assert [] == server.exposures
+
+
+def test_carried_decision_exposes_as_the_one_that_made_it(server: Any, exposing: Client, make: Any) -> None:
+    """Two services, one treatment, one id."""
+    exposing.is_on("checkout", unit="u")
+    exposing.close()
+    (own,) = server.exposures
+    from pennon.carry import exposure_id
+    from pennon.context import Unit
+
+    variant_id = 1 if own["variant"] == "on" else 2
+    assert own["id"] == exposure_id(7, 10, 1, Unit("user", "u"), variant_id)
+
+
+def test_exposure_newer_than_the_replica_waits_for_it(server: Any, connect: Connect, make: Any, until: Until) -> None:
+    """What a carried decision of the next phase exposes is known when that phase is."""
+    client = connect(silence_s=30.0)
+    stream = server.accept()
+    stream.send(make.ruleset(make.split(exposes=True)))
+    assert client.wait_ready(10)
+    context = make.request({"user": "u"})
+    context.ledger.arrived[7, 10] = (
+        Entry(7, 1, fingerprint_of("salt", "user", "u"), 29_000_000, 10, 1, Origin.SPLIT, 5),
+    )
+    with entered(context):
+        assert pennon.Reason.CARRIED is client.decision("checkout").reason
+    client.is_on("checkout", unit="other")
+    until(lambda: server.exposures)
+    assert 1 == len(server.exposures)
+    later = make.split(exposes=True, phase=2, revision=5, void_before=5)
+    stream.send(Delta(7, 1, 1, 5, Put(flags={"checkout": later})))
+    until(lambda: len(server.exposures) == 2)
+    assert [1, 2] == [exposure["phase"] for exposure in server.exposures]
+
+
+def test_carried_decision_newer_than_the_replica_makes_it_resync(
+    server: Any, exposing: Client, make: Any, until: Until
+) -> None:
+    """Decisions outrun the stream; the client catches up at once."""
+    server.ruleset = make.ruleset(make.split(revision=5), revision=5)
+    context = make.request({"user": "u"})
+    context.ledger.arrived[7, 10] = (
+        Entry(7, 1, fingerprint_of("salt", "user", "u"), 29_000_000, 10, 1, Origin.SPLIT, 5),
+    )
+    with entered(context):
+        exposing.is_on("checkout")
+    until(lambda: server.seen_at("/v1/sdk/ruleset"))
+    until(lambda: exposing.peek("checkout", unit="x").revision == 5)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503, 401])
+def test_batch_that_was_not_taken_is_sent_again_with_the_same_ids(
+    server: Any, exposing: Client, make: Any, until: Until, status: int
+) -> None:
+    """The server counts each id once; nothing is lost and nothing doubled."""
+    server.script("/v1/sdk/exposures", make.Reply(status))
+    exposing.is_on("checkout", unit="u")
+    until(lambda: server.exposures)
+    first, second = server.seen_at("/v1/sdk/exposures")
+    assert first.body == second.body
+    assert "Bearer pn_sdk_test" == second.headers["authorization"]
+
+
+def test_batch_that_is_refused_is_dropped_and_counted(server: Any, exposing: Client, make: Any, until: Until) -> None:
+    """Sending it again would be refused again, and block all that follow."""
+    before = dropped(Lost.REFUSED)
+    server.script("/v1/sdk/exposures", make.Reply(422))
+    exposing.is_on("checkout", unit="u")
+    until(lambda: dropped(Lost.REFUSED) == before + 1)
+    exposing.is_on("checkout", unit="v")
+    until(lambda: server.exposures)
+
+
+def test_what_cannot_be_sent_at_close_is_counted(server: Any, exposing: Client, make: Any) -> None:
+    """Nothing vanishes without a number."""
+    before = dropped(Lost.CLOSED)
+    server.script("/v1/sdk/exposures", *[make.Reply(503)] * 100)
+    for unit in range(3):
+        exposing.is_on("checkout", unit=unit)
+    exposing.close()
+    assert before + 3 == dropped(Lost.CLOSED)
+
+
+def test_buffer_is_bounded_and_says_what_it_dropped(make: Any) -> None:
+    """The newest go; what is kept can still be sent."""
+    ruleset = Ruleset.of(make.ruleset(make.split(exposes=True)))
+    buffer, flag, before = Buffer(), flag_of(ruleset), dropped(Lost.FULL)
+    for at in range(LIMIT_COUNT + 10):
+        buffer.add(flag, ruleset, decision(flag, f"u{at}"), 5)
+    assert (LIMIT_COUNT, before + 10) == (len(buffer), dropped(Lost.FULL))
+    assert BATCH_COUNT == len(buffer.take(ruleset))
+    buffer.add(flag, ruleset, decision(flag, f"u{LIMIT_COUNT}"), 5)
+    assert LIMIT_COUNT - BATCH_COUNT + 1 == len(buffer)
+
+
+def test_buffer_gives_back_in_order(make: Any) -> None:
+    """What could not be sent leaves first."""
+    ruleset = Ruleset.of(make.ruleset(make.split(exposes=True)))
+    buffer, flag = Buffer(), flag_of(ruleset)
+    for at in range(3):
+        buffer.add(flag, ruleset, decision(flag, f"u{at}"), at)
+    batch = buffer.take(ruleset)
+    buffer.add(flag, ruleset, decision(flag, "u3"), 3)
+    buffer.give_back(batch)
+    assert [0, 1, 2, 3] == [exposure.at_ns for exposure in buffer.take(ruleset)]
+
+
+def test_early_decision_whose_phase_is_over_is_dropped(make: Any) -> None:
+    """When the replica has caught up, the flag may have moved on: then nobody knows what the unit was treated with."""
+    ruleset = Ruleset.of(make.ruleset(make.split(exposes=True)))
+    buffer, flag, before = Buffer(), flag_of(ruleset), dropped(Lost.VOID)
+    buffer.add(flag, ruleset, decision(flag, "u", revision=5), 5)
+    assert [] == buffer.take(ruleset)
+    later = Ruleset.of(make.ruleset(make.split(exposes=True, phase=3, revision=9, void_before=9), revision=9))
+    assert ([], before + 1) == (buffer.take(later), dropped(Lost.VOID))
+
+
+def test_batch_on_the_wire_is_what_the_server_takes(make: Any) -> None:
+    """Names, and milliseconds."""
+    ruleset = Ruleset.of(make.ruleset(make.split(exposes=True)))
+    buffer, flag = Buffer(), flag_of(ruleset)
+    buffer.add(flag, ruleset, decision(flag, "u"), 1_767_225_600_123_456_789)
+    (exposure,) = json.loads(encode_batch(buffer.take(ruleset)))["exposures"]
+    assert 1_767_225_600_123 == exposure.pop("at")
+    assert {"flag": "checkout", "variant": "on", "unit_kind": "user", "phase": 1} == {
+        name: value for name, value in exposure.items() if name != "id"
+    }

@@ -1,0 +1,88 @@
+"""The public names, frozen: a new one is a decision, one that goes is a major version."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import pennon
+import pennon.client
+import pennon.sync
+import pennon.testing
+
+NAMES = [
+    "Client", "ErrorCode", "Evaluation", "Fault", "FlagType", "Identity", "Notice", "Origin", "PennonError", "Reason",
+    "RequestContext", "SettingInvalid", "Status", "Timing", "Unit", "client", "connect", "counters", "current",
+    "headers", "http", "kafka", "otel", "testing",
+]  # fmt: skip
+CLIENT_NAMES = [
+    "close", "decision", "float", "integer", "is_on", "json", "listen", "peek", "status", "status_detail", "string",
+    "wait_ready",
+]  # fmt: skip
+
+
+def test_public_names_are_these() -> None:
+    """`pennon.*`."""
+    assert NAMES == pennon.__all__ == dir(pennon)
+
+
+def test_every_public_name_is_there() -> None:
+    """Each is found, and is found again."""
+    for name in NAMES:
+        assert getattr(pennon, name) is getattr(pennon, name)
+
+
+def test_client_has_these_methods() -> None:
+    """`Client.*`."""
+    assert CLIENT_NAMES == [name for name in dir(pennon.Client) if not name.startswith("_")]
+
+
+def test_client_room_exports_these() -> None:
+    """`pennon.client.*`."""
+    assert [
+        "Change", "Client", "Evaluation", "Notice", "Status", "Timing", "answering", "connect",
+    ] == pennon.client.__all__  # fmt: skip
+
+
+def test_testing_room_exports_these() -> None:
+    """`pennon.testing.*`, each of which is there."""
+    names = ["Kafka", "LocalKafka", "ManualClock", "flags", "open_kafka"]
+    assert names == pennon.testing.__all__
+    assert all(hasattr(pennon.testing, name) for name in names)
+
+
+def test_name_that_does_not_exist_is_an_attribute_error() -> None:
+    """As with any module."""
+    with pytest.raises(AttributeError, match="module 'pennon' has no attribute 'feature'"):
+        pennon.feature  # noqa: B018
+    with pytest.raises(AttributeError, match=r"module 'pennon\.testing' has no attribute 'feature'"):
+        pennon.testing.feature  # noqa: B018
+
+
+def test_counters_can_be_called() -> None:
+    """`pennon.counters()` reads them, although it is a module as well."""
+    from pennon import counters
+
+    counters.count(counters.Count.LEDGER_FULL)
+    assert pennon.counters() == counters.samples() != ()  # type: ignore[operator]
+
+
+HEAVY = ["asyncio", "httpx", "msgspec", "mmh3", "ssl", "http.client", "logging", "confluent_kafka", "opentelemetry"]
+
+
+@pytest.mark.parametrize("statement", ["import pennon", "import pennon.testing.plugin"])
+def test_importing_costs_next_to_nothing(statement: str) -> None:
+    """Neither httpx nor asyncio, nor anything else heavy, comes with `import pennon`, or with pytest's plugin."""
+    heavy = [name for name in HEAVY if not (name in {"asyncio", "logging", "ssl"} and "plugin" in statement)]
+    code = f"import sys, json; {statement}; print(json.dumps([name for name in {heavy!r} if name in sys.modules]))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60).stdout
+    assert [] == json.loads(out)
+
+
+def test_using_a_value_loads_no_network() -> None:
+    """A room that only handles contexts and units does not pay for a client."""
+    used = "pennon.Unit, pennon.Reason, pennon.current"
+    code = f"import sys, pennon; {used}; print([m for m in ('httpx', 'asyncio') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60).stdout
+    assert b"[]" == out.strip()
