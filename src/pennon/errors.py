@@ -14,7 +14,7 @@
         ├── PreconditionMissing precondition_required the change needs an If-Match
         ├── TokenRefused        token_refused         no token, or one that is unknown, revoked or malformed
         ├── Forbidden           forbidden             a good token without the right
-        └── Unreachable         unreachable           the server did not answer
+        └── Unreachable         unreachable           the server, or the database behind it, did not answer
 
 The client never raises any of these into a user's request: it answers the default with reason ERROR and counts.
 """
@@ -128,6 +128,6 @@ class Forbidden(Refused):
 
 
 class Unreachable(Refused):
-    """The server did not answer, or not in our protocol."""
+    """The server, or the database behind it, did not answer, or not in our protocol."""
 
     code: ClassVar[str] = "unreachable"

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
-from pennon.errors import Fault, SettingInvalid
+from pennon.errors import Fault, SettingInvalid, Unreachable
 
 # Another process may hold the write lock through a long edit; then it is better to fail than to hold up a thread.
 _BUSY_LIMIT_MS: Final = 10_000
@@ -39,7 +39,7 @@ class Database:
         if place.database is None:
             raise AssertionError("checked above")
         Path(place.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._engine = create_engine(place, pool_size=_POOL_SIZE, max_overflow=0)
+        self._engine = create_engine(place, pool_size=_POOL_SIZE, max_overflow=0, hide_parameters=True)
         _set_up(self._engine)
         # SQLite has one writer. Its own queue is a poll with pauses of up to 100 ms; this one wakes at once.
         self._turn = Lock()
@@ -47,13 +47,13 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of everything."""
-        with self._engine.begin() as connection:
+        with _answering(), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that holds the write lock from its beginning; rolled back if the block raises."""
-        with self._turn, self._engine.connect() as connection:
+        with _answering(), self._turn, self._engine.connect() as connection:
             connection.execution_options(**{_WRITES: True})
             with connection.begin():
                 yield connection
@@ -61,6 +61,16 @@ class Database:
     def close(self) -> None:
         """Give back every connection."""
         self._engine.dispose()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Locked for too long, a full disk, a file that is gone: the database does not answer, whatever was asked."""
+    try:
+        yield
+    except OperationalError as error:
+        # Only what the driver said: SQLAlchemy's own text brings the statement.
+        raise Unreachable(f"the database does not answer: {error.orig}") from error
 
 
 def _checked(url: str) -> URL:
