@@ -1,0 +1,83 @@
+// Numbers, times, decisions and flags in words.
+
+import { h, s } from "./dom.js";
+
+const LOCALE = "en";
+const whole = new Intl.NumberFormat(LOCALE);
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+
+/** 12,345 */
+export const count = (number) => whole.format(number);
+
+/** "1 hop", "3 hops" */
+export const counted = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
+
+/** 14:03:22 */
+export const timeOf = (at_ms) => clock.format(at_ms);
+
+/** 0.42 ms, 18.3 ms, 740 ms, 2.31 s */
+export function duration(ms) {
+  if (ms >= 60_000) return `${(ms / 60_000).toFixed(1)} min`;
+  if (ms >= 1_000) return `${(ms / 1_000).toFixed(2)} s`;
+  return `${ms.toFixed(ms >= 100 ? 0 : ms >= 1 ? 1 : 2)} ms`;
+}
+
+/** 33.3 %, 25 % */
+export const percent = (share) => `${Number(share.toFixed(share < 10 ? 2 : 1))} %`;
+
+// A shape of its own for each way, so that nobody needs to tell colours apart.
+const SHAPES = {
+  here: { word: "decided here", draw: () => s("path", { d: "M8 1.5 14.5 8 8 14.5 1.5 8z" }) },
+  carried: {
+    word: "carried",
+    draw: () => [s("circle", { cx: 8, cy: 8, r: 6.25, class: "open" }), s("path", { d: "M4.5 8h6.5M8.25 5 11.25 8l-3 3", class: "open" })],
+  },
+  killed: {
+    word: "killed",
+    draw: () => [s("rect", { x: 1.5, y: 1.5, width: 13, height: 13, rx: 1 }), s("path", { d: "m5 5 6 6m0-6-6 6", class: "cut" })],
+  },
+  other: { word: "", draw: () => s("path", { d: "M8 2 14.5 13.5h-13z", class: "open" }) },
+};
+
+/** How a decision was made: the shape it gets and the word for it. */
+export function howOf({ how, reason }) {
+  const told = (how ?? reason ?? "").toLowerCase().replaceAll("_", " ");
+  if (told === "carried" || told === "killed") return { key: told, word: told };
+  const isMadeHere = told === "decided here" || (!how && ["static", "default", "targeting match", "split"].includes(told));
+  return isMadeHere ? { key: "here", word: SHAPES.here.word } : { key: "other", word: told || "unknown" };
+}
+
+/** The shape of a way of deciding; what it means stands beside it in words or in `label`. */
+export function mark(key, label = null) {
+  const attributes = label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" };
+  return s("svg", { class: `mark mark-${key}`, viewBox: "0 0 16 16", ...attributes }, SHAPES[key].draw());
+}
+
+/** Shape and word. */
+export const markAndWord = (key) => [mark(key), h("span", {}, SHAPES[key].word)];
+
+/** The decisions of a journey, one per flag: a kill says more than a decision, and that more than its being carried. */
+export function oncePerFlag(decisions) {
+  const rank = { killed: 3, other: 2, here: 1, carried: 0 };
+  const best = new Map();
+  for (const decision of decisions) {
+    const known = best.get(decision.flag);
+    if (!known || rank[howOf(decision).key] > rank[howOf(known).key]) best.set(decision.flag, decision);
+  }
+  return [...best.values()];
+}
+
+const DROPPED = {
+  unknown: "no allow list names it",
+  not_trusted: "only a verified caller may send it",
+  restarted: "a stranger's trace is not continued",
+  malformed: "it breaks its syntax",
+  unsafe: "it holds a line break or NUL",
+  repeated: "it came more than once",
+  too_long: "longer than its limit",
+  too_many: "beyond the number that is read",
+  over_budget: "the budget was used up",
+};
+
+/** Why a header was dropped, for people; an unknown reason as it came. */
+export const droppedBecause = (reason) => DROPPED[reason] ?? reason.replaceAll("_", " ");
