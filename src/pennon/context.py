@@ -8,7 +8,7 @@ what the tasks and threads of a request must share is one append-only object tha
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 

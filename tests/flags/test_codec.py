@@ -114,6 +114,7 @@ def test_decode_ruleset_names_every_place(document: dict[str, Any]) -> None:
     [
         ("environment", None),
         ("environment", {"id": 1}),
+        ("environment", {"id": 1 << 40, "key": "production", "salt": "s"}),
         ("epoch", -1),
         ("epoch", 1 << 24),
         ("revision", 1.5),
