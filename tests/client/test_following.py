@@ -270,14 +270,15 @@ def test_short_lived_streams_are_backed_off(server: Any, connect: Connect, make:
 
 
 def test_changed_flags_are_told(followed: tuple[Client, Any], make: Any, until: Until) -> None:
-    """A delta's own flags; for a snapshot those that differ."""
+    """A delta's own flags, a kill's, for a snapshot those that differ."""
     client, stream = followed
     notices: list[Notice] = []
     client.listen(notices.append)
     stream.send(Delta(7, 1, 1, 2, Put(flags={"new": make.flag("new", id=11, revision=2)})))
     stream.send(make.ruleset(make.flag(), make.flag("new", id=11, serve="off", revision=3), revision=3))
-    until(lambda: len(notices) == 2)
-    assert [("new",), ("new",)] == [notice.flags for notice in notices]
+    stream.send(Kill(7, 1, 10, 4))
+    until(lambda: len(notices) == 3)
+    assert [("new",), ("new",), ("checkout",)] == [notice.flags for notice in notices]
 
 
 def test_listener_that_raises_does_not_stop_the_client(followed: tuple[Client, Any], until: Until) -> None:

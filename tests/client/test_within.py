@@ -181,7 +181,7 @@ def test_shortest_path_says_what_carry_decides(
     ruleset = _ruleset()
     short, long = _context(units, own), _context(units, own)
     paths = {
-        key: value_within(flag, Spans.REQUESTS, lambda: 5, Still())
+        key: value_within(flag, Spans.REQUESTS, Still())
         for key in ruleset.records
         if (flag := ruleset.flag(key)) is not None
     }

@@ -95,7 +95,7 @@ class Asker:
         if decision.origin is None:
             count(Count.EVALUATION_ERRORS, decision.answer.error)
         elif _is_plain(flag):
-            live.within[flag.key] = value_within(flag, self._spans, self._now_ns, self._state)
+            live.within[flag.key] = value_within(flag, self._spans, self._state)
         if self._spans is not Spans.NEVER and can_record():
             otel.record_decision(decision)
         return decision

@@ -6,6 +6,7 @@ buffer is full, and when the client closes.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Event, Thread
 from typing import Final
 
@@ -84,13 +85,18 @@ class Courier:
             self._wakened.wait(self._timing.resync_s if self._wants_resync else self._timing.flush_s)
             self._wakened.clear()
             self._state.coarse_now_ns = self._clock.now_ns()
-            now_ns = self._clock.monotonic_ns()
-            if self._wants_resync and now_ns >= self._resync_at_ns:
-                self._resync(now_ns)
-            if now_ns >= self._send_at_ns:
-                self._send()
-        self._send()
+            # Whatever one round comes upon, the next is taken: nobody else does this work.
+            with suppress(Exception):
+                self._once(self._clock.monotonic_ns())
+        with suppress(Exception):
+            self._send()
         self._buffer.drop_all(Lost.CLOSED)
+
+    def _once(self, now_ns: int) -> None:
+        if self._wants_resync and now_ns >= self._resync_at_ns:
+            self._resync(now_ns)
+        if now_ns >= self._send_at_ns:
+            self._send()
 
     def _resync(self, now_ns: int) -> None:
         self._resync_at_ns = now_ns + int(self._timing.resync_s * _NANOSECONDS)

@@ -64,7 +64,7 @@ class Follower:
         self._socket: socket.socket | None = None
         self._failed_count = 0
         self._resumes = True
-        self._is_polling = False
+        self._is_heard = False
         self._thread = Thread(target=self._run, name="pennon-follower", daemon=True)
 
     def start(self) -> None:
@@ -90,28 +90,34 @@ class Follower:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            began_ns = self._clock.monotonic_ns()
-            failed = self._follow()
-            if self._stopped.is_set():
-                break
-            if self._clock.monotonic_ns() - began_ns >= self._timing.silence_s * _NANOSECONDS and self._is_heard:
-                self._failed_count = 0
-            self._failed_count += 1
-            count(Count.STREAM_FAILURES, failed.trouble)
-            self._resumes = failed.trouble is not Trouble.NONSENSE
-            self._stopped.wait(self._pause_s(failed))
+            pause_s = self._timing.cap_s
+            try:
+                pause_s = self._once()
+            except Exception:  # noqa: BLE001 - whatever it is, following must go on
+                count(Count.STREAM_FAILURES, Trouble.NONSENSE)
+            self._stopped.wait(pause_s)
+
+    def _once(self) -> float:
+        """One connection; how long to pause before the next."""
+        began_ns = self._clock.monotonic_ns()
+        self._is_heard = False
+        failed = self._follow()
+        if self._stopped.is_set():
+            return 0.0
+        has_lived = self._clock.monotonic_ns() - began_ns >= self._timing.silence_s * _NANOSECONDS
+        self._failed_count = 1 if has_lived and self._is_heard else self._failed_count + 1
+        self._resumes = failed.trouble is not Trouble.NONSENSE
+        count(Count.STREAM_FAILURES, failed.trouble)
+        return self._pause_s(failed)
 
     def _follow(self) -> Failed:
-        """One connection, from its beginning to its end; why it ended."""
-        self._is_heard = False
+        """Read one connection from its beginning to its end; why it ended."""
         try:
             self._read_stream()
         except Failed as failed:
             return failed
         except (httpx.HTTPError, RulesetInvalid) as error:
             return failure_of(error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, following must go on
-            return Failed(Trouble.NONSENSE, f"following failed: {error!r}")
         return Failed(Trouble.ENDED, "the server ended the stream")
 
     def _read_stream(self) -> None:
@@ -147,8 +153,7 @@ class Follower:
         if self._state.take(message) is Effect.RESYNC:
             self._on_resync()
         self._is_heard = True
-        self._is_polling = False
-        self._state.heard(Source.STREAM)
+        self._state.heard(Source.STREAM.value)
 
     def _pause_s(self, failed: Failed) -> float:
         """What to do until the next attempt, and how long it may take."""
@@ -158,7 +163,6 @@ class Follower:
             pause_s += min(failed.retry_after_s, self._timing.retry_after_cap_s)
         elif self._failed_count >= self._timing.poll_after_count and failed.trouble not in _HOPELESS and self._poll():
             return min(pause_s, self._timing.poll_s)
-        self._is_polling = False
         self._state.lost(failed.detail, is_refused=failed.trouble is Trouble.REFUSED)
         return pause_s
 
@@ -169,6 +173,5 @@ class Follower:
             return False
         if record is not None:
             self._state.take(record)
-        self._is_polling = True
-        self._state.heard(Source.POLL)
+        self._state.heard(Source.POLL.value)
         return True

@@ -14,7 +14,7 @@ from pennon.client.live import Live
 from pennon.client.status import Change, Notice, Status
 from pennon.counters import Count, count
 from pennon.flags import Ruleset, RulesetRecord
-from pennon.sync import EMPTY, Delta, Effect, Message, Replica, receive
+from pennon.sync import EMPTY, Delta, Effect, Kill, Message, Replica, receive
 
 Listener = Callable[[Notice], None]
 
@@ -144,6 +144,8 @@ def _changed_flags(before: Replica, after: Replica, message: Message) -> tuple[s
             # Segments reach into any flag.
             is_contained = not (message.put.segments or message.delete.segments)
             return (*message.put.flags, *message.delete.flags) if is_contained else None
+        case Kill() if after.ruleset is not None:
+            return tuple(key for key, record in after.ruleset.records.items() if record.id == message.flag)
         case RulesetRecord() if before.ruleset is not None and after.ruleset is not None:
             return _differences(before.ruleset, after.ruleset)
     return None

@@ -28,13 +28,12 @@ class CoarseClock(Protocol):
     coarse_now_ns: int
 
 
-def value_within(flag: Flag, spans: Spans, now_ns: Callable[[], int], coarse: CoarseClock) -> ValueWithin:
+def value_within(flag: Flag, spans: Spans, clock: CoarseClock) -> ValueWithin:
     """The function of one flag.
 
-    now_ns: asked when a decision may travel. Reading it costs as much as all other steps of a static flag together, so
-    decisions that never leave the request bear the coarse time.
+    clock: reading the exact time costs as much as the whole of a static flag, and the wire knows minutes.
     """
-    scope, kind, answer_of, constant, carry = flag.scope, flag.unit_kind, flag.answer, flag.constant, flag.carry
+    scope, kind, answer_of, constant = flag.scope, flag.unit_kind, flag.answer, flag.constant
     scope_key = scope.key
     # All answers of a flag bear one revision.
     revision = max(flag.off_answer.revision, scope.floor)
@@ -63,7 +62,7 @@ def value_within(flag: Flag, spans: Spans, now_ns: Callable[[], int], coarse: Co
         origin = answer.origin
         if origin is None:
             return None
-        decided_ns = now_ns() if carry else coarse.coarse_now_ns
-        return made.setdefault(place, Decision(answer, scope, key, decided_ns, origin, revision)).answer.value
+        decision = Decision(answer, scope, key, clock.coarse_now_ns, origin, revision)
+        return made.setdefault(place, decision).answer.value
 
     return value
