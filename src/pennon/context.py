@@ -73,7 +73,7 @@ class Environment(msgspec.Struct, frozen=True, gc=False):
     salt: goes into unit fingerprints; holds no ":".
     """
 
-    id: int
+    id: Annotated[int, msgspec.Meta(ge=0, lt=1 << 40)]
     key: str
     salt: str
 
