@@ -7,7 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from pennon.flags import ClauseRecord, ContainsClause, EqualsClause, InClause, NumberClause, PrefixClause
+from pennon.flags import (
+    ClauseRecord,
+    ContainsClause,
+    EqualsClause,
+    InClause,
+    NumberClause,
+    PrefixClause,
+    SegmentClause,
+    SegmentRecord,
+)
 from pennon.flags.records import Comparison
 
 NAN = float("nan")
@@ -20,6 +29,13 @@ def test_clauses_fulfil_the_vectors(make: Any, vectors: Callable[[str], dict[str
             clause = msgspec.convert({**vector["clause"], "negate": negate}, ClauseRecord)
             for case in vector["cases"]:
                 assert case[expected] == make.holds(clause, case["attributes"]), (vector["name"], expected, case)
+                assert case[expected] == held_in_segment(make, clause, case["attributes"]), (vector["name"], case)
+
+
+def held_in_segment(make: Any, clause: ClauseRecord, attributes: dict[str, Any]) -> bool:
+    """Whether the clause holds where it is the only rule of a segment."""
+    held: bool = make.holds(SegmentClause("s"), attributes, SegmentRecord("s", "user", "s", rules=((clause,),)))
+    return held
 
 
 class Plan(enum.StrEnum):

@@ -17,10 +17,13 @@ from pennon.flags import (
     Outcome,
     RuleRecord,
     Ruleset,
+    SegmentClause,
+    SegmentRecord,
     ServeRecord,
     VariantRecord,
     bucket_of,
     decode_ruleset,
+    member_hash,
 )
 from pennon.flags.records import Comparison
 
@@ -132,6 +135,28 @@ def test_answer_of_a_key_that_is_no_text_is_an_error(make: Any, key: Any) -> Non
     """A key of another type is not guessed into a bucket."""
     flag = make.compiled(make.flag(fallthrough=make.split()))
     assert ErrorCode.GENERAL == flag.answer(key, {}, {}).error
+
+
+@pytest.mark.parametrize("negate", [False, True])
+@pytest.mark.parametrize("kind", ["user", "account"])
+def test_segment_takes_a_unit_that_is_no_text_as_none(make: Any, kind: str, *, negate: bool) -> None:
+    """A key of another type is neither listed nor not, of whatever kind."""
+    segment = SegmentRecord("s", kind, "s", (member_hash("s", "7"),))
+    flag = make.compiled(make.gate(SegmentClause("s", negate=negate)), segment)
+    assert Reason.DEFAULT == flag.answer(7, {}, {"account": 7}).reason
+
+
+def test_segment_survives_units_that_raise(make: Any, hostile_mapping: Mapping[str, Any]) -> None:
+    """Units that cannot be read are an error answer, not an exception."""
+    segment = SegmentRecord("s", "account", "s", (member_hash("s", "acme"),))
+    flag = make.compiled(make.gate(SegmentClause("s")), segment)
+    assert ErrorCode.GENERAL == flag.answer("user-7", {}, hostile_mapping).error
+
+
+def test_variants_of_one_key_make_a_flag_unusable(make: Any) -> None:
+    """Nobody can say which of them a rule means."""
+    twins = (VariantRecord("off", 1, value=True), VariantRecord("off", 2, value=False))
+    assert "flag 'f': two variants have one key or one id" == make.compiled(make.flag(variants=twins)).fault
 
 
 def test_answers_are_built_once(make: Any) -> None:

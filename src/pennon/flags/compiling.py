@@ -20,7 +20,7 @@ from pennon.flags.records import (
     ServeRecord,
     VariantRecord,
 )
-from pennon.flags.segments import Segment, on_segment
+from pennon.flags.segments import Segment, listed, on_segment
 from pennon.flags.split import Serve, compiled_split
 
 SegmentOf = Callable[[str], Segment]
@@ -106,11 +106,21 @@ class _Builder:
         fallthrough = self._served(record.fallthrough, None)
         if not rules:
             return fallthrough
-        if _is_one_segment(record):
-            rule = record.rules[0]
-            holds = rules[0][0][0][-1]
-            return _either(holds, self._fixed(rule.serve, rule.id), self._fixed(record.fallthrough, None), failed)
-        return _first_rule_that_holds(rules, fallthrough, failed)
+        return self._look_up() or _first_rule_that_holds(rules, fallthrough, failed)
+
+    def _look_up(self) -> Serve | None:
+        """The commonest of all flags, one variant for whom a segment lists and another for the rest, in one step."""
+        match self._record:
+            case FlagRecord(
+                rules=(
+                    RuleRecord(clauses=(SegmentClause(negate=False) as clause,), serve=ServeRecord(split=None)) as rule,
+                ),
+                fallthrough=ServeRecord(split=None) as fallthrough,
+            ):
+                segment = self._segment_of(clause.segment)
+                if segment.unit_kind == self._record.unit and not segment.rules:
+                    return listed(segment, self._fixed(rule.serve, rule.id), self._fixed(fallthrough, None))
+        return None
 
     def _rule(self, rule: RuleRecord) -> _Rule:
         try:
@@ -159,27 +169,6 @@ def _first_rule_that_holds(rules: tuple[_Rule, ...], fallthrough: Serve, failed:
                     return serve(key, attributes, units)
             return fallthrough(key, attributes, units)
         except Exception:  # noqa: BLE001 - total: a caller's mapping may raise anything when it is read
-            return failed
-
-    return answer
-
-
-def _is_one_segment(record: FlagRecord) -> bool:
-    """Whether it is the commonest of all flags: one variant for a segment, another for the rest."""
-    return (
-        len(record.rules) == 1
-        and [type(clause) for clause in record.rules[0].clauses] == [SegmentClause]
-        and record.rules[0].serve.variant is not None
-        and record.fallthrough.variant is not None
-    )
-
-
-def _either(holds: Holds, one: Answer, other: Answer, failed: Answer) -> Serve:
-    # The loops and calls of _first_rule_that_holds would cost half of what looking up a segment does.
-    def answer(key: str | None, attributes: Attributes, units: Units) -> Answer:
-        try:
-            return one if holds(key, attributes, units) else other
-        except Exception:  # noqa: BLE001 - total: unit keys by kind may be no text
             return failed
 
     return answer

@@ -1,7 +1,8 @@
 """From a segment to a function that says whether a unit is in it."""
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import msgspec
 from mmh3 import mmh3_x64_128_stupledigest
@@ -9,6 +10,8 @@ from mmh3 import mmh3_x64_128_stupledigest
 from pennon.flags.bucketing import utf8_of
 from pennon.flags.clauses import Attributes, Holds, Test, Units, Unusable, all_hold, compiled_clause
 from pennon.flags.records import SegmentClause, SegmentRecord
+
+_Result = TypeVar("_Result")
 
 _MEMBER: Final = re.compile(r"[0-9a-f]{16}")
 
@@ -44,35 +47,44 @@ def on_segment(segment: Segment, *, flag_unit_kind: str, is_wanted: bool) -> Hol
     Without a unit of the segment's kind nobody can say whether it is listed: then the clause is false, negated or not,
     unless a rule of the segment holds. A segment that lists nobody needs no unit.
     """
-    is_listed = _listed(segment, flag_unit_kind)
-    if not segment.rules:
-        return is_listed if is_wanted else _negated(is_listed, segment, flag_unit_kind)
+    is_listed = _listed_of_kind(segment, flag_unit_kind)
 
     def is_in(key: str | None, attributes: Attributes, units: Units) -> bool:
         return is_listed(key, attributes, units) or any(
             all_hold(rule, key, attributes, units) for rule in segment.rules
         )
 
-    return is_in if is_wanted else _negated(is_in, segment, flag_unit_kind)
+    holds = is_in if segment.rules else is_listed
+    return holds if is_wanted else _negated(holds, segment, flag_unit_kind)
 
 
-def _listed(segment: Segment, flag_unit_kind: str) -> Holds:
-    prefix, members, kind = segment.prefix, segment.members, segment.unit_kind
+def listed(segment: Segment, one: _Result, other: _Result) -> Callable[[str | None, Attributes, Units], _Result]:
+    """`one` for a unit key of the segment's kind that it lists, else `other`, as a function that is total."""
+    prefix, members = segment.prefix, segment.members
 
-    def is_listed(key: str | None, _attributes: Attributes, _units: Units) -> bool:
-        if not key:
-            return False
+    # Bytes and never text go to mmh3: given a lone surrogate, 5.3 reads through a null pointer.
+    def look_up(key: str | None, _attributes: Attributes, _units: Units) -> _Result:
         try:
-            body = key.encode()
-        except UnicodeEncodeError:
-            body = utf8_of(key)
-        # Bytes and never text: given a lone surrogate, mmh3 5.3 reads through a null pointer.
-        return mmh3_x64_128_stupledigest(prefix + body)[0] in members
+            if not key:
+                return other
+            return one if mmh3_x64_128_stupledigest(prefix + key.encode())[0] in members else other
+        except Exception:  # noqa: BLE001 - total: what a caller hands in as a key must not raise here
+            return look_up_rare(key)
 
-    def is_listed_of_kind(_key: str | None, attributes: Attributes, units: Units) -> bool:
-        return is_listed(units.get(kind), attributes, units)
+    def look_up_rare(key: object) -> _Result:
+        """One with lone surrogates, or no text."""
+        if not isinstance(key, str):
+            return other
+        return one if mmh3_x64_128_stupledigest(prefix + utf8_of(str.__str__(key)))[0] in members else other
 
-    return is_listed if kind == flag_unit_kind else is_listed_of_kind
+    return look_up
+
+
+def _listed_of_kind(segment: Segment, flag_unit_kind: str) -> Holds:
+    is_listed, kind = listed(segment, one=True, other=False), segment.unit_kind
+    if kind == flag_unit_kind:
+        return is_listed
+    return lambda _key, attributes, units: is_listed(units.get(kind), attributes, units)
 
 
 def _negated(is_in: Holds, segment: Segment, flag_unit_kind: str) -> Holds:
@@ -81,7 +93,8 @@ def _negated(is_in: Holds, segment: Segment, flag_unit_kind: str) -> Holds:
     def is_out(key: str | None, attributes: Attributes, units: Units) -> bool:
         if is_in(key, attributes, units):
             return False
-        return not needs_unit or bool(key if kind == flag_unit_kind else units.get(kind))
+        unit = key if kind == flag_unit_kind else units.get(kind)
+        return not needs_unit or (isinstance(unit, str) and bool(unit))
 
     return is_out
 
