@@ -1,0 +1,78 @@
+// One row of the waterfall: who, what, when; its decisions always, its headers and attributes when opened.
+
+import { h, say } from "./dom.js";
+import { counted, droppedBecause, duration, howOf, mark } from "./words.js";
+
+const KINDS = { server: "HTTP in", client: "HTTP out", producer: "Kafka out", consumer: "Kafka in", internal: "inside" };
+// Deeper rows stay at this indent: a chain of 20 services would else push its names out of sight.
+const DEPTH_LIMIT_COUNT = 8;
+
+/** The row of a hop, still empty. */
+export function hopRow() {
+  return h("li", { class: "hop" },
+    h("details", {},
+      h("summary", {},
+        h("span", { class: "who" }, h("b", { class: "service" }), h("span", { class: "span-name" })),
+        h("small", { class: "kind" }),
+        h("span", { class: "track", "aria-hidden": "true" }, h("span", { class: "bar" }), h("span", { class: "moments" })),
+        h("span", { class: "took" })),
+      h("div", { class: "more" })),
+    h("ul", { class: "decisions" }));
+}
+
+/** Show a hop in its row; what is open stays open. */
+export function updateHopRow(row, hop, scale) {
+  const find = (name) => row.querySelector(name);
+  const bar = find(".bar");
+  bar.style.left = `${scale.place(hop.start_ms)}%`;
+  bar.style.width = `${scale.place(hop.start_ms + hop.duration_ms) - scale.place(hop.start_ms)}%`;
+  find(".moments").replaceChildren(...hop.decisions.map((decision) => momentOf(decision, scale)));
+  row.style.setProperty("--depth", Math.min(hop.depth, DEPTH_LIMIT_COUNT));
+  // A span is sent once, when it has ended: only its place in the journey can still change.
+  if (row.dataset.kind) return;
+  row.dataset.kind = hop.kind;
+  row.classList.toggle("failed", hop.status === "error");
+  say(find(".service"), hop.service);
+  say(find(".span-name"), hop.name);
+  find(".span-name").title = hop.name;
+  say(find(".kind"), KINDS[hop.kind] ?? hop.kind);
+  find(".took").replaceChildren(hop.status === "error" ? h("strong", { class: "bad" }, "error ") : "", duration(hop.duration_ms));
+  find(".decisions").replaceChildren(...hop.decisions.map(decisionLine));
+  find(".decisions").hidden = hop.decisions.length === 0;
+  find(".more").replaceChildren(headersOf(hop.headers), ...statusOf(hop), ...attributesOf(hop.attributes));
+}
+
+function momentOf(decision, scale) {
+  const moment = mark(howOf(decision).key);
+  moment.style.left = `${scale.place(decision.at_ms)}%`;
+  return moment;
+}
+
+function decisionLine(decision) {
+  const { key, word } = howOf(decision);
+  const reason = decision.reason.replaceAll("_", " ");
+  return h("li", { class: `decision decision-${key}` },
+    mark(key), h("b", {}, word), h("code", { class: "flag" }, decision.flag), h("em", { class: "variant" }, decision.variant ?? "the caller's default"),
+    reason !== word && h("small", {}, `by ${reason}`));
+}
+
+function headersOf(headers) {
+  if (!headers) return h("p", { class: "blank" }, "This span tells of no headers: it is within a service, or another library's. Spans of pennon's doors do.");
+  const { took, added, dropped } = headers;
+  const row = (name, found, make) => h("div", {}, h("dt", {}, name), h("dd", {}, found.length ? found.map(make) : h("span", { class: "none" }, "none")));
+  return h("dl", { class: "headers" },
+    row("in", took, (name) => h("code", {}, name)),
+    row("added", added, (name) => h("code", { class: "added" }, `+ ${name}`)),
+    row("dropped", dropped, ({ name, reason }) => h("span", { class: "dropped" }, h("code", {}, `− ${name}`), h("small", {}, `${reason.replaceAll("_", " ")}: ${droppedBecause(reason)}`))));
+}
+
+function statusOf({ status, status_message }) {
+  return status === "error" ? [h("p", { class: "bad status" }, `failed${status_message ? `: ${status_message}` : ""}`)] : [];
+}
+
+function attributesOf(attributes) {
+  const named = Object.entries(attributes ?? {});
+  if (!named.length) return [];
+  return [h("details", { class: "attributes" }, h("summary", {}, counted(named.length, "attribute")),
+    h("dl", {}, named.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, typeof value === "string" ? value : JSON.stringify(value))))))];
+}
