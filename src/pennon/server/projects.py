@@ -1,14 +1,15 @@
-"""Routes of the authoring API: projects, environments, segments and tokens."""
+"""Routes of the authoring API: projects, environments, exposure counts, segments and tokens."""
 
 from typing import Annotated, Any, Final
 
+import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pennon.control import EnvironmentRow, Project, Role, TokenRow
-from pennon.errors import Forbidden
+from pennon.control import EnvironmentRow, ExposureCount, Project, Role, TokenRow
+from pennon.errors import Forbidden, NotFound
 from pennon.server import replies
 from pennon.server.auth import Authoring
 from pennon.server.drafts import draft_of
@@ -48,6 +49,23 @@ async def list_environments(project: str, request: Request, _: Authoring) -> Res
     services = services_of(request)
     rows = await services.authoring.run(lambda: services.store.environments(project))
     return replies.listing(request, [_environment(row) for row in rows])
+
+
+@router.get("/v1/projects/{project}/environments/{environment}/exposures")
+async def list_exposures(
+    project: str, environment: str, request: Request, _: Authoring, flag: str | None = None
+) -> Response:
+    """How often each variant was exposed in the environment, by flag and phase; each exposure id counts once."""
+    services = services_of(request)
+
+    def read() -> tuple[ExposureCount, ...]:
+        rows = {row.environment.key: row.environment.id for row in services.store.environments(project)}
+        if environment not in rows:
+            raise NotFound(f"no environment '{environment}' in project '{project}'")
+        return services.store.exposure_counts(rows[environment], flag)
+
+    counts = await services.authoring.run(read)
+    return replies.listing(request, [msgspec.to_builtins(count) for count in counts])
 
 
 @router.get(_SEGMENTS)

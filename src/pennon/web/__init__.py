@@ -5,7 +5,7 @@ They know HTTP and bytes; what a flag, a token or a project is they do not know.
 """
 
 from pennon.web.access import AccessLog
-from pennon.web.body import BODY_LIMIT_BYTES, read_json
+from pennon.web.body import BODY_LIMIT_BYTES, read_body, read_json
 from pennon.web.hub import Detach, Hub, Write
 from pennon.web.lanes import RETRY_AFTER_S, Lane
 from pennon.web.stream import ABORT_EXTENSION, BACKLOG_LIMIT_BYTES, EventStream
@@ -21,5 +21,6 @@ __all__ = [
     "Hub",
     "Lane",
     "Write",
+    "read_body",
     "read_json",
 ]

@@ -18,7 +18,7 @@ async def read_json(request: Request, *, limit_bytes: int = BODY_LIMIT_BYTES) ->
 
     Raises: HTTPException 413 as soon as it is known to be too long; Malformed if it is not JSON.
     """
-    body = await _read(request, limit_bytes)
+    body = await read_body(request, limit_bytes=limit_bytes)
     if not body:
         return None
     try:
@@ -27,7 +27,8 @@ async def read_json(request: Request, *, limit_bytes: int = BODY_LIMIT_BYTES) ->
         raise Malformed(f"the body is not JSON: {error}") from error
 
 
-async def _read(request: Request, limit_bytes: int) -> bytes:
+async def read_body(request: Request, *, limit_bytes: int = BODY_LIMIT_BYTES) -> bytes:
+    """The body as it came. Raises: HTTPException 413 as soon as it is known to be too long."""
     told = request.headers.get("content-length", "0")
     if told.isascii() and told.isdigit() and int(told[:20]) > limit_bytes:
         raise _too_large(limit_bytes)
