@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-from pennon.headers import parse_baggage
 
 from pennon.carry import decode
+from pennon.headers import parse_baggage
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 

@@ -13,10 +13,10 @@ from typing import Annotated, Any
 import httpx
 import uvicorn
 from fastapi import Depends, FastAPI
-from pennon.headers import Contract, Downstream, Identity, Inbound, public
 
 import pennon
 import pennon.http
+from pennon.headers import Contract, Downstream, Identity, Inbound, public
 
 FLAG = "checkout"
 DECLARED, UNDECLARED = os.environ["DECLARED"], os.environ["UNDECLARED"]
