@@ -41,7 +41,7 @@ def test_client_has_these_methods() -> None:
 def test_client_room_exports_these() -> None:
     """`pennon.client.*`."""
     assert [
-        "Change", "Client", "Evaluation", "Notice", "Status", "Timing", "answering", "connect",
+        "Change", "Client", "Evaluation", "Exposure", "Notice", "Sink", "Status", "Timing", "answering", "connect",
     ] == pennon.client.__all__  # fmt: skip
 
 

@@ -26,6 +26,8 @@ class Count(StrEnum):
     EVALUATION_ERRORS = "pennon.evaluation.errors"
     EXPOSURES_DROPPED = "pennon.exposures.dropped"
     EXPOSURES_SENT = "pennon.exposures.sent"
+    EXPOSURES_SUNK = "pennon.exposures.sunk"
+    SINK_FAILURES = "pennon.exposures.sink_failures"
     STREAM_CONNECTS = "pennon.stream.connects"
     STREAM_FAILURES = "pennon.stream.failures"
     STREAM_EVICTIONS = "pennon.stream.evictions"

@@ -18,7 +18,8 @@ _ID_BYTES: Final = 16
 class Exposure(msgspec.Struct, frozen=True):
     """One treatment, as it is reported.
 
-    flag, variant: keys. at_ns: when the code branched, since 1970.
+    flag, variant: keys. unit_key: whom it was; the id hides it, an analysis joins by it.
+    at_ns: when the code branched, since 1970.
     revision: of the decision; a replica below it may not know the phase yet, so such an exposure waits.
     """
 
@@ -26,6 +27,7 @@ class Exposure(msgspec.Struct, frozen=True):
     flag: str
     variant: str
     unit_kind: str
+    unit_key: str
     phase: int
     at_ns: int
     revision: int
@@ -47,7 +49,7 @@ def exposure_of(flag: Flag, decision: Decision, *, is_replay: bool, now_ns: int)
     phase = phase_of(flag.record)
     unit = Unit(scope.unit_kind, unit_key)
     identifier = exposure_id(scope.environment.id, scope.flag_id, phase, unit, variant_id)
-    return Exposure(identifier, flag.key, variant, unit.kind, phase, now_ns, decision.revision)
+    return Exposure(identifier, flag.key, variant, unit.kind, unit.key, phase, now_ns, decision.revision)
 
 
 def phase_of(record: FlagRecord) -> int:

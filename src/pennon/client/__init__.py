@@ -6,10 +6,23 @@ Not here: what a flag answers (`flags`), how a replica takes messages (`sync`), 
 Nothing here raises into the caller's request: on any trouble the answer is the caller's default.
 """
 
+from pennon.carry import Exposure
 from pennon.client.client import Client
 from pennon.client.connecting import answering, connect
 from pennon.client.evaluation import Evaluation
+from pennon.client.outlets import Sink
 from pennon.client.status import Change, Notice, Status
 from pennon.client.timing import Timing
 
-__all__ = ["Change", "Client", "Evaluation", "Notice", "Status", "Timing", "answering", "connect"]
+__all__ = [
+    "Change",
+    "Client",
+    "Evaluation",
+    "Exposure",
+    "Notice",
+    "Sink",
+    "Status",
+    "Timing",
+    "answering",
+    "connect",
+]

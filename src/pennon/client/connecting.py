@@ -2,7 +2,7 @@
 
 import atexit
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 from weakref import WeakSet
@@ -10,6 +10,7 @@ from weakref import WeakSet
 from pennon.client import fixed
 from pennon.client.client import Client
 from pennon.client.link import Link
+from pennon.client.outlets import Sink
 from pennon.client.spans import Spans
 from pennon.client.state import State
 from pennon.client.target import missing, target_of
@@ -29,12 +30,15 @@ def connect(
     token: str | None = None,
     spans: bool | None = None,
     timing: Timing | None = None,
+    sinks: Sequence[Sink] = (),
     clock: Clock = SYSTEM_CLOCK,
 ) -> Client:
     """A client that follows this server from now on. Returns at once; `wait_ready` waits for the first ruleset.
 
     url, token: else PENNON_SERVER and PENNON_TOKEN. token: an environment's, `pn_sdk_...`.
     spans: None puts what each request decides first on OpenTelemetry's current span, True every evaluation, False none.
+    sinks: each is called with every batch of exposures, beside the server, in the client's own thread: it must return
+        soon. One that raises is given the batch again later; a batch may hence come twice, with the same ids.
     Raises: SettingInvalid with every fault of url and token: the one place of the SDK that raises.
     """
     target = target_of(url, token, os.environ)
@@ -43,7 +47,7 @@ def connect(
         if target is None and block is None:
             raise missing()
         state = State(block, clock.now_ns())
-        link = None if target is None else Link(target, state, timing or Timing(), clock)
+        link = None if target is None else Link(target, state, timing or Timing(), clock, tuple(sinks))
         client = Client(state, link, clock, spans=Spans.of(spans))
         _clients.add(client)
         _states.add(state)

@@ -1,9 +1,10 @@
-"""Exposures on their way to the server: who was exposed already, and a bounded buffer of what is still to be sent.
+"""Exposures on their way to the server and to sinks: who was exposed already, and a bounded buffer of what waits.
 
 1. An exposure is made when the code branched. If its decision is newer than the replica, the phase it belongs to is
    not known here yet: the decision waits, and becomes an exposure when the replica has caught up.
 2. Any thread adds, one thread takes. `deque.append` and `set.add` are atomic, so adding takes no lock; the bounds may
    be overrun by as many exposures as there are threads adding at once.
+3. Each outlet has a queue of its own: one that is stuck holds up and drops nothing of another's.
 """
 
 from collections import deque
@@ -58,13 +59,14 @@ class _Draft(msgspec.Struct, frozen=True):
 class Buffer:
     """See the module."""
 
-    def __init__(self) -> None:
-        self._ready: deque[Exposure] = deque()
+    def __init__(self, outlets_count: int = 1) -> None:
+        self._ready: tuple[deque[Exposure], ...] = tuple(deque() for _ in range(outlets_count))
         self._early: deque[_Early] = deque()
         self._seen: set[tuple[str, str | None, int | None]] = set()
 
     def __len__(self) -> int:
-        return len(self._ready) + len(self._early)
+        """The most that waits for any outlet."""
+        return max(map(len, self._ready)) + len(self._early)
 
     def add(self, flag: Flag, ruleset: Ruleset, decision: Decision, now_ns: int) -> None:
         """Keep the exposure that this use of a decision is, if it is one and was not kept before.
@@ -77,35 +79,54 @@ class Buffer:
         exposure = exposure_of(flag, decision, is_replay=False, now_ns=now_ns)
         if exposure is None:
             return
-        if len(self) >= LIMIT_COUNT:
-            count(Count.EXPOSURES_DROPPED, Lost.FULL)
-            return
-        if len(self._seen) >= SEEN_LIMIT_COUNT:
-            self._seen = set()
-        self._seen.add(place)
         if decision.revision > ruleset.revision:
-            self._early.append(_Early(decision, now_ns))
+            is_kept = len(self) < LIMIT_COUNT
+            if is_kept:
+                self._early.append(_Early(decision, now_ns))
+            else:
+                count(Count.EXPOSURES_DROPPED, Lost.FULL)
         else:
-            self._ready.append(exposure)
+            is_kept = self._queue(exposure)
+        if is_kept:
+            if len(self._seen) >= SEEN_LIMIT_COUNT:
+                self._seen = set()
+            self._seen.add(place)
 
-    def take(self, ruleset: Ruleset) -> list[Exposure]:
-        """Up to BATCH_COUNT exposures that a replica of this ruleset knows all about; the others stay."""
+    def take(self, ruleset: Ruleset, outlet: int = 0) -> list[Exposure]:
+        """Up to BATCH_COUNT exposures that a replica of this ruleset knows all about; the others stay.
+
+        outlet: for which of them; the server's is the first.
+        """
         self._settle(ruleset)
-        return [self._ready.popleft() for _ in range(min(BATCH_COUNT, len(self._ready)))]
+        ready = self._ready[outlet]
+        return [ready.popleft() for _ in range(min(BATCH_COUNT, len(ready)))]
 
-    def give_back(self, batch: list[Exposure]) -> None:
+    def give_back(self, batch: list[Exposure], outlet: int = 0) -> None:
         """Keep a batch that could not be sent; it leaves again first, with the same ids."""
-        self._ready.extendleft(reversed(batch))
+        self._ready[outlet].extendleft(reversed(batch))
 
     def clear(self) -> None:
         """Forget what waits, but not who was exposed: in a forked child, whose parent sends it."""
-        self._ready, self._early = deque(), deque()
+        self._ready = tuple(deque() for _ in self._ready)
+        self._early = deque()
 
     def drop_all(self, cause: Lost) -> None:
-        """Drop and count what is left."""
-        if len(self):
-            count(Count.EXPOSURES_DROPPED, cause, by=len(self))
+        """Drop and count what is left, once for each outlet that it was for."""
+        left_count = sum(map(len, self._ready)) + len(self._early) * len(self._ready)
+        if left_count:
+            count(Count.EXPOSURES_DROPPED, cause, by=left_count)
             self.clear()
+
+    def _queue(self, exposure: Exposure) -> bool:
+        """Whether an outlet has room for it; for each that has none it is dropped and counted."""
+        is_kept = False
+        for ready in self._ready:
+            if len(ready) + len(self._early) >= LIMIT_COUNT:
+                count(Count.EXPOSURES_DROPPED, Lost.FULL)
+            else:
+                ready.append(exposure)
+                is_kept = True
+        return is_kept
 
     def _settle(self, ruleset: Ruleset) -> None:
         """Make exposures of the early decisions that the ruleset has caught up with."""
@@ -119,7 +140,8 @@ class Buffer:
             if exposure is None:
                 count(Count.EXPOSURES_DROPPED, Lost.VOID)
             else:
-                self._ready.append(exposure)
+                for ready in self._ready:
+                    ready.append(exposure)
 
 
 def encode_batch(batch: list[Exposure]) -> bytes:

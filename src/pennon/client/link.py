@@ -1,5 +1,6 @@
 """A client's connection to its server: the two threads, begun, ended, and begun anew in a forked child."""
 
+from collections.abc import Sequence
 from random import SystemRandom
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from pennon.client.courier import Courier
 from pennon.client.exposures import Buffer
 from pennon.client.fetching import open_http
 from pennon.client.follower import Follower
+from pennon.client.outlets import Sink
 from pennon.client.state import State
 from pennon.client.target import Target
 from pennon.client.timing import Timing
@@ -23,10 +25,11 @@ _abandoned: Final[list[Any]] = []
 
 
 class Link:
-    """Follows the server into a state, and sends what waits in a buffer. It does not know the client."""
+    """Follows the server into a state, and sends what waits in a buffer to server and sinks. It knows no client."""
 
-    def __init__(self, target: Target, state: State, timing: Timing, clock: Clock) -> None:
-        self.buffer = Buffer()
+    def __init__(self, target: Target, state: State, timing: Timing, clock: Clock, sinks: Sequence[Sink] = ()) -> None:
+        self.buffer = Buffer(1 + len(sinks))
+        self._sinks = sinks
         self._target = target
         self._state = state
         self._timing = timing
@@ -84,7 +87,13 @@ class Link:
     def _make(self) -> None:
         self._http: httpx.Client = open_http(self._target, self._timing)
         self._courier = Courier(
-            self._http, self._state, self.buffer, self._timing, clock=self._clock, sample=self._sample
+            self._http,
+            self._state,
+            self.buffer,
+            self._timing,
+            clock=self._clock,
+            sample=self._sample,
+            sinks=self._sinks,
         )
         self._follower = Follower(
             self._http,
