@@ -96,6 +96,17 @@ def test_server_span_continues_a_verified_caller(spans: Spans, app: Starlette) -
     assert "secret" not in str(dict(span.attributes or {}))
 
 
+def test_server_span_bears_the_ids_that_its_response_names(spans: Spans, app: Starlette) -> None:
+    """Who holds a response finds its trace, and all of its conversation."""
+    headers = {"x-correlation-id": "order-4711"}
+    answer = get(pennon.http.asgi(app, CONTRACT, boundary=public()), "/users/7", **headers)
+
+    [span] = of_kind(spans, SpanKind.SERVER)
+    attributes = span.attributes or {}
+    assert answer.headers["x-request-id"] == attributes["pennon.request_id"]
+    assert "order-4711" == answer.headers["x-correlation-id"] == attributes["pennon.correlation_id"]
+
+
 def test_server_span_of_a_stranger_is_a_root_with_a_link(spans: Spans, app: Starlette) -> None:
     """A stranger's sampling flag decides nothing; its trace can still be found."""
     get(pennon.http.asgi(app, CONTRACT, boundary=public()), "/users/7", traceparent=PARENT)
@@ -189,13 +200,14 @@ def _unhooked() -> Iterator[None]:
 def test_instrumented_application_has_one_server_span(spans: Spans, make: Callable[[], Any]) -> None:
     """It is the instrumentation's, continued from a verified caller, with our attributes."""
     door = pennon.http.asgi(make(), CONTRACT, boundary=TRUSTED)
-    get(door, traceparent=PARENT, baggage="promo=x,pennon=AAAA")
+    answer = get(door, traceparent=PARENT, baggage="promo=x,pennon=AAAA")
 
     [span] = of_kind(spans, SpanKind.SERVER)
     assert span.instrumentation_scope is not None
     assert "pennon" != span.instrumentation_scope.name
     assert ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7") == (ids(span)[0], ids(span)[2])
     assert ("traceparent", "baggage") == (span.attributes or {})["pennon.headers.took"]
+    assert answer.headers["x-request-id"] == (span.attributes or {})["pennon.request_id"]
 
 
 @pytest.mark.usefixtures("_unhooked")

@@ -92,7 +92,7 @@ class AsgiDoor:
             scheme=scope.get("scheme", "http"),
             trace=arrival.context.trace,
             link=arrival.stranger_trace,
-            extra=_peer(scope),
+            extra={**_peer(scope), **_ids(arrival.context)},
         )
 
 
@@ -117,7 +117,7 @@ class _Exchange:
     def _note(self, status: int | None) -> None:
         span = self._span
         if span is otel.SILENT:
-            otel.note_here(self._report)
+            otel.note_here(self._report, _ids(self._context))
             return
         span.note(self._report)
         route = _route_of(self._inside)
@@ -178,6 +178,14 @@ def _route_of(inside: Scope) -> str | None:
     if not isinstance(path, str) or not hasattr(route, "endpoint"):
         return None
     return f"{inside.get('root_path', '').rstrip('/')}{path}"
+
+
+def _ids(context: RequestContext) -> dict[str, otel.AttributeValue]:
+    """What somebody who looks for this request in a trace store has at hand: what its response named."""
+    ids: dict[str, otel.AttributeValue] = {"pennon.request_id": context.request_id}
+    if context.correlation_id is not None:
+        ids["pennon.correlation_id"] = context.correlation_id
+    return ids
 
 
 def _peer(scope: Scope) -> dict[str, otel.AttributeValue]:

@@ -118,10 +118,11 @@ def record_decision(decision: Decision | Answer) -> None:
     span.add_event("feature_flag.evaluation", attributes)
 
 
-def note_here(report: "Report") -> None:
+def note_here(report: "Report", extra: Attributes) -> None:
     span = trace.get_current_span()
     if span.is_recording():
         _note(span, report)
+        span.set_attributes(extra)
 
 
 def current_trace() -> Trace | None:

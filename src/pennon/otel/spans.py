@@ -164,11 +164,11 @@ def record_decision(decision: Decision | Answer) -> None:
         live.record_decision(decision)
 
 
-def note_here(report: "Report") -> None:
-    """Note a crossing on the span current here: for a door inside which somebody else makes the spans."""
+def note_here(report: "Report", extra: Attributes = _NOTHING) -> None:
+    """Note a crossing and further attributes on the span current here: for doors around the spans of others."""
     live = _api()
     if live is not None:
-        live.note_here(report)
+        live.note_here(report, extra)
 
 
 def current_trace() -> Trace | None:
