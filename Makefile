@@ -19,8 +19,7 @@ quick: .venv/made
 check: .venv/made
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/lint-imports --no-timings 2>&1 | tail -n 4
-	@$(BIN)/lint-imports >/dev/null
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
 
 bench: .venv/made

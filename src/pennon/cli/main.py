@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from pennon.cli import decode, evaluate, flags, serve, token
+from pennon.cli import decode, evaluate, flags, journeys, serve, token
 from pennon.errors import Invalid, PennonError, Unreachable
 
 EXIT_REFUSED: Final = 1
@@ -46,6 +46,7 @@ _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
     flags.flags,
     evaluate.evaluate,
     decode.decode_,
+    journeys.journeys,
     token.token,
 )
 for _command in _COMMANDS:
