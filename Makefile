@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test quick check bench lock clean
+.PHONY: demo test quick check bench bench-peers lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/made
 	@PYTHONPATH=examples exec $(BIN)/python -m streamsocial $(ARGS)
 
 test: check
+	@tools/browser.sh
 	@$(BIN)/python -m pennon.testing.broker --fetch
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -24,6 +25,10 @@ check: .venv/made
 
 bench: .venv/made
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+# The race against other SDKs: each in its own environment, made on the first run.
+bench-peers: .venv/made
+	@$(BIN)/python benchmarks/peers/bench.py $(ARGS)
 
 # Names and versions of everything in the environment, found by installing it once without constraints.
 lock:
