@@ -4,7 +4,7 @@ import { leaveTrace } from "./address.js";
 import * as api from "./api.js";
 import { announce, byId, h, keyed, say, throttled } from "./dom.js";
 import { hopRow, updateHopRow } from "./hop.js";
-import { count, counted, duration, howOf, mark, timeOf } from "./words.js";
+import { count, counted, duration, howOf, mark, timeOf, whereOf } from "./words.js";
 
 const pane = byId("detail");
 // A journey of many services tells each arrival; twice a second is enough to watch it grow.
@@ -60,6 +60,8 @@ function show(journey) {
   drawn.story.replaceChildren(...storyOf(journey.hops));
   const scale = scaleOf(journey);
   drawn.ticks.replaceChildren(...ticksOf(scale));
+  drawn.hops.style.setProperty("--zero", `${scale.place(0)}%`);
+  drawn.hops.style.setProperty("--step", `${scale.place(scale.step_ms) - scale.place(0)}%`);
   keyed(drawn.hops, journey.hops, (hop) => hop.span_id, hopRow, (row, hop) => updateHopRow(row, hop, scale));
   if (isFirst) {
     pane.replaceChildren(drawn.head, drawn.story, drawn.waterfall);
@@ -141,7 +143,7 @@ function storyLine(flag, steps) {
     h("code", { class: "flag" }, flag),
     h("span", { class: "variants" }, variants.map((variant, index) => [index > 0 && h("i", {}, "then"), h("em", { class: "variant" }, variant)])),
     h("span", { class: "steps" }, groups(steps).map(({ key, word, services }) =>
-      h("span", { class: `step step-${key}` }, mark(key), h("b", {}, word), h("span", {}, services.length > 6 ? `${services.slice(0, 5).join(", ")} and ${count(services.length - 5)} more` : services.join(", "))))),
+      h("span", { class: `step step-${key}` }, mark(key), h("b", {}, whereOf({ key, word })), h("span", {}, services.length > 6 ? `${services.slice(0, 5).join(", ")} and ${count(services.length - 5)} more` : services.join(", "))))),
   );
 }
 
@@ -161,16 +163,20 @@ function scaleOf(journey) {
   const begin_ms = Math.min(0, ...journey.hops.map((hop) => hop.start_ms));
   const end_ms = Math.max(journey.duration_ms, ...journey.hops.map((hop) => hop.start_ms + hop.duration_ms));
   const span_ms = Math.max(end_ms - begin_ms, 0.001);
-  return { span_ms, place: (at_ms) => Math.min(100, Math.max(0, ((at_ms - begin_ms) / span_ms) * 100)) };
+  return { span_ms, step_ms: stepOf(span_ms), place: (at_ms) => Math.min(100, Math.max(0, ((at_ms - begin_ms) / span_ms) * 100)) };
+}
+
+/** A round number of which three or four make the whole. */
+function stepOf(span_ms) {
+  const rough_ms = span_ms / 4;
+  const power = 10 ** Math.floor(Math.log10(rough_ms));
+  return power * ([1, 2, 5].find((factor) => factor * power >= rough_ms) ?? 10);
 }
 
 function ticksOf(scale) {
-  const rough_ms = scale.span_ms / 4;
-  const power = 10 ** Math.floor(Math.log10(rough_ms));
-  const step_ms = power * ([1, 2, 5].find((factor) => factor * power >= rough_ms) ?? 10);
   const ticks = [];
-  for (let at_ms = 0; at_ms < scale.span_ms * 0.94; at_ms += step_ms) {
-    const tick = h("span", {}, at_ms === 0 ? "0" : duration(at_ms).replace(/\.0+(?= )/, ""));
+  for (let at_ms = 0; scale.place(at_ms) < 92; at_ms += scale.step_ms) {
+    const tick = h("span", {}, at_ms === 0 ? "0" : duration(at_ms).replace(/\.0+(?=\s)/, ""));
     tick.style.left = `${scale.place(at_ms)}%`;
     ticks.push(tick);
   }

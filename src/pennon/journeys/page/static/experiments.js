@@ -22,7 +22,7 @@ export function experimentsFailed(message) {
 function makeExperiment(flag) {
   return h("article", { class: "experiment", "data-flag": flag.key, "aria-label": flag.key },
     h("div", { class: "flag-head" }, h("h3", {}, flag.key), h("span", { class: "state" })),
-    h("p", { class: "blank" }), h("ul", { class: "variants" }));
+    h("p", { class: "blank" }), h("ul", { class: "arms" }), h("p", { class: "note" }, "The bar is the share of the exposures, the line the variant's weight."));
 }
 
 function updateExperiment(article, flag) {
@@ -35,11 +35,12 @@ function updateExperiment(article, flag) {
   const blank = article.querySelector(".blank");
   blank.hidden = total > 0;
   say(blank, "Nobody is exposed yet. An exposure is reported where a service asks for this flag and branches.");
+  article.querySelector(".note").hidden = !total;
   const names = [...new Set([...expected.keys(), ...counts.keys()])];
   const rows = total ? names.map((variant) => ({ variant, exposed: counts.get(variant) ?? 0, share: ((counts.get(variant) ?? 0) / total) * 100, expected: expected.get(variant) })) : [];
   // All bars on one scale that the greatest share or weight nearly fills.
   const most = Math.max(1, ...rows.map((row) => Math.max(row.share, row.expected ?? 0))) * 1.08;
-  keyed(article.querySelector(".variants"), rows, (row) => row.variant, makeVariant, (item, row) => updateVariant(item, row, most));
+  keyed(article.querySelector(".arms"), rows, (row) => row.variant, makeVariant, (item, row) => updateVariant(item, row, most));
 }
 
 function makeVariant() {
@@ -51,8 +52,7 @@ function makeVariant() {
 function updateVariant(item, { variant, exposed, share, expected }, most) {
   say(item.querySelector(".variant"), variant);
   say(item.querySelector(".exposed"), count(exposed));
-  say(item.querySelector(".share"), expected === undefined ? percent(share) : `${percent(share)} of ${percent(expected)}`);
-  item.querySelector(".share").title = expected === undefined ? "share of the exposures" : "share of the exposures, and of the weights";
+  say(item.querySelector(".share"), expected === undefined ? percent(share) : `${percent(share)}, weight ${percent(expected)}`);
   item.querySelector(".fill").style.width = `${(share / most) * 100}%`;
   const weight = item.querySelector(".weight");
   weight.hidden = expected === undefined;

@@ -34,6 +34,7 @@ function makeRow(flag) {
       h("h3", { id }, flag.key), h("small", { class: "type" }, flag.type),
       h("span", { class: "state" }),
       h("button", { type: "button", class: "switch", role: "switch", "aria-label": `${flag.key} on`, onclick: () => flip(row) }, h("span", { class: "knob" }))),
+    flag.description && h("p", { class: "description" }, flag.description),
     h("div", { class: "served" }),
     h("form", { class: "ramp", onsubmit: (event) => ramp(event, row) },
       h("label", { class: "unseen", for: `${id}-range` }, `Ramp of ${flag.key}, by slider`),

@@ -1,9 +1,9 @@
 // One row of the waterfall: who, what, when; its decisions always, its headers and attributes when opened.
 
 import { h, say } from "./dom.js";
-import { counted, droppedBecause, duration, howOf, mark } from "./words.js";
+import { because, counted, droppedBecause, duration, howOf, mark } from "./words.js";
 
-const KINDS = { server: "HTTP in", client: "HTTP out", producer: "Kafka out", consumer: "Kafka in", internal: "inside" };
+const KINDS = { server: "HTTP in", client: "HTTP out", producer: "Kafka out", consumer: "Kafka in", internal: "internal" };
 // Deeper rows stay at this indent: a chain of 20 services would else push its names out of sight.
 const DEPTH_LIMIT_COUNT = 8;
 
@@ -50,10 +50,10 @@ function momentOf(decision, scale) {
 
 function decisionLine(decision) {
   const { key, word } = howOf(decision);
-  const reason = decision.reason.replaceAll("_", " ");
+  const why = because(decision);
   return h("li", { class: `decision decision-${key}` },
     mark(key), h("b", {}, word), h("code", { class: "flag" }, decision.flag), h("em", { class: "variant" }, decision.variant ?? "the caller's default"),
-    reason !== word && h("small", {}, `by ${reason}`));
+    why && h("small", {}, why));
 }
 
 function headersOf(headers) {

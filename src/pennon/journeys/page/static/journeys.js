@@ -9,6 +9,7 @@ const WAITING_LIMIT_COUNT = 500;
 // Twice a second reads as live; more often only makes it flicker.
 const PAUSE_MS = 500;
 const DECISIONS_SHOWN_COUNT = 2;
+const SERVICES_SHOWN_COUNT = 3;
 // As the app searches: eight digits of a trace id are enough of it.
 const TRACE_BEGINNING = /^[0-9a-f]{8,32}$/i;
 
@@ -97,7 +98,7 @@ const lines = () => [...list.querySelectorAll("a")];
 
 function nothing() {
   return query
-    ? `No journey is kept for “${query}”. The search takes a whole user, trace id, request id or correlation id.`
+    ? `No journey is kept for “${query}”. The search takes a user, a request id or a correlation id as a whole, or at least eight digits of a trace id.`
     : "No journey yet. Spans sent to this address as OTLP over HTTP (/v1/traces) become journeys.";
 }
 
@@ -139,8 +140,8 @@ function updateLine(item, journey) {
 }
 
 function servicesOf({ services, hop_count }) {
-  const names = services.slice(0, 4).flatMap((name, index) => (index ? [h("i", { "aria-hidden": "true" }, "›"), name] : [name]));
-  const more = services.length > 4 ? [h("b", {}, `+${services.length - 4}`)] : [];
+  const names = services.slice(0, SERVICES_SHOWN_COUNT).flatMap((name, index) => (index ? [h("i", { "aria-hidden": "true" }, "›"), name] : [name]));
+  const more = services.length > SERVICES_SHOWN_COUNT ? [h("b", {}, `+${services.length - SERVICES_SHOWN_COUNT}`)] : [];
   return [h("span", { class: "names" }, ...names), ...more, h("small", {}, counted(hop_count, "hop"))];
 }
 

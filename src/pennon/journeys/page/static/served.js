@@ -19,25 +19,29 @@ export function servedInWords(flag) {
   const { settings } = flag;
   if (settings.killed) return [`Killed: everyone gets \`${settings.off}\`, whatever was carried.`];
   if (!settings.on) return [`Switched off: everyone gets \`${settings.off}\`.`];
-  const rules = settings.rules.map((rule) => `If ${rule.clauses.map(clauseInWords).join(" and ")}: ${serveInWords(rule.serve, flag)}.`);
+  const rules = settings.rules.map((rule) => `If ${rule.clauses.map(clauseInWords).join(" and ")}: ${serveInWords(rule.serve, flag, true)}.`);
   const rest = serveInWords(settings.fallthrough, flag);
-  return [...rules, rules.length ? `Else ${rest}.` : `${rest[0].toUpperCase()}${rest.slice(1)}.`];
+  return [...rules, rules.length ? `Else: ${rest}.` : `${rest[0].toUpperCase()}${rest.slice(1)}.`];
 }
 
 /** Variants of a split with their share of what is covered, in percent; empty without a split. */
 export const sharesOf = ({ settings: { fallthrough } }) =>
   (fallthrough.split?.weights ?? []).map(({ variant, weight }) => ({ variant, percent: weight / (WHOLE / 100) }));
 
-function serveInWords(serve, { settings, unit = "unit" }) {
+function serveInWords(serve, { settings, unit }, isOfRule = false) {
   const { split } = serve;
-  if (!split) return `everyone gets \`${serve.variant}\``;
-  const covered = percent(split.coverage / (WHOLE / 100));
-  const rest = split.coverage < WHOLE ? `, the rest \`${split.rest ?? settings.off}\`` : "";
-  if (split.coverage === 0) return `everyone gets \`${split.rest ?? settings.off}\``;
+  const everyone = isOfRule ? "they get" : "everyone gets";
+  if (!split) return `${everyone} \`${serve.variant}\``;
+  const rest = split.rest ?? settings.off;
   const given = split.weights.filter(({ weight }) => weight > 0);
-  if (given.length === 1) return `${covered} of ${unit}s get \`${given[0].variant}\`${rest}`;
+  if (split.coverage === 0) return `${everyone} \`${rest}\``;
+  if (split.coverage === WHOLE && given.length === 1) return `${everyone} \`${given[0].variant}\``;
+  const whom = isOfRule ? "them" : `${unit}s`;
+  const covered = split.coverage === WHOLE ? `all ${isOfRule ? "of them" : whom}` : `${percent(split.coverage / (WHOLE / 100))} of ${whom}`;
+  const others = split.coverage < WHOLE ? ` the rest \`${rest}\`` : "";
+  if (given.length === 1) return `${covered} get \`${given[0].variant}\`,${others}`;
   const parts = given.map(({ variant, weight }) => `\`${variant}\` ${percent(weight / (WHOLE / 100))}`);
-  return `${covered} of ${unit}s are split, ${parts.join(", ")}${rest}`;
+  return `${covered} are split: ${parts.join(", ")}${others && `;${others}`}`;
 }
 
 function clauseInWords({ op, attribute, negate, value, values, compare, segment }) {

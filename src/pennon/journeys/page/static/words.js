@@ -17,23 +17,25 @@ export const timeOf = (at_ms) => clock.format(at_ms);
 
 /** 0.42 ms, 18.3 ms, 740 ms, 2.31 s */
 export function duration(ms) {
-  if (ms >= 60_000) return `${(ms / 60_000).toFixed(1)} min`;
-  if (ms >= 1_000) return `${(ms / 1_000).toFixed(2)} s`;
-  return `${ms.toFixed(ms >= 100 ? 0 : ms >= 1 ? 1 : 2)} ms`;
+  if (ms >= 60_000) return `${(ms / 60_000).toFixed(1)}\u00a0min`;
+  if (ms >= 1_000) return `${(ms / 1_000).toFixed(2)}\u00a0s`;
+  return `${ms.toFixed(ms >= 100 ? 0 : ms >= 1 ? 1 : 2)}\u00a0ms`;
 }
 
-/** 33.3 %, 25 % */
-export const percent = (share) => `${Number(share.toFixed(share < 10 ? 2 : 1))} %`;
+/** 33.3 %, 25 %; here and above the space does not break. */
+export const percent = (share) => `${Number(share.toFixed(share < 10 ? 2 : 1))}\u00a0%`;
 
 // A shape of its own for each way, so that nobody needs to tell colours apart.
 const SHAPES = {
-  here: { word: "decided here", draw: () => s("path", { d: "M8 1.5 14.5 8 8 14.5 1.5 8z" }) },
+  here: { word: "decided here", where: "decided in", draw: () => s("path", { d: "M8 1.5 14.5 8 8 14.5 1.5 8z" }) },
   carried: {
     word: "carried",
+    where: "carried to",
     draw: () => [s("circle", { cx: 8, cy: 8, r: 6.25, class: "open" }), s("path", { d: "M4.5 8h6.5M8.25 5 11.25 8l-3 3", class: "open" })],
   },
   killed: {
     word: "killed",
+    where: "killed in",
     draw: () => [s("rect", { x: 1.5, y: 1.5, width: 13, height: 13, rx: 1 }), s("path", { d: "m5 5 6 6m0-6-6 6", class: "cut" })],
   },
   other: { word: "", draw: () => s("path", { d: "M8 2 14.5 13.5h-13z", class: "open" }) },
@@ -51,6 +53,17 @@ export function howOf({ how, reason }) {
 export function mark(key, label = null) {
   const attributes = label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" };
   return s("svg", { class: `mark mark-${key}`, viewBox: "0 0 16 16", ...attributes }, SHAPES[key].draw());
+}
+
+/** "decided in", "carried to", "killed in"; of any other way its word. */
+export const whereOf = ({ key, word }) => SHAPES[key].where ?? `${word} in`;
+
+const REASONS = { static: "the same for everyone", split: "by the split", default: "by the fallthrough", "targeting match": "by a rule" };
+
+/** What a reason means, where the way of deciding does not say it already; else nothing. */
+export function because({ reason }) {
+  const told = reason.toLowerCase().replaceAll("_", " ");
+  return REASONS[told] ?? null;
 }
 
 /** Shape and word. */

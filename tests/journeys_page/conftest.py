@@ -1,0 +1,223 @@
+"""The page on its real app, over a real control plane, looked at by a real browser; all ended by their fixtures."""
+
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+
+from pennon.control import Role
+from pennon.journeys import ControlPlane, Memory, create_app
+from pennon.server import create_app as create_control_plane
+from pennon.store import open_store
+from pennon.web.protocol import Protocol, Server
+
+DEADLINE_S: Final = 10.0
+PROJECT: Final = "default"
+ENVIRONMENT: Final = "production"
+PAGE_TOKEN: Final = "a token with \"quotes\" & <signs>"  # noqa: S105 - of this test's own app
+
+_BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_BROWSER_FLAGS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def find_browser() -> str:
+    """The path of a Chromium: `PENNON_TEST_BROWSER`, one on the PATH, or Playwright's own.
+
+    Raises: pytest.UsageError with the command to run, if there is none.
+    """
+    named = os.environ.get("PENNON_TEST_BROWSER")
+    found = named or next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if found is None:
+        with sync_playwright() as playwright:
+            own = playwright.chromium.executable_path
+        found = own if Path(own).exists() else None
+    if found is None:
+        way_out = "apt-get install -y chromium (or: python -m playwright install chromium)"
+        raise pytest.UsageError(f"no Chromium on the PATH: {way_out}")
+    return found
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[str]:
+    """The base URL of the app, served as the real thing is."""
+    started = threading.Event()
+    config = uvicorn.Config(app, http=Protocol, ws="none", log_config=None, timeout_graceful_shutdown=3)
+    server = Server(config, on_started=started.set, on_drain=app.drain)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
+        thread.start()
+        try:
+            assert started.wait(DEADLINE_S), "the server did not start"
+            yield "http://{}:{}".format(*listener.getsockname())
+        finally:
+            server.should_exit = True
+            thread.join(DEADLINE_S)
+    assert not thread.is_alive()
+
+
+class Plane:
+    """A control plane with the flags that the page is shown with."""
+
+    def __init__(self, url: str, token: str, sdk_token: str) -> None:
+        self.url = url
+        self.token = token
+        self.http = httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=DEADLINE_S)
+        self._sdk = httpx.Client(base_url=url, headers={"authorization": f"Bearer {sdk_token}"}, timeout=DEADLINE_S)
+
+    def close(self) -> None:
+        """Hang up."""
+        self.http.close()
+        self._sdk.close()
+
+    def path(self, flag: str) -> str:
+        """Of a flag's settings."""
+        return f"/v1/projects/{PROJECT}/environments/{ENVIRONMENT}/flags/{flag}"
+
+    def create(self, key: str, *variants: str, **members: Any) -> None:
+        """A flag; with two variants a boolean one."""
+        values: list[Any] = [True, False] if len(variants) == 2 else list(variants)
+        pairs = [{"key": name, "value": value} for name, value in zip(variants, values, strict=True)]
+        document = {"key": key, "type": "boolean" if len(pairs) == 2 else "string", "variants": pairs, **members}
+        answer = self.http.post(f"/v1/projects/{PROJECT}/flags", json=document)
+        assert 201 == answer.status_code, answer.text
+
+    def patch(self, flag: str, **members: Any) -> None:
+        """Change a flag's settings."""
+        etag = self.http.get(self.path(flag)).headers["etag"]
+        answer = self.http.patch(self.path(flag), json=members, headers={"if-match": etag})
+        assert 200 == answer.status_code, answer.text
+
+    def settings(self, flag: str) -> dict[str, Any]:
+        """As they are now."""
+        document: dict[str, Any] = self.http.get(self.path(flag)).json()
+        return document
+
+    def expose(self, flag: str, **counts: int) -> None:
+        """Report so many units per variant as exposed."""
+        phase = self.settings(flag)["fallthrough"]["split"]["phase"]
+        units = [variant for variant, count in counts.items() for _ in range(count)]
+        told = [
+            {"id": f"{number:032x}", "flag": flag, "variant": variant, "unit_kind": "user", "phase": phase, "at": 1}
+            for number, variant in enumerate(units, 1)
+        ]
+        for start in range(0, len(told), 1000):
+            answer = self._sdk.post("/v1/sdk/exposures", json={"exposures": told[start : start + 1000]})
+            assert 200 == answer.status_code, answer.text
+
+
+def split(*weights: tuple[str, int], coverage: int = 100_000) -> dict[str, Any]:
+    """A patch that splits what falls through."""
+    pairs = [{"variant": variant, "weight": weight} for variant, weight in weights]
+    return {"fallthrough": {"variant": None, "split": {"weights": pairs, "coverage": coverage}}}
+
+
+def add_flags(plane: Plane) -> None:
+    """One flag of each kind."""
+    plane.create("feed-ranking", "chronological", "engagement", "fresh", exposes=True)
+    thirds = (("chronological", 34_000), ("engagement", 33_000), ("fresh", 33_000))
+    plane.patch("feed-ranking", **split(*thirds))
+    plane.expose("feed-ranking", chronological=612, engagement=587, fresh=601)
+    plane.create("moderation-on", "on", "off")
+    plane.patch("moderation-on", fallthrough={"variant": "on"})
+    plane.create("reactions", "on", "off")
+    plane.create("rich-profiles", "on", "off")
+    plane.patch("rich-profiles", **split(("on", 100_000), coverage=25_000))
+    plane.create("tester-tools", "on", "off")
+    staff = {"op": "equals", "attribute": "staff", "value": True, "negate": False}
+    plane.patch("tester-tools", rules=[{"id": "staff", "clauses": [staff], "serve": {"variant": "on"}}])
+
+
+@pytest.fixture(scope="session")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
+    """A real `pennon serve` app over a store of its own."""
+    with planed(f"sqlite:///{tmp_path_factory.mktemp('store')}/pennon.db") as made:
+        add_flags(made)
+        yield made
+
+
+@contextmanager
+def planed(database: str) -> Iterator[Plane]:
+    """A control plane on this database."""
+    with closing(open_store(database)) as store:
+        store.create_project(PROJECT, environments=[ENVIRONMENT])
+        admin = store.create_token(name="page", role=Role.ADMIN, project=PROJECT, environment=None).secret
+        sdk = store.create_token(name="sdk", role=Role.SDK, project=PROJECT, environment=ENVIRONMENT).secret
+        with serving(create_control_plane(store)) as url, closing(Plane(url, admin, sdk)) as made:
+            yield made
+
+
+@pytest.fixture(scope="session")
+def address(plane: Plane) -> Iterator[str]:
+    """Where the page is."""
+    control = ControlPlane(plane.url, token=plane.token, project=PROJECT, environment=ENVIRONMENT)
+    with serving(create_app(memory=Memory(), control=control, page_token=PAGE_TOKEN)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One headless Chromium for all tests."""
+    with sync_playwright() as playwright:
+        with closing(playwright.chromium.launch(executable_path=find_browser(), args=list(_BROWSER_FLAGS))) as opened:
+            yield opened
+
+
+class Watched:
+    """A page, and everything that went wrong while it was open."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.faults: list[str] = []
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        page.on("requestfailed", self._failed)
+        page.on("response", self._answered)
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.faults.append(f"{message.type}: {message.text}")
+
+    def _failed(self, request: Request) -> None:
+        self.faults.append(f"failed: {request.method} {request.url}: {request.failure}")
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= 400:
+            self.faults.append(f"{response.status}: {response.request.method} {response.url}")
+
+
+@pytest.fixture
+def look(browser: Browser) -> Iterator[Callable[..., Watched]]:
+    """Opens pages in a browser context of their own. What went wrong in any of them fails the test."""
+    with browser.new_context() as _:
+        pass
+    opened: list[Watched] = []
+
+    def open_page(url: str, *, width: int = 1280, height: int = 800, **options: Any) -> Watched:
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        context.set_default_timeout(DEADLINE_S * 1000)
+        opened.append(Watched(context.new_page()))
+        opened[-1].page.goto(url)
+        return opened[-1]
+
+    yield open_page
+    faults = [fault for each in opened for fault in each.faults]
+    for each in opened:
+        each.page.context.close()
+    assert [] == faults
