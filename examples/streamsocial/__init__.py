@@ -1,6 +1,7 @@
 """StreamSocial, a small social network that shows how pennon is used.
 
-Somebody posts: `gateway` (HTTP, strangers call it) asks `posts` (HTTP, only ours call it) to keep the post, which
-announces it on a Kafka topic, from where `feed` takes it. The gateway decides once, for the author, how feeds are
-ranked; the decision travels with the request and with the record. `python -m streamsocial` runs all of it.
+Somebody writes: `gateway` (HTTP, strangers call it) asks `posts` (HTTP, only ours call it) to keep it, which announces
+it on a Kafka topic. From there `feed` takes it and tells the followers, `notify` wakes them with what `profiles` knows,
+`moderation` reads along, and `analytics` counts how the ranking experiment goes. The gateway decides once, for the user
+who is logged in; the decisions travel with every request and record. `python -m streamsocial` runs all of it.
 """

@@ -1,24 +1,30 @@
 """gateway: where strangers come in. It knows who they are, and decides what they get."""
 
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 import pennon
 import pennon.http
 from pennon.headers import Identity, Inbound, public
-from streamsocial.contract import contract
+from streamsocial.calling import TIMEOUT_S, ask
+from streamsocial.contract import contract, hosts
+from streamsocial.exposing import to_kafka
+from streamsocial.producing import Producing
+from streamsocial.running import serve, service
 from streamsocial.sessions import account_of
-from streamsocial.telling import tell
+from streamsocial.spans import mark_user
+from streamsocial.telling import tell, tell_hop
 
 CONTRACT = contract()
-flags = pennon.connect()
+READ_COUNT = 10
 
 
 def identity(inbound: Inbound) -> Identity:
@@ -26,32 +32,89 @@ def identity(inbound: Inbound) -> Identity:
     account = account_of(inbound.header("authorization"))
     if account is None:
         return Identity()
-    return Identity(actor=account.user, units={"user": account.user}, attributes={"plan": account.plan})
+    attributes = {"plan": account.plan, "staff": account.staff}
+    return Identity(actor=account.user, units={"user": account.user}, attributes=attributes)
 
 
-async def post(request: Request) -> JSONResponse:
-    """Keep a post of the user who is logged in."""
-    context = pennon.current()
-    if context is None or context.identity.actor is None:
-        return JSONResponse({"title": "log in first"}, status_code=401)
-    user = context.identity.actor
-    # Decided here, once, for the user of this request, whose plan only the gateway knows.
-    tell("gateway", user, flags.decision("feed-ranking"))
-    kept = await request.app.state.posts.post("/posts", json={"author": user, **await request.json()})
-    return JSONResponse(kept.json(), status_code=kept.status_code)
+def logged_in(handle: Callable[[Any, Request, str], Awaitable[JSONResponse]]) -> Any:
+    """Only for those who are logged in; the handler is told who."""
+
+    async def checked(self: "Gateway", request: Request) -> JSONResponse:
+        context = pennon.current()
+        if context is None or context.identity.actor is None:
+            return JSONResponse({"title": "log in first"}, status_code=401)
+        mark_user(context.identity.actor)
+        try:
+            return await handle(self, request, context.identity.actor)
+        except httpx.TransportError as error:
+            return JSONResponse({"title": "try again", "detail": str(error)}, status_code=503)
+
+    return checked
 
 
-@asynccontextmanager
-async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    """Hold one client to `posts` while the service runs."""
-    async with httpx.AsyncClient(base_url=f"http://{os.environ['POSTS_HOST']}", timeout=5.0) as client:
-        app.state.posts = pennon.http.httpx(client, CONTRACT)
-        yield
-    flags.close()
+class Gateway:
+    """Every decision here is about the user of the request, whose plan and job only the gateway knows."""
+
+    def __init__(self, flags: pennon.Client) -> None:
+        self._flags = flags
+        self._posts = self._client("posts")
+        self._profiles = self._client("profiles")
+
+    @logged_in
+    async def write(self, request: Request, user: str) -> JSONResponse:
+        """Keep a post, comment or like."""
+        written = await request.json()
+        # Decided here, once, although it is `posts` and `feed` who will act on it.
+        tell_hop("gateway", user, self._flags.decision("feed-ranking"))
+        if written["kind"] == "like":
+            written["reaction"] = written.get("reaction") if self._flags.is_on("reactions") else "like"
+        kept = await ask(self._posts, "POST", "/posts", json={**written, "author": user})
+        return JSONResponse(kept.json(), status_code=kept.status_code)
+
+    @logged_in
+    async def read(self, _: Request, user: str) -> JSONResponse:
+        """The newest posts, ranked as the experiment says."""
+        ranking = self._flags.decision("ranking-experiment", type=pennon.FlagType.STRING)
+        tell("exposed", "gateway", user=user, variant=ranking.variant)
+        found = await ask(self._posts, "GET", "/posts", params={"reader": user, "count": READ_COUNT})
+        posts = found.json()["posts"]
+        authors = ",".join(sorted({post["author"] for post in posts}))
+        profiles = await ask(self._profiles, "GET", "/profiles", params={"reader": user, "users": authors})
+        page: dict[str, Any] = {"ranking": ranking.variant, "posts": posts, "profiles": profiles.json()["profiles"]}
+        if self._flags.is_on("tester-tools"):
+            page["explained"] = str(ranking.explain())
+        return JSONResponse(page)
+
+    def app(self) -> ASGIApp:
+        """The application behind its door: strangers call, nothing that they say about decisions is believed."""
+        routes = [
+            Route("/posts", self.write, methods=["POST"]),
+            Route("/feed", self.read, methods=["GET"]),
+        ]
+        return pennon.http.asgi(
+            Starlette(routes=routes, lifespan=self._lifespan), CONTRACT, boundary=public(identity=identity)
+        )
+
+    @staticmethod
+    def _client(name: str) -> httpx.AsyncClient:
+        # Under the contract, requests to this host carry what was decided.
+        return pennon.http.httpx(httpx.AsyncClient(base_url=f"http://{hosts()[name]}", timeout=TIMEOUT_S), CONTRACT)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        async with self._posts, self._profiles:
+            yield
 
 
-app = pennon.http.asgi(
-    Starlette(routes=[Route("/posts", post, methods=["POST"])], lifespan=lifespan),
-    CONTRACT,
-    boundary=public(identity=identity),
-)
+def main() -> None:
+    """Serve until told to end."""
+    with (
+        service("gateway") as ending,
+        Producing(CONTRACT) as producing,
+        pennon.connect(sinks=[to_kafka(producing)]) as flags,
+    ):
+        serve(Gateway(flags).app(), ending)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,5 @@
 """Joins what the services tell into journeys: one user action over all its hops."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,20 +23,13 @@ class Journey:
         """From the sending to the last hop."""
         return (max(float(hop["at_s"]) for hop in self.hops.values()) - self.began_s) * 1000
 
-    def as_line(self) -> str:
-        """For people: user, the variant at each hop and how it was decided, milliseconds."""
-        told = "   ".join(
-            f"{name} {self.hops[name]['variant'] or '-':<13} {self.hops[name]['reason'].lower():<8}" for name in HOPS
-        )
-        return f"{self.user:<8} {told} {self.duration_ms:6.1f} ms"
-
-    def as_json(self) -> str:
+    def as_event(self) -> dict[str, Any]:
         """For programs."""
         hops = [
             {"service": name, **{key: self.hops[name][key] for key in ("variant", "reason", "at_s")}} for name in HOPS
         ]
-        line = {"event": "journey", "id": self.id, "user": self.user, "began_s": self.began_s, "hops": hops}
-        return json.dumps(line | {"ms": round(self.duration_ms, 1)})
+        event = {"event": "journey", "id": self.id, "user": self.user, "began_s": self.began_s, "hops": hops}
+        return event | {"ms": round(self.duration_ms, 1)}
 
 
 class Journeys:

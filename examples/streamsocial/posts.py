@@ -2,61 +2,85 @@
 
 import asyncio
 import json
-import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import deque
+from typing import Any
 
-import confluent_kafka
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 import pennon
 import pennon.http
-import pennon.kafka
 from pennon.headers import mesh, networks
-from streamsocial.contract import POSTS_TOPIC, contract
-from streamsocial.telling import tell
-
-DELIVERY_TIMEOUT_S = 5.0
+from streamsocial.contract import METRICS_TOPIC, POSTS_TOPIC, contract
+from streamsocial.producing import Producing
+from streamsocial.running import serve, service
+from streamsocial.spans import mark_user
+from streamsocial.telling import tell_hop
 
 CONTRACT = contract()
-flags = pennon.connect()
-producer = pennon.kafka.producer(
-    confluent_kafka.Producer({"bootstrap.servers": os.environ["KAFKA"], "linger.ms": 1, "acks": "all"}), CONTRACT
-)
+
+# What a reader can be shown; older posts would come from a store.
+RECENT_COUNT = 200
 
 
-async def keep(request: Request) -> JSONResponse:
-    """Take a post; 201 says that Kafka has it."""
-    post = await request.json()
-    author = post["author"]
-    # Not decided again: the gateway's decision for this author came with the request.
-    tell("posts", author, flags.decision("feed-ranking", unit=author))
-    if not await announce(author, json.dumps(post)):
-        return JSONResponse({"title": "Kafka does not answer"}, status_code=503)
-    return JSONResponse({"author": author}, status_code=201)
+class Posts:
+    """The newest posts, in memory, and the way to Kafka."""
+
+    def __init__(self, flags: pennon.Client, producing: Producing) -> None:
+        self._flags = flags
+        self._producing = producing
+        self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_COUNT)
+
+    async def keep(self, request: Request) -> JSONResponse:
+        """Take a post, comment or like; 201 says that Kafka has it."""
+        written = await request.json()
+        author = written["author"]
+        mark_user(author)
+        # Not decided again: the gateway's decision for this author came with the request.
+        tell_hop("posts", author, self._flags.decision("feed-ranking", unit=author))
+        if not await self._announce(author, written):
+            return JSONResponse({"title": "Kafka does not answer"}, status_code=503)
+        if written["kind"] == "post":
+            self._recent.appendleft({"id": written["id"], "author": author, "text": written["text"]})
+        return JSONResponse({"id": written["id"]}, status_code=201)
+
+    async def recent(self, request: Request) -> JSONResponse:
+        """The newest posts for a reader, in the order that the gateway's experiment decided."""
+        reader = request.query_params["reader"]
+        mark_user(reader)
+        ranking = self._flags.peek("ranking-experiment", unit=reader).value
+        posts = list(self._recent)[: int(request.query_params["count"])]
+        if ranking == "engagement":
+            posts.sort(key=lambda post: len(post["text"]), reverse=True)
+        elif ranking == "blend":
+            posts = posts[::2] + posts[1::2]
+        return JSONResponse({"posts": posts})
+
+    async def _announce(self, author: str, written: dict[str, Any]) -> bool:
+        """Whether Kafka has the record, and the metric event where the experiment counts one."""
+        sent = [self._producing.send(POSTS_TOPIC, author, json.dumps(written))]
+        if written["kind"] != "post":
+            event = {"id": written["id"], "metric": written["kind"], "user": author}
+            sent.append(self._producing.send(METRICS_TOPIC, author, json.dumps(event)))
+        return all(await asyncio.gather(*sent))
+
+    def app(self) -> ASGIApp:
+        """The application behind its door: callers are ours, what they decided is taken."""
+        routes = [
+            Route("/posts", self.keep, methods=["POST"]),
+            Route("/posts", self.recent, methods=["GET"]),
+        ]
+        return pennon.http.asgi(Starlette(routes=routes), CONTRACT, boundary=mesh(verify=networks("127.0.0.0/8")))
 
 
-async def announce(author: str, post: str) -> bool:
-    """Produce the record and wait until the broker has confirmed it; False if it did not in time."""
-    delivered: list[bool] = []
-    producer.produce(POSTS_TOPIC, key=author, value=post, on_delivery=lambda error, _: delivered.append(error is None))
-    await asyncio.to_thread(producer.flush, DELIVERY_TIMEOUT_S)
-    return delivered == [True]
+def main() -> None:
+    """Serve until told to end."""
+    with service("posts") as ending, Producing(CONTRACT) as producing, pennon.connect() as flags:
+        serve(Posts(flags, producing).app(), ending)
 
 
-@asynccontextmanager
-async def lifespan(_: Starlette) -> AsyncIterator[None]:
-    """Deliver what is left at the end."""
-    yield
-    await asyncio.to_thread(producer.flush, DELIVERY_TIMEOUT_S)
-    flags.close()
-
-
-app = pennon.http.asgi(
-    Starlette(routes=[Route("/posts", keep, methods=["POST"])], lifespan=lifespan),
-    CONTRACT,
-    boundary=mesh(verify=networks("127.0.0.0/8")),
-)
+if __name__ == "__main__":
+    main()

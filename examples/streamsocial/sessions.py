@@ -1,20 +1,36 @@
-"""Who is logged in. A real gateway would ask its session store; this one knows a hundred accounts by heart."""
+"""Who is logged in, and who follows whom. A real network would ask its stores; this one knows everybody by heart."""
 
 from typing import NamedTuple
 
-ACCOUNTS_COUNT = 100
+ACCOUNTS_COUNT = 2_000
+
+# Fame is heavy-tailed: account n has this many followers divided by n + 1, and everybody has one.
+MOST_FOLLOWERS_COUNT = 40
 
 
 class Account(NamedTuple):
-    """One person: the unit's key, and the plan they pay for."""
+    """One person: the unit's key, the plan they pay for, and whether they work here."""
 
     user: str
     plan: str
+    staff: bool
+
+
+def account(number: int) -> Account:
+    """The account of this number."""
+    return Account(f"user-{number}", "pro" if number % 4 == 0 else "free", number % 50 == 0)
 
 
 def account_of(authorization: str | None) -> Account | None:
     """The account of an Authorization header "Bearer session-7", None for a stranger."""
     number = (authorization or "").removeprefix("Bearer session-")
-    if not number.isdecimal() or int(number) >= ACCOUNTS_COUNT:
+    if not (number.isascii() and number.isdecimal() and len(number) <= 6) or int(number) >= ACCOUNTS_COUNT:
         return None
-    return Account(f"user-{int(number)}", "pro" if int(number) % 4 == 0 else "free")
+    return account(int(number))
+
+
+def followers_of(user: str) -> list[str]:
+    """Whom a post of this user reaches."""
+    number = int(user.removeprefix("user-"))
+    count = max(1, MOST_FOLLOWERS_COUNT // (number + 1))
+    return [f"user-{(number + 1 + step) % ACCOUNTS_COUNT}" for step in range(count)]

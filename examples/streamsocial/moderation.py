@@ -1,0 +1,48 @@
+"""moderation: reads along and reports what looks wrong. A kill switch takes it out of the way in an instant."""
+
+import json
+
+import confluent_kafka
+
+import pennon
+import pennon.kafka
+from pennon.headers import mesh
+from streamsocial.contract import METRICS_TOPIC, POSTS_TOPIC, contract
+from streamsocial.producing import Producing
+from streamsocial.running import consume, service
+from streamsocial.spans import mark_user
+
+CONTRACT = contract()
+BAD_WORDS = frozenset({"spam", "scam"})
+
+
+class Moderation:
+    """Looks at each post and comment."""
+
+    def __init__(self, flags: pennon.Client, producing: Producing) -> None:
+        self._flags = flags
+        self._producing = producing
+
+    def take(self, record: confluent_kafka.Message) -> None:
+        """One record."""
+        written = json.loads(record.value() or b"{}")
+        with pennon.kafka.process(record, CONTRACT, boundary=mesh()):
+            author = written["author"]
+            mark_user(author)
+            # An operational switch: everybody gets the same, and without an answer we moderate.
+            if not self._flags.is_on("moderation-on", unit=author, default=True):
+                return
+            if not BAD_WORDS.isdisjoint(written.get("text", "").lower().split()):
+                event = {"id": written["id"], "metric": "flagged", "user": author}
+                self._producing.put(METRICS_TOPIC, author, json.dumps(event))
+
+
+def main() -> None:
+    """Consume until told to end."""
+    with service("moderation") as ending, Producing(CONTRACT) as producing, pennon.connect() as flags:
+        flags.wait_ready(5.0)
+        consume([POSTS_TOPIC], Moderation(flags, producing).take, ending, settle=producing.settle)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""profiles: who people are. Only our own services call it; a rollout decides how much it tells."""
+
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+import pennon
+import pennon.http
+from pennon.headers import mesh, networks
+from streamsocial.contract import contract
+from streamsocial.running import serve, service
+from streamsocial.sessions import followers_of
+from streamsocial.spans import mark_user
+
+CONTRACT = contract()
+
+
+class Profiles:
+    """Profiles by user, as rich as the reader may have them."""
+
+    def __init__(self, flags: pennon.Client) -> None:
+        self._flags = flags
+
+    async def show(self, request: Request) -> JSONResponse:
+        """The profiles of some users for one reader."""
+        reader = request.query_params["reader"]
+        mark_user(reader)
+        # The first to ask decides: this service, unless one before it in the journey has.
+        is_rich = self._flags.is_on("rich-profiles", unit=reader)
+        users = [user for user in request.query_params["users"].split(",") if user]
+        return JSONResponse({"profiles": {user: self._profile(user, is_rich=is_rich) for user in users}})
+
+    @staticmethod
+    def _profile(user: str, *, is_rich: bool) -> dict[str, Any]:
+        profile: dict[str, Any] = {"name": user.replace("user-", "Streamer ")}
+        if is_rich:
+            profile["followers"] = len(followers_of(user))
+            profile["badge"] = "famous" if profile["followers"] > 10 else None
+        return profile
+
+    def app(self) -> ASGIApp:
+        """The application behind its door."""
+        routes = [Route("/profiles", self.show, methods=["GET"])]
+        return pennon.http.asgi(Starlette(routes=routes), CONTRACT, boundary=mesh(verify=networks("127.0.0.0/8")))
+
+
+def main() -> None:
+    """Serve until told to end."""
+    with service("profiles") as ending, pennon.connect() as flags:
+        serve(Profiles(flags).app(), ending)
+
+
+if __name__ == "__main__":
+    main()

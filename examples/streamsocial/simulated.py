@@ -1,0 +1,98 @@
+"""simulated: stands for the many services behind a real network. `python -m streamsocial.simulated 5` is the fifth.
+
+They hang together like a heap: number n hands on to 2n and 2n + 1. Even ones are called over HTTP, odd ones read a
+topic; the first reads what people write. So one correlation id runs through all of them, changing between HTTP and
+Kafka on the way.
+"""
+
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import confluent_kafka
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+import pennon
+import pennon.http
+import pennon.kafka
+from pennon.headers import mesh, networks
+from streamsocial.calling import TIMEOUT_S, ask
+from streamsocial.contract import contract, hosts, simulated_name, simulated_topic
+from streamsocial.producing import Producing
+from streamsocial.running import NotNow, consume, serve, service
+from streamsocial.spans import mark_user
+
+CONTRACT = contract()
+
+
+class Simulated:
+    """Asks the flag that its journey was decided by, and hands on."""
+
+    def __init__(self, number: int, flags: pennon.Client, producing: Producing) -> None:
+        last = int(os.environ["SIMULATED_COUNT"])
+        called, told = 2 * number, 2 * number + 1
+        self._called = f"http://{hosts()[simulated_name(called)]}/" if called <= last else None
+        self._told = simulated_topic(told) if told <= last else None
+        self._flags = flags
+        self._producing = producing
+        self._client = pennon.http.httpx(httpx.Client(timeout=TIMEOUT_S), CONTRACT)
+        self._async_client = pennon.http.httpx(httpx.AsyncClient(timeout=TIMEOUT_S), CONTRACT)
+
+    def take(self, record: confluent_kafka.Message) -> None:
+        """One record, for a service that reads a topic."""
+        written = json.loads(record.value() or b"{}")
+        if written["kind"] != "post":
+            return
+        with pennon.kafka.process(record, CONTRACT, boundary=mesh()):
+            self._work(written)
+            if self._called is not None:
+                try:
+                    self._client.post(self._called, json=written).raise_for_status()
+                except httpx.HTTPError as error:
+                    raise NotNow from error
+
+    async def answer(self, request: Request) -> JSONResponse:
+        """One request, for a service that is called."""
+        written = await request.json()
+        self._work(written)
+        if self._called is not None:
+            await ask(self._async_client, "POST", self._called, json=written)
+        return JSONResponse({})
+
+    @asynccontextmanager
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """Hold the client while the service runs."""
+        async with self._async_client:
+            yield
+
+    def _work(self, written: dict[str, Any]) -> None:
+        mark_user(written["author"])
+        self._flags.decision("feed-ranking", unit=written["author"])
+        if self._told is not None:
+            self._producing.put(self._told, written["author"], json.dumps(written))
+
+
+def main() -> None:
+    """Serve or consume until told to end."""
+    number = int(sys.argv[1])
+    topic = simulated_topic(number)
+    with service(simulated_name(number)) as ending, Producing(CONTRACT) as producing, pennon.connect() as flags:
+        flags.wait_ready(5.0)
+        simulated = Simulated(number, flags, producing)
+        if topic is None:
+            routes = [Route("/", simulated.answer, methods=["POST"])]
+            app = Starlette(routes=routes, lifespan=simulated.lifespan)
+            serve(pennon.http.asgi(app, CONTRACT, boundary=mesh(verify=networks("127.0.0.0/8"))), ending)
+        else:
+            consume([topic], simulated.take, ending, settle=producing.settle)
+
+
+if __name__ == "__main__":
+    main()
