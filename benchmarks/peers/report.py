@@ -19,18 +19,20 @@ PANEL: Final = 420
 ROW: Final = 24
 HEAD: Final = 34
 TOP: Final = 58
-# Within a panel: where names end, where the axis ends and the figures begin.
-NAMES: Final = 104
-AXIS_END: Final = 318
+# Within a panel: where names end and the axis begins, where it ends, where times and ratios end.
+NAMES: Final = 112
+AXIS_END: Final = 296
+TIMES: Final = 366
+RATIOS: Final = 412
 
 STYLE: Final = """
   .card { fill: #ffffff; stroke: #d0d7de } text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .title { font-size: 16px; font-weight: 600 } .job { font-weight: 600 } .soft { fill: #59636e; font-size: 12px }
-  .grid { stroke: #d0d7de } .bar { stroke: #818b98 } .dot { fill: #818b98 } .ours { fill: #0969da; font-weight: 600 }
-  .bar.ours { stroke: #0969da } .end { text-anchor: end } .middle { text-anchor: middle }
+  .grid { stroke: #d8dee4 } .dot { fill: #818b98 } .ours { fill: #0969da; font-weight: 600 }
+  .end { text-anchor: end } .middle { text-anchor: middle }
   @media (prefers-color-scheme: dark) {
-    .card { fill: #0d1117; stroke: #3d444d } text { fill: #f0f6fc } .soft { fill: #9198a1 } .grid { stroke: #3d444d }
-    .bar { stroke: #7d8590 } .dot { fill: #7d8590 } .ours { fill: #58a6ff } .bar.ours { stroke: #58a6ff }
+    .card { fill: #0d1117; stroke: #3d444d } text { fill: #f0f6fc } .soft { fill: #9198a1 } .grid { stroke: #30363d }
+    .dot { fill: #7d8590 } .ours { fill: #58a6ff }
   }
 """
 
@@ -94,28 +96,34 @@ def _panel(result: Result, job: str, decades: Sequence[int], left: int, top: int
         x = NAMES + (math.log10(standing["ns"]) - decades[0]) * scale
         y = HEAD + ROW * at + 4
         ours = " ours" if name == "pennon" else ""
-        figure = _time(standing["ns"]) + ("" if ours else f"  {standing['ratio']:.1f}&#215;")
+        ratio = (
+            "" if ours else f'<text class="soft end" x="{RATIOS}" y="{y + 4}">{_digits(standing["ratio"])}&#215;</text>'
+        )
         parts.append(
-            f'<text class="end{ours}" x="{NAMES - 8}" y="{y + 4}">{escape(contender["title"])}</text>'
-            f'<line class="bar{ours}" x1="{NAMES}" x2="{x:.1f}" y1="{y}" y2="{y}" stroke-width="2"/>'
-            f'<circle class="dot{ours}" cx="{x:.1f}" cy="{y}" r="5"/>'
-            f'<text class="{ours.strip()}" x="{AXIS_END + 12}" y="{y + 4}">{figure}</text>'
+            f'<text class="end{ours}" x="{NAMES - 10}" y="{y + 4}">{escape(contender["title"])}</text>'
+            f'<line class="grid" x1="{NAMES}" x2="{AXIS_END}" y1="{y}" y2="{y}"/>'
+            f'<circle class="dot{ours}" cx="{x:.1f}" cy="{y}" r="5.5"/>'
+            f'<text class="end{ours}" x="{TIMES}" y="{y + 4}">{_time(standing["ns"])}</text>{ratio}'
         )
     return "\n".join([*parts, "</g>"])
 
 
 def _cell(standing: Mapping[str, float]) -> str:
-    micros = standing["ns"] / 1_000
-    figure = f"{micros:.2f}" if micros < 10 else f"{micros:.0f}"
-    return figure if standing["ratio"] == 1 else f"{figure} ({standing['ratio']:.1f}x)"
+    figure = _digits(standing["ns"] / 1_000)
+    return figure if standing["ratio"] == 1 else f"{figure} ({_digits(standing['ratio'])}x)"
 
 
 def _time(spent_ns: float) -> str:
-    """Two or three digits with a fitting unit."""
-    for limit, unit, size in ((1e3, "ns", 1.0), (1e6, "µs", 1e3), (math.inf, "ms", 1e6)):
+    """With a fitting unit."""
+    for limit, unit, size in ((1e3, "ns", 1.0), (1e6, "µs", 1e3)):
         if spent_ns < limit:
-            return f"{spent_ns / size:.3g} {unit}" if spent_ns / size < 100 else f"{spent_ns / size:.0f} {unit}"
-    raise AssertionError(spent_ns)
+            return f"{_digits(spent_ns / size)} {unit}"
+    return f"{_digits(spent_ns / 1e6)} ms"
+
+
+def _digits(number: float) -> str:
+    """To two digits or the nearest whole number."""
+    return f"{number:.0f}" if number >= 10 else f"{number:.1f}" if number >= 1 else f"{number:.2f}"
 
 
 def _method(result: Result) -> str:
