@@ -1,5 +1,6 @@
 """The page on its real app, over a real control plane, looked at by a real browser; all ended by their fixtures."""
 
+import json
 import os
 import shutil
 import socket
@@ -12,7 +13,7 @@ from typing import Any, Final
 import httpx
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, Response, sync_playwright
 
 from pennon.control import Role
 from pennon.journeys import ControlPlane, Memory, create_app
@@ -22,8 +23,11 @@ from pennon.web.protocol import Protocol, Server
 
 DEADLINE_S: Final = 10.0
 PROJECT: Final = "default"
+# The trace that the app's own tests read, too.
+SAMPLE: Final = Path(__file__).parents[1] / "journeys" / "sample_trace.json"
+SAMPLE_TRACE: Final = "4bf92f3577b34da6a3ce929d0e0e4736"
 ENVIRONMENT: Final = "production"
-PAGE_TOKEN: Final = "a token with \"quotes\" & <signs>"  # noqa: S105 - of this test's own app
+PAGE_TOKEN: Final = 'a token with "quotes" & <signs>'
 
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _BROWSER_FLAGS: Final = (
@@ -144,8 +148,15 @@ def add_flags(plane: Plane) -> None:
     plane.patch("tester-tools", rules=[{"id": "staff", "clauses": [staff], "serve": {"variant": "on"}}])
 
 
+def reset(plane: Plane) -> None:
+    """What the tests change, as it was."""
+    plane.http.delete(plane.path("moderation-on") + "/kill").raise_for_status()
+    plane.patch("reactions", on=True)
+    plane.patch("rich-profiles", **split(("on", 100_000), coverage=25_000))
+
+
 @pytest.fixture(scope="session")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
+def served_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
     """A real `pennon serve` app over a store of its own."""
     with planed(f"sqlite:///{tmp_path_factory.mktemp('store')}/pennon.db") as made:
         add_flags(made)
@@ -163,20 +174,55 @@ def planed(database: str) -> Iterator[Plane]:
             yield made
 
 
+@pytest.fixture
+def plane(served_plane: Plane) -> Plane:
+    """It, with its flags as they were at first."""
+    reset(served_plane)
+    return served_plane
+
+
 @pytest.fixture(scope="session")
-def address(plane: Plane) -> Iterator[str]:
-    """Where the page is."""
-    control = ControlPlane(plane.url, token=plane.token, project=PROJECT, environment=ENVIRONMENT)
+def served_address(served_plane: Plane) -> Iterator[str]:
+    """The app, which remembers the sample trace."""
+    control = ControlPlane(served_plane.url, token=served_plane.token, project=PROJECT, environment=ENVIRONMENT)
     with serving(create_app(memory=Memory(), control=control, page_token=PAGE_TOKEN)) as url:
+        send(url, json.loads(SAMPLE.read_text()))
         yield url
+
+
+@pytest.fixture
+def address(served_address: str, plane: Plane) -> str:
+    """Where the page is, over flags as they were at first."""
+    return served_address
+
+
+def send(address: str, trace: dict[str, Any]) -> None:
+    """Export a trace to the app."""
+    answer = httpx.post(f"{address}/v1/traces", json=trace, timeout=DEADLINE_S)
+    assert 200 == answer.status_code, answer.text
+
+
+@pytest.fixture
+def traces(address: str) -> Callable[[str, str], None]:
+    """Exports the sample anew: as the journey of this trace id and this user."""
+
+    def export(trace_id: str, user: str) -> None:
+        told = SAMPLE.read_text().replace(SAMPLE_TRACE, trace_id).replace('"user-7"', f'"{user}"')
+        send(address, json.loads(told))
+
+    return export
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One headless Chromium for all tests."""
-    with sync_playwright() as playwright:
-        with closing(playwright.chromium.launch(executable_path=find_browser(), args=list(_BROWSER_FLAGS))) as opened:
-            yield opened
+    path = find_browser()
+    with sync_playwright() as playwright, closing(_launched(playwright, path)) as opened:
+        yield opened
+
+
+def _launched(playwright: Playwright, path: str) -> Browser:
+    return playwright.chromium.launch(executable_path=path, args=list(_BROWSER_FLAGS))
 
 
 class Watched:
@@ -205,8 +251,6 @@ class Watched:
 @pytest.fixture
 def look(browser: Browser) -> Iterator[Callable[..., Watched]]:
     """Opens pages in a browser context of their own. What went wrong in any of them fails the test."""
-    with browser.new_context() as _:
-        pass
     opened: list[Watched] = []
 
     def open_page(url: str, *, width: int = 1280, height: int = 800, **options: Any) -> Watched:
