@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,7 @@ class Journeys:
         answer = self.send(SAMPLE.read_bytes(), content_type=JSON)
         assert (200, {}) == (answer.status_code, answer.json())
 
-    def change(self, flag: str, deed: str, body: object = None, **headers: str) -> httpx.Response:
+    def change(self, flag: str, deed: str, body: object = None, **headers: Any) -> httpx.Response:
         """What the page's buttons do."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.http.post(
@@ -158,10 +158,36 @@ def _events(response: httpx.Response) -> Iterator[tuple[str, Any]]:
 @pytest.fixture
 def journeys() -> Iterator[Journeys]:
     """The app without a control plane."""
+    with _in_front_of(None) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def shared_journeys() -> Iterator[Journeys]:
+    """The same, one for all tests of a module."""
+    with _in_front_of(None) as served:
+        yield served
+
+
+@pytest.fixture
+def serve_app() -> Callable[[ControlPlane | None], AbstractContextManager[Journeys]]:
+    """The app in front of a control plane of one's own, for as long as a block lasts."""
+    return _in_front_of
+
+
+@contextmanager
+def _in_front_of(control: ControlPlane | None) -> Iterator[Journeys]:
     memory = Memory(limit_journeys=100)
-    app = create_app(memory=memory, control=None, page_token=PAGE_TOKEN)
+    app = create_app(memory=memory, control=control, page_token=PAGE_TOKEN)
     with serving(app) as url, closing(Journeys(url, memory)) as served:
         yield served
+
+
+@pytest.fixture
+def free_url() -> str:
+    """An address of this machine where nobody answers."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return "http://{}:{}".format(*probe.getsockname())
 
 
 class Plane:
@@ -194,16 +220,28 @@ class Plane:
 @pytest.fixture
 def plane(tmp_path: Path) -> Iterator[Plane]:
     """A control plane behind a real uvicorn."""
-    with closing(open_store(f"sqlite:///{tmp_path}/pennon.db")) as store:
-        with serving(create_control_plane(store)) as url:
-            yield Plane(url, store)
+    with _control_plane(tmp_path) as served:
+        yield served
 
 
 @pytest.fixture
 def with_plane(plane: Plane) -> Iterator[Journeys]:
     """The app in front of that control plane."""
-    with ExitStack() as stack:
-        memory = Memory(limit_journeys=100)
-        control = ControlPlane(plane.url, token=plane.admin_token)
-        url = stack.enter_context(serving(create_app(memory=memory, control=control, page_token=PAGE_TOKEN)))
-        yield stack.enter_context(closing(Journeys(url, memory)))
+    with _in_front_of(ControlPlane(plane.url, token=plane.admin_token)) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def with_empty_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journeys]:
+    """The app in front of a control plane without flags, one for all tests of a module."""
+    with (
+        _control_plane(tmp_path_factory.mktemp("empty")) as plane,
+        _in_front_of(ControlPlane(plane.url, token=plane.admin_token)) as served,
+    ):
+        yield served
+
+
+@contextmanager
+def _control_plane(folder: Path) -> Iterator[Plane]:
+    with closing(open_store(f"sqlite:///{folder}/pennon.db")) as store, serving(create_control_plane(store)) as url:
+        yield Plane(url, store)

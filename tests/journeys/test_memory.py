@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pennon.journeys import Memory
-from pennon.journeys.hops import Hop
+from pennon.journeys.hops import Decided, Hop
 from pennon.journeys.journey import HOPS_LIMIT_COUNT
 from pennon.journeys.search import Query
 
@@ -91,12 +91,10 @@ def test_order_of_arrival_changes_nothing(random: Random) -> None:
 
 
 def _journey() -> list[Hop]:
-    from pennon.journeys.hops import Decided
-
     def one(number: int, parent: int, began: int, service: str, **members: object) -> Hop:
         names = {"user": None, "request_id": None, "correlation_id": None, "decisions": (), **members}
         id_, above = f"{number:016x}", f"{parent:016x}" if parent else None
-        return Hop("0" * 31 + "1", id_, above, service, began, began + 5, False, span=b"", **names)  # type: ignore[arg-type]
+        return Hop("0" * 31 + "1", id_, above, service, began, began + 5, is_error=False, span=b"", **names)  # type: ignore[arg-type]
 
     made, carried = Decided("f", "on", "split", 11), Decided("f", "on", "carried", 21)
     return [

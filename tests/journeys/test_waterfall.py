@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pennon.journeys import Memory
 from pennon.journeys.hops import Hop
+from pennon.journeys.search import Query
 from pennon.journeys.waterfall import in_waterfall
 
 MakeHop = Callable[..., Hop]
@@ -56,7 +57,7 @@ def test_chain_of_any_length_is_shown(hop: MakeHop) -> None:
 def test_every_hop_stands_there_once(parents: list[int]) -> None:
     """Whatever the parents are: all of them, each once, none before its parent unless in a circle."""
     hops = [
-        Hop("t", f"{n:016x}", f"{parent:016x}" if parent else None, "s", n, n, False, None, None, None, (), b"")
+        Hop("t", f"{n:016x}", f"{parent:016x}" if parent else None, "s", n, n, bool(n % 2), None, None, None, (), b"")
         for n, parent in enumerate(parents, 1)
     ]
     rows = [hop.span_id for hop, _ in in_waterfall(hops)]
@@ -87,8 +88,6 @@ def test_sample_is_told_from_the_gateway_to_the_feed(sample: list[Hop]) -> None:
 
 def test_summary_of_the_sample_is_one_line(sample: list[Hop]) -> None:
     """Services in the order reached, each decision once."""
-    from pennon.journeys.search import Query
-
     memory = Memory()
     memory.add(reversed(sample), 0)
     [summary] = memory.search(Query.of("user-7"), limit=5)

@@ -51,19 +51,20 @@ class Guard:
             await send(message)
 
         headers = Headers(scope=scope)
-        if (refused := self._refused(headers)) is not None:
+        if (refused := self._refused(scope["method"], headers)) is not None:
             await problem.of_error(Forbidden(refused))(scope, receive, guarded)
             return
         await self._app(scope, receive, guarded)
 
-    def _refused(self, headers: Headers) -> str | None:
+    def _refused(self, method: str, headers: Headers) -> str | None:
         host = hostname_of(headers.get("host", ""))
         if len(headers.getlist("host")) != 1 or host not in self._hosts:
             return f"the host {host[:80]!r} is not a name of this app; allowed: {', '.join(sorted(self._hosts))}"
-        # Absent where no browser asks, or one that is too old to say.
-        if headers.get("sec-fetch-site", "none") not in _OWN_SITE and headers.get("sec-fetch-mode") != "navigate":
-            return "this app answers its own page only"
-        return None
+        # Absent where no browser asks, or one that is too old to say. A link from elsewhere may lead here.
+        is_link = method == "GET" and headers.get("sec-fetch-mode") == "navigate"
+        if headers.get("sec-fetch-site", "none") in _OWN_SITE or is_link:
+            return None
+        return "this app answers its own page only"
 
 
 def demand_page(request: Request, token: str) -> None:

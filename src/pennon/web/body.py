@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from pennon.web.problem import Malformed
 
@@ -28,15 +28,22 @@ async def read_json(request: Request, *, limit_bytes: int = BODY_LIMIT_BYTES) ->
 
 
 async def read_body(request: Request, *, limit_bytes: int = BODY_LIMIT_BYTES) -> bytes:
-    """The body as it came. Raises: HTTPException 413 as soon as it is known to be too long."""
+    """The body as it came.
+
+    Raises: HTTPException 413 as soon as it is known to be too long; Malformed if it breaks off.
+    """
     told = request.headers.get("content-length", "0")
     if told.isascii() and told.isdigit() and int(told[:20]) > limit_bytes:
         raise _too_large(limit_bytes)
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit_bytes:
-            raise _too_large(limit_bytes)
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit_bytes:
+                raise _too_large(limit_bytes)
+    except ClientDisconnect:
+        # Nobody reads the answer; but neither is it a failure of this server's.
+        raise Malformed("the sender left before the end of the body") from None
     return bytes(body)
 
 
