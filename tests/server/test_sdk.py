@@ -59,6 +59,23 @@ def test_exposure_reported_twice_counts_once(plane: Any) -> None:
     assert {"on": 2, "off": 1} == counts
 
 
+def test_exposures_counted_can_be_asked_for(plane: Any) -> None:
+    """Of one flag or of all, by an author of the project; another environment has its own."""
+    flag, other = plane.flag(), plane.flag()
+    batch = [exposure(31, flag), exposure(32, flag), exposure(33, flag, "off"), exposure(34, other)]
+    plane.sdk.post("/v1/sdk/exposures", json={"exposures": batch})
+    path = "/v1/projects/default/environments/{}/exposures"
+    one = plane.admin.get(path.format("production"), params={"flag": flag}).json()["items"]
+    every = plane.admin.get(path.format("production")).json()["items"]
+    assert [(flag, 1, "off", 1), (flag, 1, "on", 2)] == [tuple(row.values()) for row in one]
+    assert {flag, other} <= {row["flag"] for row in every}
+    assert [] == plane.admin.get(path.format("staging")).json()["items"]
+    assert [404, 403] == [
+        plane.admin.get(path.format("none")).status_code,
+        plane.sdk.get(path.format("production")).status_code,
+    ]
+
+
 def test_exposure_of_what_is_not_there_is_told_and_not_counted(plane: Any) -> None:
     """An unknown flag or variant spoils no other report."""
     flag = plane.flag()

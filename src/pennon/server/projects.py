@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pennon.control import EnvironmentRow, ExposureCount, Project, Role, TokenRow
-from pennon.errors import Forbidden, NotFound
+from pennon.errors import Forbidden
 from pennon.server import replies
 from pennon.server.auth import Authoring
 from pennon.server.drafts import draft_of
@@ -59,10 +59,8 @@ async def list_exposures(
     services = services_of(request)
 
     def read() -> tuple[ExposureCount, ...]:
-        rows = {row.environment.key: row.environment.id for row in services.store.environments(project)}
-        if environment not in rows:
-            raise NotFound(f"no environment '{environment}' in project '{project}'")
-        return services.store.exposure_counts(rows[environment], flag)
+        row = services.store.environment(project, environment)
+        return services.store.exposure_counts(row.environment.id, flag)
 
     counts = await services.authoring.run(read)
     return replies.listing(request, [msgspec.to_builtins(count) for count in counts])
