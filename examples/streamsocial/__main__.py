@@ -45,7 +45,7 @@ class Demo:
         self._journeys = Journeys()
         self._printing = threading.Lock()
 
-    def say(self, text: str, **event: Any) -> None:
+    def say(self, text: str, /, **event: Any) -> None:
         """A line for people, or the same as an event for programs."""
         with self._printing:
             print(json.dumps(event) if self.as_json else text, flush=True)
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
         stage = stack.enter_context(Stage(folder, demo.told))
         demo.say("starting ...", event="starting")
         with ThreadPoolExecutor(max_workers=1) as pool:
-            # The broker takes as long to start as all that needs it not.
+            # The broker takes as long to start as everything that does not need it.
             started = pool.submit(lambda: arguments.kafka or broker.start().bootstrap)
             server = cluster.start_server(stage, folder, credentials)
             page = cluster.start_journeys(stage, server, credentials)
@@ -102,11 +102,11 @@ def run(arguments: argparse.Namespace) -> None:
             server=server,
             credentials=credentials,
             kafka=kafka,
-            spans=page,
+            page=page,
             simulated=simulated,
             tell=arguments.as_json,
         )
-        introduce(demo, stage, page or server)
+        introduce(demo, stage, page)
         play(demo, stage, gateway, arguments)
         demo.say("\nending everything ...", event="ending", **demo.tally.facts())
 

@@ -1,8 +1,6 @@
 """The processes of the demo, and what each of them is told about the others."""
 
 import json
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -35,14 +33,12 @@ def start_server(stage: Stage, folder: Path, credentials: Path) -> str:
     return url
 
 
-def start_journeys(stage: Stage, server: str, credentials: Path) -> str | None:
-    """The journeys page; its URL."""
-    known = subprocess.run([sys.executable, "-m", "pennon", "journeys", "--help"], capture_output=True, check=False)
-    if known.returncode:
-        return None
+def start_journeys(stage: Stage, server: str, credentials: Path) -> str:
+    """The journeys page, on its way; its URL, which is also where spans go."""
     port = free_port()
     options = ["--port", str(port), "--server", server, "--env", "production"]
     token = json.loads(credentials.read_text())["admin"]
+    # By the environment: everybody can read a process's arguments.
     stage.start("journeys", "-m", "pennon", "journeys", *options, environment={"PENNON_TOKEN": token})
     return f"http://127.0.0.1:{port}"
 
@@ -54,13 +50,13 @@ def start_services(
     server: str,
     credentials: Path,
     kafka: str,
-    spans: str | None,
+    page: str,
     simulated: int,
     tell: bool,
 ) -> str:
     """All services, at once; the gateway's host and port when all of them are ready.
 
-    spans: where they send them, if anywhere. simulated: how many stand in for a larger network. tell: whether they say
+    page: where they send their spans. simulated: how many stand in for a larger network. tell: whether they say
     what they do.
     """
     called = [simulated_name(number) for number in range(1, simulated + 1) if simulated_topic(number) is None]
@@ -72,10 +68,9 @@ def start_services(
         "HOSTS": json.dumps({name: address_of(bound) for name, bound in listeners.items()}),
         "SIMULATED_COUNT": str(simulated),
         "ANALYTICS_FILE": str(folder / "analytics.db"),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": page,
         "TELL": "1" if tell else "0",
     }
-    if spans is not None:
-        environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = spans
     commands = {name: [f"streamsocial.{name}"] for name in (*HTTP_SERVICES, *KAFKA_SERVICES)}
     commands |= {simulated_name(number): ["streamsocial.simulated", str(number)] for number in range(1, simulated + 1)}
     actors = [
@@ -83,6 +78,7 @@ def start_services(
         for name, command in commands.items()
     ]
     stage.wait_ready(actors)
+    _wait_answers(stage.actors()["journeys"], page)
     return address_of(listeners["gateway"])
 
 
