@@ -77,7 +77,9 @@ export function release() {
 }
 
 // A list that moves under the pointer or the focus cannot be read or hit.
-const isHeld = () => openTrace !== null || list.matches(":hover, :focus-within") || list.scrollTop > 0;
+// A finger leaves a hover behind that never ends; it counts where there is a pointer only.
+const pointer = matchMedia("(hover: hover)");
+const isHeld = () => openTrace !== null || list.matches(pointer.matches ? ":hover, :focus-within" : ":focus-within") || list.scrollTop > 0;
 
 function render(blank) {
   if (!isHeld()) release();
