@@ -51,8 +51,10 @@ def table(result: Result) -> str:
         )
     found = result["jobs"]
     ratios = [f"{found[job]['ratio']:.1f}" for job in JOBS]
+    least = [f"{found[job]['least_ratio']:.1f}" for job in JOBS]
     marks = [f"≥ {found[job]['bar']:g}{'' if found[job]['met'] else ' MISSED'}" for job in JOBS]
     lines.append(f"| **best peer, times pennon's** | | | {' | '.join(ratios)} |")
+    lines.append(f"| the same, all at their fastest turn | | | {' | '.join(least)} |")
     lines.append(f"| bar | | | {' | '.join(marks)} |")
     return "\n".join([*lines, "", _method(result), ""])
 

@@ -100,7 +100,10 @@ def test_statsig_rules_name_conditions_that_exist() -> None:
 
 def test_verdict_holds_the_best_peer_against_the_bar() -> None:
     """The smallest ratio among the peers counts; ours, which is 1, does not."""
+    standings = {"pennon": (1.0, 100.0), "one": (4.0, 390.0), "other": (3.3, 310.0)}
     contenders = {
-        name: {"jobs": {"a": {"ratio": ratio}}} for name, ratio in {"pennon": 1.0, "one": 4.0, "other": 2.9}.items()
+        name: {"jobs": {"a": {"ratio": ratio, "least_ns": least_ns}}} for name, (ratio, least_ns) in standings.items()
     }
-    assert {"best": "other", "ratio": 2.9, "bar": 3.0, "met": False} == verdict(contenders, "a", 3.0)
+    by_bar = {bar: verdict(contenders, "a", bar) for bar in (3.0, 3.2, 3.4)}
+    assert {"best": "other", "ratio": 3.3, "least_ratio": 3.1, "bar": 3.0, "met": True} == by_bar[3.0]
+    assert [True, False, False] == [found["met"] for found in by_bar.values()]
