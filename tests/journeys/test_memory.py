@@ -1,6 +1,7 @@
 """What is remembered, for how long, and when it is told of."""
 
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from threading import Thread
 
@@ -9,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pennon.journeys import Memory
-from pennon.journeys.hops import Decided, Hop
+from pennon.journeys.hops import Hop
 from pennon.journeys.journey import HOPS_LIMIT_COUNT
+from pennon.journeys.otlp import JSON, decode
 from pennon.journeys.search import Query
+from pennon.journeys.spans import hops_of
 
 S = 1_000_000_000
 ALL = Query.of("")
@@ -91,18 +94,8 @@ def test_order_of_arrival_changes_nothing(random: Random) -> None:
 
 
 def _journey() -> list[Hop]:
-    def one(number: int, parent: int, began: int, service: str, **members: object) -> Hop:
-        names = {"user": None, "request_id": None, "correlation_id": None, "decisions": (), **members}
-        id_, above = f"{number:016x}", f"{parent:016x}" if parent else None
-        return Hop("0" * 31 + "1", id_, above, service, began, began + 5, is_error=False, span=b"", **names)  # type: ignore[arg-type]
-
-    made, carried = Decided("f", "on", "split", 11), Decided("f", "on", "carried", 21)
-    return [
-        one(1, 0, 10, "gateway", user="user-7", decisions=(made,)),
-        one(2, 1, 12, "gateway"),
-        one(3, 2, 20, "posts", user="user-8", correlation_id="c", decisions=(carried,)),
-        one(4, 3, 20, "feed", request_id="r"),
-    ]
+    sent = decode((Path(__file__).parent / "sample_trace.json").read_bytes(), JSON)
+    return [hop for hop in hops_of(sent) if isinstance(hop, Hop)]
 
 
 def test_quiet_journey_is_told_of_once(hop: MakeHop) -> None:

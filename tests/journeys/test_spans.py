@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from pennon.journeys.hops import Hop, detail_of
+from pennon.journeys.hops import Hop, decisions_of, detail_of
 from pennon.journeys.spans import ATTRIBUTES_LIMIT_COUNT, SPAN_LIMIT_BYTES, hop_of
 
 MakeSpan = Callable[..., Span]
@@ -78,7 +78,7 @@ def test_decision_says_how_it_was_made(span: MakeSpan, reason: str, how: str) ->
     """By its reason, in whatever case an SDK writes it."""
     decided = span()
     event(decided, key="checkout", result__variant="on", result__reason=reason)
-    [decision] = taken(decided).decisions
+    [decision] = decisions_of(taken(decided))
     assert ("checkout", "on", reason.lower(), how) == (
         decision.flag,
         decision.variant,
@@ -91,14 +91,14 @@ def test_decision_without_a_variant_is_one(span: MakeSpan) -> None:
     """The caller's default was served."""
     decided = span()
     event(decided, key="checkout", result__reason="error")
-    assert [None] == [decision.variant for decision in taken(decided).decisions]
+    assert [None] == [decision.variant for decision in decisions_of(taken(decided))]
 
 
 def test_decision_without_a_flag_is_none(span: MakeSpan) -> None:
     """An event by that name from somebody else's library."""
     decided = span()
     event(decided, result__variant="on")
-    assert () == taken(decided).decisions
+    assert () == decisions_of(taken(decided))
 
 
 def test_decisions_of_one_span_are_bounded(span: MakeSpan) -> None:
@@ -106,7 +106,7 @@ def test_decisions_of_one_span_are_bounded(span: MakeSpan) -> None:
     decided = span()
     for number in range(1_000):
         event(decided, key=f"f{number}", result__variant="on", result__reason="static")
-    assert 32 == len(taken(decided).decisions)
+    assert 32 == len(decisions_of(taken(decided)))
 
 
 @pytest.mark.parametrize(

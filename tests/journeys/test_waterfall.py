@@ -57,7 +57,20 @@ def test_chain_of_any_length_is_shown(hop: MakeHop) -> None:
 def test_every_hop_stands_there_once(parents: list[int]) -> None:
     """Whatever the parents are: all of them, each once, none before its parent unless in a circle."""
     hops = [
-        Hop("t", f"{n:016x}", f"{parent:016x}" if parent else None, "s", n, n, bool(n % 2), None, None, None, (), b"")
+        Hop(
+            "t",
+            f"{n:016x}",
+            f"{parent:016x}" if parent else None,
+            "s",
+            n,
+            n,
+            bool(n % 2),
+            None,
+            None,
+            None,
+            bool(n % 3),
+            b"",
+        )
         for n, parent in enumerate(parents, 1)
     ]
     rows = [hop.span_id for hop, _ in in_waterfall(hops)]

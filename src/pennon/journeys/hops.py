@@ -35,6 +35,9 @@ _HOW: Final[Mapping[str, str]] = {
 }
 DECIDED_HERE: Final = "decided here"
 
+# Names, users and ids; the longest that our contracts allow is 128.
+NAME_LIMIT_CHARACTERS: Final = 200
+
 # Lists within lists are no attributes of the semantic conventions; what is deeper is shown as a mark.
 _DEPTH_LIMIT_COUNT: Final = 3
 _DEEPER: Final = "…"
@@ -55,7 +58,10 @@ class Decided(msgspec.Struct, frozen=True):
 
 
 class Hop(msgspec.Struct, frozen=True):
-    """One span. parent_span_id: None for a root. began_ns, ended_ns: since 1970. span: the message's bytes."""
+    """One span. parent_span_id: None for a root. began_ns, ended_ns: since 1970.
+
+    is_deciding: whether it has evaluation events. span: the message's bytes.
+    """
 
     trace_id: str
     span_id: str
@@ -67,7 +73,7 @@ class Hop(msgspec.Struct, frozen=True):
     user: str | None
     request_id: str | None
     correlation_id: str | None
-    decisions: tuple[Decided, ...]
+    is_deciding: bool
     span: bytes
 
 
@@ -79,7 +85,13 @@ class Detail(msgspec.Struct, frozen=True):
     status: str
     status_message: str
     headers: dict[str, Any] | None
+    decisions: tuple[Decided, ...]
     attributes: dict[str, Any]
+
+
+def decisions_of(hop: Hop) -> tuple[Decided, ...]:
+    """What was decided in it, by time."""
+    return _decisions_in(Span.FromString(hop.span)) if hop.is_deciding else ()
 
 
 def detail_of(hop: Hop) -> Detail:
@@ -92,6 +104,7 @@ def detail_of(hop: Hop) -> Detail:
         status={Status.STATUS_CODE_ERROR: "error", Status.STATUS_CODE_OK: "ok"}.get(span.status.code, "unset"),
         status_message=span.status.message,
         headers=_headers(attributes),
+        decisions=_decisions_in(span),
         attributes=dict(sorted(attributes.items())),
     )
 
@@ -107,6 +120,18 @@ def value_of(value: AnyValue, depth: int = 0) -> Any:
     if kind == "bytes_value":
         return value.bytes_value.hex()
     return None if kind is None else getattr(value, kind)
+
+
+def _decisions_in(span: Span) -> tuple[Decided, ...]:
+    made = []
+    for event in span.events:
+        said = {pair.key: pair.value.string_value[:NAME_LIMIT_CHARACTERS] for pair in event.attributes}
+        # Before the conventions settled, the variant was called so; other SDKs still write it.
+        variant = said.get("feature_flag.result.variant") or said.get("feature_flag.variant")
+        reason = said.get("feature_flag.result.reason") or "unknown"
+        if flag := said.get("feature_flag.key"):
+            made.append(Decided(flag, variant, reason.lower(), event.time_unix_nano or span.start_time_unix_nano))
+    return tuple(sorted(made, key=lambda decided: decided.at_ns))
 
 
 def _headers(attributes: dict[str, Any]) -> dict[str, Any] | None:

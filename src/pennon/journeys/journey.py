@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from pennon.journeys.hops import Hop
+from pennon.journeys.hops import Hop, decisions_of
 
 # A journey over 24 services has about 100 spans. Higher: one endless trace fills a page that nobody reads.
 HOPS_LIMIT_COUNT: Final = 512
@@ -66,7 +66,7 @@ class Journey:
             self._summary = None
             return False
         self.hops[hop.span_id] = hop
-        self.size_bytes += len(hop.span) + _HOP_OVERHEAD_BYTES + 300 * len(hop.decisions)
+        self.size_bytes += len(hop.span) + _HOP_OVERHEAD_BYTES
         self.updated_ns = now_ns
         self.error_count += hop.is_error
         self.names.update(name for name in (hop.user, hop.request_id, hop.correlation_id) if name)
@@ -89,7 +89,7 @@ def in_order(journey: Journey) -> list[Hop]:
 def _summary_of(journey: Journey) -> Summary:
     hops = in_order(journey)
     began_ns = hops[0].began_ns
-    made = sorted((decided for hop in hops for decided in hop.decisions), key=lambda decided: decided.at_ns)
+    made = sorted((decided for hop in hops for decided in decisions_of(hop)), key=lambda decided: decided.at_ns)
     decisions = dict.fromkeys(Decision(decided.flag, decided.variant, decided.reason) for decided in made)
     return Summary(
         trace_id=journey.trace_id,

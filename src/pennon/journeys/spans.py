@@ -5,26 +5,25 @@
 3. Bytes are counted as they are kept, so that a trace's share of the memory is known exactly.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence
 from typing import Final
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from pennon.journeys import hops
-from pennon.journeys.hops import Decided, Hop
+from pennon.journeys.hops import NAME_LIMIT_CHARACTERS, Hop
 
 # A span of ours is 0.6 to 1.5 kB. Higher: a page of one journey grows over what a phone should load.
 SPAN_LIMIT_BYTES: Final = 8 * 1024
 # What is kept of a larger one; OpenTelemetry's SDKs stop at 128 attributes and 128 events.
 ATTRIBUTES_LIMIT_COUNT: Final = 64
 EVENTS_LIMIT_COUNT: Final = 32
+EVENT_ATTRIBUTES_LIMIT_COUNT: Final = 8
 # So that 64 of them fit; a text that is cut ends with an ellipsis.
 TEXT_LIMIT_CHARACTERS: Final = 64
-# Names, users and ids, in what is kept beside the span; the longest that our contracts allow is 128.
-NAME_LIMIT_CHARACTERS: Final = 200
 
 UNKNOWN_SERVICE: Final = "unknown_service"
 
@@ -52,7 +51,7 @@ def hop_of(span: Span, service: str) -> Hop | str:
     if not span.start_time_unix_nano:
         return "start_time_unix_nano: must be set"
     found = {pair.key: _text(pair.value) for pair in span.attributes if pair.key in _GLANCED}
-    decisions = tuple(_decisions(span)) if span.events else ()
+    kept = _kept(span)
     return Hop(
         trace_id=trace_id.hex(),
         span_id=span_id.hex(),
@@ -64,8 +63,8 @@ def hop_of(span: Span, service: str) -> Hop | str:
         user=found.get(hops.USER),
         request_id=found.get(hops.REQUEST_ID),
         correlation_id=found.get(hops.CORRELATION_ID) or found.get(hops.CONVERSATION_ID),
-        decisions=decisions,
-        span=_kept(span),
+        is_deciding=len(span.events) > 0,
+        span=kept,
     )
 
 
@@ -75,39 +74,39 @@ def _service_of(resource: Resource) -> str:
 
 
 def _text(value: AnyValue) -> str | None:
-    """A text or an integer as text; anything else is no name."""
-    if value.HasField("int_value"):
-        return str(value.int_value)
-    return value.string_value[:NAME_LIMIT_CHARACTERS] or None
-
-
-def _decisions(span: Span) -> Iterator[Decided]:
-    for event in span.events[:EVENTS_LIMIT_COUNT]:
-        if event.name != hops.EVALUATION:
-            continue
-        said = {pair.key: pair.value.string_value[:NAME_LIMIT_CHARACTERS] for pair in event.attributes}
-        # `variant` and `reason` alone are older names of the same; other SDKs still write them.
-        variant = said.get("feature_flag.result.variant") or said.get("feature_flag.variant")
-        reason = said.get("feature_flag.result.reason") or "unknown"
-        if flag := said.get("feature_flag.key"):
-            yield Decided(flag, variant, reason.lower(), event.time_unix_nano or span.start_time_unix_nano)
+    """A text, or an integer as text; anything else is no name."""
+    if text := value.string_value:
+        return text[:NAME_LIMIT_CHARACTERS]
+    return str(value.int_value) if value.HasField("int_value") else None
 
 
 def _kept(span: Span) -> bytes:
-    """The span's bytes without what is never shown: links, and events once they have been read."""
+    """The span's bytes without what is never shown: links, and events that are no evaluations."""
     span.ClearField("links")
-    span.ClearField("events")
     span.ClearField("trace_state")
-    if span.ByteSize() > SPAN_LIMIT_BYTES:
-        _cut(span)
+    if span.events:
+        evaluations = [event for event in span.events if event.name == hops.EVALUATION][:EVENTS_LIMIT_COUNT]
+        if len(evaluations) < len(span.events):
+            del span.events[:]
+            span.events.extend(evaluations)
+    content = span.SerializeToString()
+    if len(content) <= SPAN_LIMIT_BYTES:
+        return content
+    _cut(span)
     return span.SerializeToString()
 
 
 def _cut(span: Span) -> None:
     span.name = _shortened(span.name)
     span.status.message = _shortened(span.status.message)
-    del span.attributes[ATTRIBUTES_LIMIT_COUNT:]
-    for pair in span.attributes:
+    for event in span.events:
+        _cut_attributes(event.attributes, EVENT_ATTRIBUTES_LIMIT_COUNT)
+    _cut_attributes(span.attributes, ATTRIBUTES_LIMIT_COUNT)
+
+
+def _cut_attributes(attributes: MutableSequence[KeyValue], limit_count: int) -> None:
+    del attributes[limit_count:]
+    for pair in attributes:
         pair.key = _shortened(pair.key)
         if pair.value.HasField("string_value"):
             pair.value.string_value = _shortened(pair.value.string_value)

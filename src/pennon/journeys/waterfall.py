@@ -70,7 +70,7 @@ def _row(hop: Hop, depth: int, began_ns: int) -> dict[str, Any]:
                 "how": decided.how,
                 "at_ms": in_ms(decided.at_ns - began_ns),
             }
-            for decided in sorted(hop.decisions, key=lambda decided: decided.at_ns)
+            for decided in detail.decisions
         ],
         "attributes": detail.attributes,
     }
