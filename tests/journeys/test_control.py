@@ -217,6 +217,9 @@ def test_control_plane_that_does_not_answer_is_503(serve_app: Callable[..., Any]
     "answer",
     [
         httpx.Response(200, text="<html>"),
+        httpx.Response(200, json={"items": None}),
+        httpx.Response(200, json={"items": [{}]}),
+        httpx.Response(200, json=["items"]),
         httpx.Response(502, text="<html>"),
         httpx.Response(500, json=[]),
         httpx.Response(500, json={"code": 7}),

@@ -18,7 +18,7 @@ from pennon.journeys.intake import REQUESTS_LIMIT_COUNT
 from pennon.journeys.live import Live
 from pennon.journeys.memory import Memory
 from pennon.journeys.services import Services
-from pennon.web import AccessLog, problem
+from pennon.web import AccessLog, Lane, problem
 
 # Of its callers' headers it keeps nothing; it sends none on.
 CONTRACT: Final = Contract("pennon-journeys", version="1", owner="pennon")
@@ -62,7 +62,8 @@ def create_app(
             yield
 
     inner = FastAPI(title="pennon journeys", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
-    inner.state.services = Services(memory, live, control, Gate(limit_count=REQUESTS_LIMIT_COUNT), page_token)
+    gate = Gate(limit_count=REQUESTS_LIMIT_COUNT)
+    inner.state.services = Services(memory, live, control, gate, Lane(threads=1), page_token)
     inner.router.redirect_slashes = False
     for part in (pages, intake, api):
         inner.include_router(part.router)

@@ -4,7 +4,8 @@ Raises, wherever it asks: `Refused` and `DocumentInvalid` as the control plane s
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, Self
 from urllib.parse import quote
 
@@ -66,32 +67,31 @@ class ControlPlane:
     async def position(self) -> tuple[int, int]:
         """Epoch and revision of the environment; the same as before means that nothing was changed."""
         listed = await self._call("GET", f"{self._project}/environments")
-        for each in listed.document["items"]:
-            if each["key"] == self._environment_key:
-                return each["epoch"], each["revision"]
+        with _in_our_words():
+            for each in listed.document["items"]:
+                if each["key"] == self._environment_key:
+                    return each["epoch"], each["revision"]
         raise errors.NotFound(f"the project has no environment {self._environment_key!r}")
 
-    async def flags(self) -> list[tuple[dict[str, Any], Resource]]:
-        """The project's flags by key, at most `FLAGS_LIMIT_COUNT`, each with its settings here."""
-        listed = await self._call("GET", f"{self._project}/flags", params={"limit": FLAGS_LIMIT_COUNT})
-        flags: list[dict[str, Any]] = listed.document["items"]
-        settings = await asyncio.gather(*(self._read(flag["key"]) for flag in flags))
-        return list(zip(flags, settings, strict=True))
-
-    async def exposures(self) -> list[dict[str, Any]]:
-        """How often each variant was exposed here: flag, phase, variant, count."""
-        counts: list[dict[str, Any]] = (await self._call("GET", f"{self._environment}/exposures")).document["items"]
-        return counts
-
     async def listing(self) -> list[dict[str, Any]]:
-        """The flags as the page lists them."""
-        flags, counts = await asyncio.gather(self.flags(), self.exposures())
-        return [shown(flag, settings.document, settings.etag, counts) for flag, settings in flags]
+        """The project's flags by key, at most `FLAGS_LIMIT_COUNT`, as the page lists them."""
+        flags, exposures = await asyncio.gather(
+            self._call("GET", f"{self._project}/flags", params={"limit": FLAGS_LIMIT_COUNT}),
+            self._call("GET", f"{self._environment}/exposures"),
+        )
+        with _in_our_words():
+            keys = [flag["key"] for flag in flags.document["items"]]
+        settings = await asyncio.gather(*map(self._read, keys))
+        with _in_our_words():
+            counts = exposures.document["items"]
+            pairs = zip(flags.document["items"], settings, strict=True)
+            return [shown(flag, read.document, read.etag, counts) for flag, read in pairs]
 
     async def ramp(self, flag: str, percent: float) -> dict[str, Any]:
         """The settings after the fallthrough covers this share of its units."""
         document = (await self._call("GET", f"{self._project}/flags/{_segment(flag)}")).document
-        return await self._edit(flag, lambda settings: patch_of_ramp(document, settings, percent))
+        with _in_our_words():
+            return await self._edit(flag, lambda settings: patch_of_ramp(document, settings, percent))
 
     async def switch(self, flag: str, *, is_on: bool) -> dict[str, Any]:
         """The settings after rules and fallthrough are followed, or not."""
@@ -104,7 +104,6 @@ class ControlPlane:
 
     async def unkill(self, flag: str) -> dict[str, Any]:
         """The settings after a kill was taken back."""
-        # httpx's `delete` takes no body.
         await self._call("DELETE", f"{self._flag(flag)}/kill", json={"reason": _REASON})
         return (await self._read(flag)).document
 
@@ -139,6 +138,15 @@ class ControlPlane:
         if response.is_success:
             return Resource(document, response.headers.get("etag"))
         raise _refusal_of(document, response.status_code)
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Read an answer that may be somebody else's. Raises: Unreachable if it has not the members of ours."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise errors.Unreachable(f"the control plane's answer lacks what is asked for: {error}") from error
 
 
 def _segment(key: str) -> str:

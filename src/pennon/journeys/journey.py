@@ -66,10 +66,11 @@ class Journey:
             self._summary = None
             return False
         self.hops[hop.span_id] = hop
-        self.size_bytes += len(hop.span) + _HOP_OVERHEAD_BYTES
+        names = [name for name in (hop.user, hop.request_id, hop.correlation_id) if name]
+        self.names.update(names)
+        self.size_bytes += len(hop.span) + _HOP_OVERHEAD_BYTES + sum(map(len, names))
         self.updated_ns = now_ns
         self.error_count += hop.is_error
-        self.names.update(name for name in (hop.user, hop.request_id, hop.correlation_id) if name)
         self._summary = None
         return True
 

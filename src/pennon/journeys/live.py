@@ -123,8 +123,9 @@ class Live:
             await self._next(FLAGS_S)
             try:
                 changed = await followed.changed(SYSTEM_CLOCK.monotonic_ns())
-            except PennonError as error:
-                self._log.warning("flags.not_read", detail=str(error))
+            except Exception as error:  # noqa: BLE001 - following must outlive whatever a control plane answers
+                known = isinstance(error, PennonError)
+                self._log.warning("flags.not_read", detail=str(error), exc_info=None if known else error)
                 await self._next(_PAUSE_S)
                 continue
             if changed is not None:
@@ -149,7 +150,5 @@ class Followed:
             return None
         listing = await self._control.listing()
         self._position, self._asked_ns = position, now_ns
-        if listing == self._listing:
-            return None
-        self._listing = listing
-        return listing
+        is_same, self._listing = listing == self._listing, listing
+        return None if is_same else listing

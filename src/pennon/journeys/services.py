@@ -7,15 +7,17 @@ from pennon.journeys.control import ControlPlane
 from pennon.journeys.gate import Gate
 from pennon.journeys.live import Live
 from pennon.journeys.memory import Memory
+from pennon.web import Lane
 
 
 class Services(msgspec.Struct, frozen=True):
-    """Made once per app. control: None where the app only shows journeys."""
+    """Made once per app. control: None where the app only shows journeys. decoding: a thread for large bodies."""
 
     memory: Memory
     live: Live
     control: ControlPlane | None
     gate: Gate
+    decoding: Lane
     page_token: str
 
 
