@@ -75,7 +75,7 @@ def plot(result: Result) -> str:
             "<title>Time of one flag evaluation: pennon and five other SDKs</title>",
             f"<style>{STYLE}</style>",
             f'<rect class="card" x="0.5" y="0.5" width="{WIDTH - 1}" height="{total - 1}" rx="8"/>',
-            '<text class="title" x="20" y="30">CPU time of one public call (logarithmic axis, left is faster)</text>',
+            '<text class="title" x="20" y="30">CPU time of one public call, as a multiple of pennon beside it</text>',
             *panels,
             f'<text class="soft" x="20" y="{total - 12}">{escape(_method(result))}</text>',
             "</svg>",
@@ -92,7 +92,8 @@ def _panel(result: Result, job: str, decades: Sequence[int], left: int, top: int
     for decade in decades:
         x = NAMES + (decade - decades[0]) * scale
         parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{HEAD - 8}" y2="{bottom}"/>')
-        parts.append(f'<text class="soft middle" x="{x:.1f}" y="{bottom + 15}">{_time(10.0**decade)}</text>')
+        label = _time(10.0**decade).replace("1.0", "1")
+        parts.append(f'<text class="soft middle" x="{x:.1f}" y="{bottom + 15}">{label}</text>')
     for at, (name, contender) in enumerate(rows):
         standing = contender["jobs"][job]
         x = NAMES + (math.log10(standing["ns"]) - decades[0]) * scale
@@ -131,6 +132,6 @@ def _digits(number: float) -> str:
 def _method(result: Result) -> str:
     found = result["machine"]
     return (
-        f"Medians of {result['rounds']} interleaved rounds, CPU time of the calling thread; {found['cpu']}, "
+        f"Medians of {result['rounds']} interleaved rounds; {found['cpu']} (load before: {result['load']}), "
         f"{found['python']}, pennon {found['pennon']} at {found['commit']}."
     )
