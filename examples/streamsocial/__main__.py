@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -40,6 +41,7 @@ class Demo:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
+        self.run = f"run-{uuid.uuid4().hex[:8]}"
         self.stopping = threading.Event()
         self.tally = Tally()
         self._journeys = Journeys()
@@ -67,11 +69,12 @@ class Demo:
         if self.as_json and action.kind in {"post", "comment", "like"}:
             self._journeys.begin(Journey(action.id, f"user-{action.account}", time.time()))
 
-    def answered(self, action: Action, status: int, attempts_count: int) -> None:
+    def answered(self, action: Action, status: int, attempts_count: int, took_s: float) -> None:
         """An action was answered, or given up."""
         if self.as_json:
-            facts = {"id": action.id, "kind": action.kind, "status": status, "attempts": attempts_count}
-            self.say("", event="answered", seq=action.seq, what=action.what, **facts)
+            about = {"seq": action.seq, "id": action.id, "kind": action.kind, "hostile": action.what}
+            answer = {"status": status, "attempts": attempts_count, "took_s": took_s, "at_s": time.time()}
+            self.say("", event="answered", **about, **answer)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -95,7 +98,6 @@ def run(arguments: argparse.Namespace) -> None:
             kafka = started.result()
         simulated = max(0, arguments.services - cluster.SERVICES_COUNT)
         cluster.make_topics(kafka, simulated)
-        stage.next_act()
         gateway = cluster.start_services(
             stage,
             folder,
@@ -113,7 +115,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def play(demo: Demo, stage: Stage, gateway: str, arguments: argparse.Namespace) -> None:
     """The traffic, until it is over or somebody pressed Ctrl-C. Raises: RuntimeError if what is essential fell."""
-    sending = Sending(Traffic(arguments.seed), gateway, demo.tally, begun=demo.begun, answered=demo.answered)
+    sending = Sending(Traffic(arguments.seed, demo.run), gateway, demo.tally, begun=demo.begun, answered=demo.answered)
     until_s = None if arguments.seconds is None else time.monotonic() + arguments.seconds
     traffic = threading.Thread(target=sending.run, args=(arguments.rate, demo.stopping, until_s))
     traffic.start()
@@ -121,7 +123,12 @@ def play(demo: Demo, stage: Stage, gateway: str, arguments: argparse.Namespace) 
     try:
         while traffic.is_alive() and not demo.stopping.wait(WATCH_S):
             for actor in stage.replace_fallen(but_not=cluster.ESSENTIAL):
-                demo.say(f"\n{actor.name} ended and was started again", event="restarted", service=actor.name)
+                demo.say(
+                    f"\n{actor.name} ended and was started again",
+                    event="restarted",
+                    service=actor.name,
+                    pid=actor.process.pid,
+                )
             if time.monotonic() >= show_at_s:
                 show_at_s += show(demo)
     finally:
@@ -151,7 +158,7 @@ def introduce(demo: Demo, stage: Stage, page: str) -> None:
     lines = [f"  {command:<44} {'# ' + effect if effect else ''}".rstrip() for command, effect in commands]
     text = f"\nStreamSocial: {page}\n\nIn another terminal, in this folder:\n" + "\n".join(lines) + "\n"
     pids = {name: actor.process.pid for name, actor in stage.actors().items()}
-    demo.say(text, event="ready", page=page, commands=[command for command, _ in commands], pids=pids)
+    demo.say(text, event="ready", page=page, commands=[command for command, _ in commands], run=demo.run, pids=pids)
 
 
 def main() -> int:

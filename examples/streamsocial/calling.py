@@ -7,6 +7,8 @@ import httpx
 
 # A service that was killed is back within 3 s; its socket takes calls all the while.
 TIMEOUT_S = 6.0
+# A consumer has its record and can ask again later; it must not be busy waiting when it is to end.
+CONSUMER_TIMEOUT_S = 2.0
 PAUSES_S = (0.05, 0.3)
 
 

@@ -73,10 +73,14 @@ def start_services(
     }
     commands = {name: [f"streamsocial.{name}"] for name in (*HTTP_SERVICES, *KAFKA_SERVICES)}
     commands |= {simulated_name(number): ["streamsocial.simulated", str(number)] for number in range(1, simulated + 1)}
-    actors = [
-        stage.start(name, "-m", *command, environment=environment, listener=listeners.get(name))
-        for name, command in commands.items()
-    ]
+    actors = []
+    # In the end callers go before those whom they call: first the gateway, then what reads topics, then the others.
+    for names in ((*HTTP_SERVICES[1:], *called), commands.keys() - listeners.keys(), HTTP_SERVICES[:1]):
+        stage.next_act()
+        actors += [
+            stage.start(name, "-m", *commands[name], environment=environment, listener=listeners.get(name))
+            for name in sorted(names)
+        ]
     stage.wait_ready(actors)
     _wait_answers(stage.actors()["journeys"], page)
     return address_of(listeners["gateway"])

@@ -8,7 +8,7 @@ import httpx
 import pennon.http
 import pennon.kafka
 from pennon.headers import mesh
-from streamsocial.calling import TIMEOUT_S
+from streamsocial.calling import CONSUMER_TIMEOUT_S
 from streamsocial.contract import UPDATES_TOPIC, contract, hosts
 from streamsocial.running import NotNow, consume, service
 from streamsocial.spans import mark_user
@@ -42,7 +42,7 @@ def main() -> None:
     """Consume until told to end."""
     with (
         service("notify") as ending,
-        httpx.Client(base_url=f"http://{hosts()['profiles']}", timeout=TIMEOUT_S) as client,
+        httpx.Client(base_url=f"http://{hosts()['profiles']}", timeout=CONSUMER_TIMEOUT_S) as client,
     ):
         consume([UPDATES_TOPIC], Notify(pennon.http.httpx(client, CONTRACT)).take, ending)
 

@@ -108,8 +108,10 @@ def consume(topics: Sequence[str], handle: Handle, ending: Ending, *, settle: Ca
             "heartbeat.interval.ms": 1_000,
         }
     )
-    consumer.subscribe(list(topics), on_assign=lambda *_: say("ready", ending.service))
-    uncommitted, commit_at_s = False, 0.0
+    offsets = _Offsets(consumer)
+    consumer.subscribe(
+        list(topics), on_assign=lambda *_: say("ready", ending.service), on_revoke=lambda *_: offsets.commit()
+    )
     while not ending.asked.is_set():
         done = _handled(_batch(consumer), handle, ending)
         if done:
@@ -119,13 +121,28 @@ def consume(topics: Sequence[str], handle: Handle, ending: Ending, *, settle: Ca
                 consumer.store_offsets(record)
                 place = {"topic": record.topic(), "partition": record.partition(), "offset": record.offset()}
                 tell("did", ending.service, **place)
-            uncommitted = True
-        if uncommitted and time.monotonic() >= commit_at_s:
-            consumer.commit()
-            uncommitted, commit_at_s = False, time.monotonic() + COMMIT_S
-    if uncommitted:
-        consumer.commit(asynchronous=False)
+            offsets.are_stored = True
+        if time.monotonic() >= offsets.commit_at_s:
+            offsets.commit()
+    offsets.commit()
+    # Leaves the group, so that another member need not wait for us.
     consumer.close()
+
+
+class _Offsets:
+    """Of what is done, and not committed yet."""
+
+    def __init__(self, consumer: confluent_kafka.Consumer) -> None:
+        self._consumer = consumer
+        self.are_stored = False
+        self.commit_at_s = 0.0
+
+    def commit(self) -> None:
+        """Commit them, and wait until they are."""
+        if self.are_stored:
+            self._consumer.commit(asynchronous=False)
+            self.are_stored = False
+        self.commit_at_s = time.monotonic() + COMMIT_S
 
 
 def _batch(consumer: confluent_kafka.Consumer) -> list[confluent_kafka.Message]:

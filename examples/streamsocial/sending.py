@@ -21,13 +21,14 @@ PAUSE_S = 0.1
 PAUSE_CAP_S = 1.0
 AWAY = 503
 
-Answered = Callable[[Action, int, int], None]
+Answered = Callable[[Action, int, int, float], None]
 
 
 class Sending:
     """Traffic at a rate, from a pool of threads.
 
-    begun: an action is sent for the first time. answered: with which status, at which attempt; status 0 if never.
+    begun: an action is sent for the first time. answered: with which status, at which try, after how many
+    seconds; status 0 if never.
     """
 
     def __init__(
@@ -86,8 +87,9 @@ class Sending:
             except (OSError, HTTPException):
                 connection.close()
                 status = 0
-        self._tally.add(action, status, attempts_count, time.monotonic() - began_s)
-        self._answered(action, status, attempts_count)
+        took_s = time.monotonic() - began_s
+        self._tally.add(action, status, attempts_count, took_s)
+        self._answered(action, status, attempts_count, took_s)
         if action.kind != "read" or status != 200:
             return None
         with self._drawing:

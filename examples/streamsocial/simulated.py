@@ -23,7 +23,7 @@ import pennon
 import pennon.http
 import pennon.kafka
 from pennon.headers import mesh, networks
-from streamsocial.calling import TIMEOUT_S, ask
+from streamsocial.calling import CONSUMER_TIMEOUT_S, TIMEOUT_S, ask
 from streamsocial.contract import contract, hosts, simulated_name, simulated_topic
 from streamsocial.producing import Producing
 from streamsocial.running import NotNow, consume, serve, service
@@ -42,7 +42,7 @@ class Simulated:
         self._told = simulated_topic(told) if told <= last else None
         self._flags = flags
         self._producing = producing
-        self._client = pennon.http.httpx(httpx.Client(timeout=TIMEOUT_S), CONTRACT)
+        self._client = pennon.http.httpx(httpx.Client(timeout=CONSUMER_TIMEOUT_S), CONTRACT)
         self._async_client = pennon.http.httpx(httpx.AsyncClient(timeout=TIMEOUT_S), CONTRACT)
 
     def take(self, record: confluent_kafka.Message) -> None:

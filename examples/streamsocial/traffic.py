@@ -40,8 +40,13 @@ HOSTILE: Final[tuple[tuple[str, Headers, frozenset[int]], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing that somebody does. seq: 1, 2, 3 ...; mood: how easily they like what they read, in [0, 1)."""
+    """One thing that somebody does.
 
+    id: also its correlation id; sent again it stays the same action. seq: 1, 2, 3 ... within a run.
+    mood: how easily they like what they read, in [0, 1). allowed: what a gateway may answer. what: is hostile about it.
+    """
+
+    id: str
     seq: int
     kind: str
     account: int
@@ -52,17 +57,13 @@ class Action:
     allowed: frozenset[int] = frozenset({200, 201})
     what: str = ""
 
-    @property
-    def id(self) -> str:
-        """The action's id, which is also its correlation id: sent again it stays the same action."""
-        return f"action-{self.seq}"
-
 
 @dataclass(slots=True)
 class Traffic:
-    """The actions, one after the other."""
+    """The actions, one after the other. run: tells the ids of one run from those of another on the same broker."""
 
     seed: int
+    run: str
     _random: random.Random = field(init=False)
     _seq: int = field(init=False, default=0)
     _activity: list[float] = field(init=False)
@@ -79,15 +80,17 @@ class Traffic:
         account = bisect(self._activity, drawn.random() * self._activity[-1])
         text = " ".join(drawn.choices(WORDS, k=drawn.randint(2, 8)))
         reaction, mood, hostile = drawn.choice(REACTIONS), drawn.random(), drawn.choice(HOSTILE)
-        self._seq += 1
         if kind == "hostile":
             what, headers, allowed = hostile
-            return Action(self._seq, "hostile", account, text, headers=headers, allowed=allowed, what=what)
-        return Action(self._seq, kind, account, text, reaction, mood)
+            return Action(*self._name(), "hostile", account, text, headers=headers, allowed=allowed, what=what)
+        return Action(*self._name(), kind, account, text, reaction, mood)
 
     def after(self, read: Action, ranking: str | None) -> Action | None:
         """What somebody does who was shown a feed in this order."""
         if read.mood >= LIKES_AFTER_READING.get(ranking or "", 0.0):
             return None
+        return Action(*self._name(), "like", read.account, reaction=read.reaction)
+
+    def _name(self) -> tuple[str, int]:
         self._seq += 1
-        return Action(self._seq, "like", read.account, reaction=read.reaction)
+        return f"{self.run}-{self._seq}", self._seq
