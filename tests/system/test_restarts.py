@@ -148,7 +148,10 @@ def test_restarts_lose_nothing_and_double_only_what_was_killed(demo: Demo, kafka
 
 
 def _account_for_actions(demo: Demo, held: dict[str, list[dict[str, Any]]]) -> int:
-    """How many are there twice. Everybody got an answer; what was answered 201 is in Kafka, once unless somebody was killed meanwhile."""
+    """How many are there twice.
+
+    Everybody got an answer; what was answered 201 is in Kafka, once unless somebody was killed meanwhile.
+    """
     answered = demo.events["answered"]
     assert [] == [event for event in answered if not event["hostile"] and event["status"] not in (200, 201)]
     assert set(range(1, len(answered) + 1)) == {event["seq"] for event in answered}
@@ -164,7 +167,10 @@ def _account_for_actions(demo: Demo, held: dict[str, list[dict[str, Any]]]) -> i
 
 
 def _account_for_records(demo: Demo, service: str, before: dict[Place, int], after: dict[Place, int]) -> int:
-    """How many were handled twice. What a group committed it has done, all of it; what it has done twice, a killed process had done first."""
+    """How many were done twice.
+
+    What a group committed it has done, all of it; what it has done twice, a killed process had done first.
+    """
     did: dict[Place, list[int]] = defaultdict(list)
     for event in demo.events["did"]:
         if event["service"] == service:
@@ -185,7 +191,10 @@ def _account_for_records(demo: Demo, service: str, before: dict[Place, int], aft
 
 
 def _account_for_exposures(demo: Demo, held: dict[str, list[dict[str, Any]]]) -> int:
-    """How many are lost. Each process exposes a user once; under SIGKILL those of the last moment are missing, and we know which."""
+    """How many are lost.
+
+    Each process exposes a user once; under SIGKILL those of the last moment are missing, and we know which.
+    """
     exposed: dict[tuple[int, str], float] = {}
     for event in demo.events["exposed"]:
         exposed.setdefault((event["pid"], event["user"]), event["at_s"])
