@@ -10,6 +10,8 @@ TIMEOUT_S = 6.0
 # A consumer has its record and can ask again later; it must not be busy waiting when it is to end.
 CONSUMER_TIMEOUT_S = 2.0
 PAUSES_S = (0.05, 0.3)
+# httpx looks at every idle connection before every request.
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=4)
 
 
 async def ask(client: httpx.AsyncClient, method: str, url: str, **options: Any) -> httpx.Response:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 import pennon
 import pennon.http
 from pennon.headers import Identity, Inbound, public
-from streamsocial.calling import TIMEOUT_S, ask
+from streamsocial.calling import LIMITS, TIMEOUT_S, ask
 from streamsocial.contract import contract, hosts
 from streamsocial.exposing import to_kafka
 from streamsocial.producing import Producing
@@ -77,19 +77,24 @@ class Gateway:
         ranking = self._flags.decision("ranking-experiment", type=pennon.FlagType.STRING)
         tell("exposed", "gateway", user=user, variant=ranking.variant)
         found = await ask(self._posts, "GET", "/posts", params={"reader": user, "count": READ_COUNT})
-        posts = found.json()["posts"]
-        authors = ",".join(sorted({post["author"] for post in posts}))
-        profiles = await ask(self._profiles, "GET", "/profiles", params={"reader": user, "users": authors})
-        page: dict[str, Any] = {"ranking": ranking.variant, "posts": posts, "profiles": profiles.json()["profiles"]}
+        page: dict[str, Any] = {"ranking": ranking.variant, "posts": found.json()["posts"]}
         if self._flags.is_on("tester-tools"):
-            page["explained"] = str(ranking.explain())
-        return JSONResponse(page)
+            page["explained"] = ranking.explain()
+        return JSONResponse(page, status_code=found.status_code)
+
+    @logged_in
+    async def look(self, request: Request, user: str) -> JSONResponse:
+        """Somebody's profile."""
+        params = {"reader": user, "users": request.path_params["user"]}
+        found = await ask(self._profiles, "GET", "/profiles", params=params)
+        return JSONResponse(found.json(), status_code=found.status_code)
 
     def app(self) -> ASGIApp:
         """The application behind its door: strangers call, nothing that they say about decisions is believed."""
         routes = [
             Route("/posts", self.write, methods=["POST"]),
             Route("/feed", self.read, methods=["GET"]),
+            Route("/profiles/{user}", self.look, methods=["GET"]),
         ]
         return pennon.http.asgi(
             Starlette(routes=routes, lifespan=self._lifespan), CONTRACT, boundary=public(identity=identity)
@@ -98,7 +103,8 @@ class Gateway:
     @staticmethod
     def _client(name: str) -> httpx.AsyncClient:
         # Under the contract, requests to this host carry what was decided.
-        return pennon.http.httpx(httpx.AsyncClient(base_url=f"http://{hosts()[name]}", timeout=TIMEOUT_S), CONTRACT)
+        client = httpx.AsyncClient(base_url=f"http://{hosts()[name]}", timeout=TIMEOUT_S, limits=LIMITS)
+        return pennon.http.httpx(client, CONTRACT)
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:

@@ -5,6 +5,7 @@ is finished; offsets are committed and the group is left; exposures, records and
 signal ends the process at once, and so does the deadline.
 """
 
+import gc
 import os
 import signal
 import socket
@@ -81,8 +82,15 @@ def serve(app: Any, ending: Ending) -> None:
             say("ready", ending.service)
 
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_keep_alive=60, timeout_graceful_shutdown=IN_FLIGHT_S
+        app,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=IN_FLIGHT_S,
     )
+    # What was imported stays: collecting garbage need not look at it again and again.
+    gc.freeze()
     Server(config).run(sockets=[socket.socket(fileno=int(os.environ["LISTEN_FD"]))])
 
 
@@ -108,6 +116,7 @@ def consume(topics: Sequence[str], handle: Handle, ending: Ending, *, settle: Ca
             "heartbeat.interval.ms": 1_000,
         }
     )
+    gc.freeze()
     offsets = _Offsets(consumer)
     consumer.subscribe(
         list(topics), on_assign=lambda *_: say("ready", ending.service), on_revoke=lambda *_: offsets.commit()

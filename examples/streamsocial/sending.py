@@ -20,6 +20,8 @@ GIVE_UP_S = 30.0
 PAUSE_S = 0.1
 PAUSE_CAP_S = 1.0
 AWAY = 503
+# What is only read; everything else is a POST.
+PATHS = {"read": "/feed", "look": "/profiles/user-{action.account}"}
 
 Answered = Callable[[Action, int, int, float], None]
 
@@ -99,8 +101,8 @@ class Sending:
 def _exchange(connection: HTTPConnection, action: Action) -> tuple[int, bytes]:
     """Status and body of one try."""
     body = b""
-    if action.kind == "read":
-        connection.putrequest("GET", "/feed", skip_accept_encoding=True)
+    if action.kind in PATHS:
+        connection.putrequest("GET", PATHS[action.kind].format(action=action), skip_accept_encoding=True)
     else:
         kind = "post" if action.kind == "hostile" else action.kind
         written = {"id": action.id, "kind": kind, "text": action.text, "reaction": action.reaction}

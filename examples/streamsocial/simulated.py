@@ -23,7 +23,7 @@ import pennon
 import pennon.http
 import pennon.kafka
 from pennon.headers import mesh, networks
-from streamsocial.calling import CONSUMER_TIMEOUT_S, TIMEOUT_S, ask
+from streamsocial.calling import CONSUMER_TIMEOUT_S, LIMITS, TIMEOUT_S, ask
 from streamsocial.contract import contract, hosts, simulated_name, simulated_topic
 from streamsocial.producing import Producing
 from streamsocial.running import NotNow, consume, serve, service
@@ -43,7 +43,7 @@ class Simulated:
         self._flags = flags
         self._producing = producing
         self._client = pennon.http.httpx(httpx.Client(timeout=CONSUMER_TIMEOUT_S), CONTRACT)
-        self._async_client = pennon.http.httpx(httpx.AsyncClient(timeout=TIMEOUT_S), CONTRACT)
+        self._async_client = pennon.http.httpx(httpx.AsyncClient(timeout=TIMEOUT_S, limits=LIMITS), CONTRACT)
 
     def take(self, record: confluent_kafka.Message) -> None:
         """One record, for a service that reads a topic."""

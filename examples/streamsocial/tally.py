@@ -50,7 +50,7 @@ class Tally:
     def line(self) -> str:
         """The same for people."""
         facts = self.facts()
-        kinds = "  ".join(f"{kind} {facts.get(kind, 0):,.0f}" for kind in ("post", "comment", "like", "read"))
+        kinds = "  ".join(f"{kind} {facts.get(kind, 0):,.0f}" for kind in ("post", "comment", "like", "read", "look"))
         trouble = f"again {facts.get('again', 0):,.0f}  failed {facts.get('failed', 0):,.0f}"
         bad = f"hostile {facts.get('hostile', 0):,.0f} (refused {facts.get('refused', 0):,.0f})"
         speed = f"{facts['per_s']:5.1f}/s  p50 {facts.get('p50_ms', 0):.0f} ms  p99 {facts.get('p99_ms', 0):.0f} ms"
