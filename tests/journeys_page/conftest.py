@@ -213,9 +213,10 @@ def traces(address: str) -> Callable[[str, str], None]:
     return export
 
 
-@pytest.fixture(scope="session")
+# Of a module: Playwright keeps an event loop in this thread, in which no other test could run one of its own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One headless Chromium for all tests."""
+    """One headless Chromium for all tests of a file."""
     path = find_browser()
     with sync_playwright() as playwright, closing(_launched(playwright, path)) as opened:
         yield opened

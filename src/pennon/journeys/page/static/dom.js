@@ -69,7 +69,10 @@ export function throttled(work, pause_ms) {
   };
 }
 
-/** Tell people who listen to the page rather than look at it. */
+const unsaid = [];
+
+/** Tell those who listen. What changes together is said together: a later text would else take the earlier one's place. */
 export function announce(text) {
-  byId("said").textContent = text;
+  if (unsaid.push(text) > 1) return;
+  queueMicrotask(() => (byId("said").textContent = unsaid.splice(0).join(" ")));
 }
