@@ -7,9 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from pennon.errors import Fault, SettingInvalid
-
-SERVER_VARIABLE: Final = "PENNON_SERVER"
-TOKEN_VARIABLE: Final = "PENNON_TOKEN"  # noqa: S105 - the name of a variable
+from pennon.settings import SERVER_VARIABLE, TOKEN_VARIABLE
 
 _PORT_MAX: Final = 65_535
 
