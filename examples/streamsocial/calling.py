@@ -11,7 +11,7 @@ TIMEOUT_S = 6.0
 CONSUMER_TIMEOUT_S = 2.0
 PAUSES_S = (0.05, 0.3)
 # httpx looks at every idle connection before every request.
-LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=4)
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=10)
 
 
 async def ask(client: httpx.AsyncClient, method: str, url: str, **options: Any) -> httpx.Response:
