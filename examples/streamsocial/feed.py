@@ -18,7 +18,7 @@ from streamsocial.telling import tell_hop
 CONTRACT = contract()
 
 # Followers that one record reaches: the famous are many records, most people are one.
-FOLLOWERS_COUNT = 10
+FOLLOWERS_COUNT = 20
 
 
 class Feed:

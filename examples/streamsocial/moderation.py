@@ -26,13 +26,15 @@ class Moderation:
     def take(self, record: confluent_kafka.Message) -> None:
         """One record."""
         written = json.loads(record.value() or b"{}")
+        if written["kind"] == "like":
+            return
         with pennon.kafka.process(record, CONTRACT, boundary=mesh()):
             author = written["author"]
             mark_user(author)
             # An operational switch: everybody gets the same, and without an answer we moderate.
             if not self._flags.is_on("moderation-on", unit=author, default=True):
                 return
-            if not BAD_WORDS.isdisjoint(written.get("text", "").lower().split()):
+            if not BAD_WORDS.isdisjoint(written["text"].lower().split()):
                 event = {"id": written["id"], "metric": "flagged", "user": author}
                 self._producing.put(METRICS_TOPIC, author, json.dumps(event))
 

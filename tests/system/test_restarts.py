@@ -147,6 +147,34 @@ def test_restarts_lose_nothing_and_double_only_what_was_killed(demo: Demo, kafka
     print(f"\n{len(demo.events['answered'])} actions, {len(demo.signals)} restarts: {counts}")
 
 
+HANGS = """
+import sys, threading
+from streamsocial import running
+from streamsocial.telling import say
+running.DEADLINE_S = int(sys.argv[1])
+with running.service("hangs") as ending:
+    say("ready", "hangs")
+    ending.asked.wait()
+    say("asked", "hangs")
+    threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize(("deadline_s", "signals", "code"), [(60, 2, 128 + signal.SIGTERM), (1, 1, -signal.SIGALRM)])
+def test_service_that_hangs_ends_at_the_second_signal_or_the_deadline(
+    processes: Any, tools: Any, deadline_s: int, signals: int, code: int
+) -> None:
+    """Nobody has to send SIGKILL."""
+    child = processes.start("hangs", [sys.executable, "-c", HANGS, str(deadline_s)], PYTHONPATH=str(EXAMPLES))
+    child.hear(lambda line: line["told"] == "ready")
+    os.kill(child.pid, signal.SIGTERM)
+    child.hear(lambda line: line["told"] == "asked")
+    for _ in range(signals - 1):
+        os.kill(child.pid, signal.SIGTERM)
+    tools.wait_until(lambda: child.returncode() is not None)
+    assert code == child.returncode()
+
+
 def _account_for_actions(demo: Demo, held: dict[str, list[dict[str, Any]]]) -> int:
     """How many are there twice.
 
