@@ -79,7 +79,10 @@ export function release() {
 // A list that moves under the pointer or the focus cannot be read or hit.
 // A finger leaves a hover behind that never ends; it counts where there is a pointer only.
 const pointer = matchMedia("(hover: hover)");
-const isHeld = () => openTrace !== null || list.matches(pointer.matches ? ":hover, :focus-within" : ":focus-within") || list.scrollTop > 0;
+// The whole pane counts for a pointer: on its way from the list to the button it must not lose the button.
+const pane = list.closest(".pane");
+const isLookedAt = () => list.matches(":focus-within") || (pointer.matches && pane.matches(":hover"));
+const isHeld = () => openTrace !== null || isLookedAt() || list.scrollTop > 0;
 
 function render(blank) {
   if (!isHeld()) release();
@@ -177,7 +180,8 @@ list.addEventListener("keydown", (event) => {
 list.addEventListener("focusin", (event) => {
   for (const line of lines()) line.tabIndex = line === event.target ? 0 : -1;
 });
-for (const moment of ["pointerleave", "focusout", "scroll"]) list.addEventListener(moment, draw, { passive: true });
+for (const moment of ["focusout", "scroll"]) list.addEventListener(moment, draw, { passive: true });
+pane.addEventListener("pointerleave", draw, { passive: true });
 byId("newer").addEventListener("click", () => {
   list.scrollTop = 0;
   release();
