@@ -18,11 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from pennon.testing import Kafka
 
 pytestmark = [pytest.mark.system, pytest.mark.kafka, pytest.mark.slow]
+
+# What a broker answers until it has chosen who coordinates a group.
+COORDINATOR_TO_COME = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HTTP_SERVICES = ("gateway", "posts", "profiles")
@@ -239,11 +246,21 @@ def _committed(kafka: Kafka, service: str) -> dict[Place, int]:
     """The offset that a service would go on from, by (topic, partition, 0)."""
     consumer = _consumer(kafka, f"streamsocial.{service}")
     places = [TopicPartition(topic, partition) for topic in READS[service] for partition in PARTITIONS]
-    found = {
-        (place.topic, place.partition, 0): max(place.offset, 0) for place in consumer.committed(places, timeout=20)
-    }
+    found = {(place.topic, place.partition, 0): max(place.offset, 0) for place in _asked(consumer, places)}
     consumer.close()
     return found
+
+
+def _asked(consumer: Consumer, places: list[TopicPartition]) -> list[TopicPartition]:
+    """The offsets committed; a broker that has just started needs a moment to choose who coordinates the group."""
+    ends_s = time.monotonic() + 20
+    while True:
+        try:
+            return consumer.committed(places, timeout=20)
+        except KafkaException as error:
+            if error.args[0].code() not in COORDINATOR_TO_COME or time.monotonic() > ends_s:
+                raise
+            threading.Event().wait(0.1)
 
 
 def _held(kafka: Kafka, run: str) -> dict[str, list[dict[str, Any]]]:
