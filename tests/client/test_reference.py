@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 import pennon
-from pennon.client import Change, Evaluation, Notice, Timing
+from pennon.client import Change, Evaluation, Exposure, Notice, Timing
 from pennon.client.exposures import Lost
 from pennon.client.fetching import Trouble
 
@@ -21,6 +21,7 @@ NAMES = {
     "troubles": [trouble.value for trouble in Trouble],
     "losses": [lost.value for lost in Lost],
     "timing": list(Timing.__struct_fields__),
+    "exposure": list(Exposure.__struct_fields__),
     "notice": list(Notice.__struct_fields__),
     "evaluation": [name for name in Evaluation.__struct_fields__ if name != "asked"],
 }
