@@ -107,7 +107,7 @@ a split was reached, and no unit of kind 'user' was given or is in the request""
         "unknown",
         {"unit": "u"},
         """\
-unknown: the caller's default without a unit (ERROR, FLAG_NOT_FOUND)
+unknown: the caller's default (ERROR, FLAG_NOT_FOUND)
 the ruleset has no flag of this key""",
     ),
 ]

@@ -105,7 +105,9 @@ def _lines(evaluation: Evaluation, asked: Asked | None) -> Iterator[str]:
 def _headline(evaluation: Evaluation) -> str:
     unit = "without a unit" if evaluation.unit is None else f"for {evaluation.unit.kind} {evaluation.unit.key!r}"
     if evaluation.error is not None:
-        return f"{evaluation.flag}: the caller's default {unit} ({evaluation.reason}, {evaluation.error})"
+        # No flag, no kind of unit: which unit was named was not even looked at.
+        whom = "" if evaluation.asked is None else f" {unit}"
+        return f"{evaluation.flag}: the caller's default{whom} ({evaluation.reason}, {evaluation.error})"
     value = msgspec.json.encode(evaluation.value).decode()
     return (
         f"{evaluation.flag}: {evaluation.variant!r} = {value} {unit} "
