@@ -156,17 +156,21 @@ class Ledger:
     arrived: (environment id, flag id) -> the wire's entries, in wire order.
     made: (Scope.key, unit key) -> decision, in the order made. Written only by `dict.setdefault`, which is atomic:
         the first decision wins whichever task or thread asks, without a lock.
-    foreign: baggage members of later versions, key and value as they came; forwarded untouched.
+    returned: those of the arrived entries that a callee's response brought, in the order they came.
+    override: the text of an override token that a public boundary was shown, unverified; None where none was.
+    foreign: baggage members of later versions, as they came; forwarded untouched.
     is_sealed: set when the door closes; from then on nothing enters.
     was_cut: a hop dropped decisions for the wire's budget.
     """
 
-    __slots__ = ("__weakref__", "arrived", "foreign", "is_sealed", "made", "was_cut")
+    __slots__ = ("__weakref__", "arrived", "foreign", "is_sealed", "made", "override", "returned", "was_cut")
 
     def __init__(self) -> None:
         self.arrived: dict[tuple[int, int], tuple[Entry, ...]] = {}
         self.made: dict[tuple[str, str | None], Decision] = {}
-        self.foreign: tuple[tuple[str, str], ...] = ()
+        self.returned: list[Entry] = []
+        self.override: str | None = None
+        self.foreign: tuple[Member, ...] = ()
         self.is_sealed = False
         self.was_cut = False
 

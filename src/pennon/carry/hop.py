@@ -10,7 +10,7 @@ import msgspec
 from pennon.carry.reading import GroupFault, decode
 from pennon.carry.wire import BUDGET_BYTES, CARRY_KEY
 from pennon.carry.writing import encode
-from pennon.context import Identity, Ledger, RequestContext, Trace
+from pennon.context import Identity, Ledger, Member, RequestContext, Trace
 from pennon.headers import (
     Contract,
     Downstream,
@@ -67,8 +67,8 @@ def arrive(
     ledger = Ledger()
     faults: tuple[GroupFault, ...] = ()
     if is_trusted and extracted.ours:
-        values = [value for key, value in extracted.ours if key == CARRY_KEY and value]
-        ledger.foreign = tuple(member for member in extracted.ours if member[0] != CARRY_KEY)
+        values = [member.value for member in extracted.ours if member.key == CARRY_KEY and member.value]
+        ledger.foreign = tuple(member for member in extracted.ours if member.key != CARRY_KEY)
         decoded = decode(".".join(values))
         ledger.arrived, ledger.was_cut, faults = decoded.arrived, decoded.was_cut, decoded.dropped
         is_replay = is_replay or decoded.is_replay
@@ -117,7 +117,7 @@ def _context_of(extracted: Extracted, ledger: Ledger, identity: Identity, *, is_
 
 def _ours_leaving(
     contract: Contract, downstream: Downstream | None, context: RequestContext
-) -> tuple[tuple[tuple[str, str], ...], int]:
+) -> tuple[tuple[Member, ...], int]:
     """Our members for this downstream, the decisions first, and how many decisions were cut."""
     if not contract.route(downstream).decisions:
         return (), 0
@@ -125,7 +125,7 @@ def _ours_leaving(
     # A contract may allow less baggage than we would use; key and "=" count there.
     budget_bytes = min(BUDGET_BYTES, contract.baggage.max_bytes - len(CARRY_KEY) - 1)
     encoded = encode(ledger, budget_bytes=budget_bytes, is_replay=context.is_replay)
-    own = ((CARRY_KEY, encoded.value),) if encoded.value else ()
+    own = (Member(CARRY_KEY, encoded.value),) if encoded.value else ()
     return own + ledger.foreign, encoded.cut_count
 
 

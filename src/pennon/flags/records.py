@@ -32,6 +32,15 @@ class FlagType(StrEnum):
     JSON = "json"
 
 
+class DecideAt(StrEnum):
+    """Which side of a topic decides a carried flag that nobody has asked for yet."""
+
+    CONSUME = "consume"
+    """Whoever asks first."""
+    PUBLISH = "publish"
+    """The producer, at the latest when a record is written, so that all who consume it agree."""
+
+
 class Comparison(StrEnum):
     """How `number` and `semver` compare the attribute (left) with the clause's value (right)."""
 
@@ -180,12 +189,21 @@ class RuleRecord(Record, frozen=True):
     serve: ServeRecord
 
 
+class PrerequisiteRecord(Record, frozen=True):
+    """Another flag that must answer one of these variants (keys), or the flag serves its off variant."""
+
+    flag: str
+    variants: tuple[str, ...]
+
+
 class FlagRecord(Record, frozen=True):
     """One flag in one environment, compiled from its document.
 
     unit: kind of unit that it buckets by. revision: of the environment, when the flag last changed.
     void_before: carried decisions of a lower revision are void. carry: its decisions travel.
     exposes: it is an experiment's. on: if not, everyone gets the off variant, as when it is killed.
+    prerequisites: all must hold. carry_max_age_s: a carried decision that is older is not applied; None: any age.
+    at: who decides for those who consume. overridable: a signed override may set its variant.
     """
 
     key: str
@@ -202,6 +220,10 @@ class FlagRecord(Record, frozen=True):
     on: bool = True
     killed: bool = False
     rules: tuple[RuleRecord, ...] = ()
+    prerequisites: tuple[PrerequisiteRecord, ...] = ()
+    carry_max_age_s: Annotated[int, Meta(ge=1)] | None = None
+    at: DecideAt = DecideAt.CONSUME
+    overridable: bool = False
 
 
 class SegmentRecord(Record, frozen=True):
@@ -218,6 +240,39 @@ class SegmentRecord(Record, frozen=True):
     revision: Revision = 0
 
 
+class SignerUse(StrEnum):
+    """What a signer may sign."""
+
+    OVERRIDE = "override"
+    KILL = "kill"
+
+
+class SignerRecord(Record, frozen=True):
+    """A public key that replicas believe. id: the token's `kid`. key: Ed25519, 32 bytes as unpadded base64url.
+
+    use: what it signs. until_s: believed before this second since 1970; None: until it is taken away.
+    """
+
+    id: str
+    key: str
+    use: SignerUse
+    until_s: int | None = None
+
+
+class RevocationRecord(Record, frozen=True):
+    """An override token that is no longer believed. id: the token's `jti`. until_s: it has expired then anyway."""
+
+    id: str
+    until_s: int
+
+
+class ReconciledRecord(Record, frozen=True):
+    """A break-glass kill that the numbering now holds. id: the kill's. until_s: it has expired then anyway."""
+
+    id: str
+    until_s: int
+
+
 class RulesetRecord(Record, frozen=True):
     """All flags of one environment at one revision: a snapshot. The keys of the maps are the records' own."""
 
@@ -227,3 +282,6 @@ class RulesetRecord(Record, frozen=True):
     audience: str = "server"
     flags: dict[str, FlagRecord] = msgspec.field(default_factory=dict)
     segments: dict[str, SegmentRecord] = msgspec.field(default_factory=dict)
+    signers: dict[str, SignerRecord] = msgspec.field(default_factory=dict)
+    revocations: dict[str, RevocationRecord] = msgspec.field(default_factory=dict)
+    reconciled: dict[str, ReconciledRecord] = msgspec.field(default_factory=dict)

@@ -49,7 +49,7 @@ def inject(
     request_id: str | None,
     correlation_id: str | None,
     baggage: Sequence[Member],
-    ours: Sequence[tuple[str, str]],
+    ours: Sequence[Member],
     fields: Sequence[tuple[str, str]] = (),
 ) -> Outgoing:
     """The headers for a downstream.
@@ -57,7 +57,7 @@ def inject(
     downstream: None, or one that this contract does not declare: nothing is set, and all of ours is taken off.
     trace: its span_id becomes the receiver's parent; None: nothing is being traced, the caller's stays.
     request_id: None outside a request: what the caller set by hand stays, where the downstream may have it.
-    ours: baggage members of ours, key and value; they go first. fields: name and value, as extracted.
+    ours: baggage members of ours; they go first. fields: name and value, as extracted.
     """
     route = contract.route(downstream)
     leaving = _Leaving(route)
@@ -115,11 +115,11 @@ class _Leaving:
             self._put(TRACESTATE, format_tracestate(fitted.members).encode())
 
     def put_baggage(
-        self, contract: Contract, baggage: Sequence[Member], ours: Sequence[tuple[str, str]], *, is_serving: bool
+        self, contract: Contract, baggage: Sequence[Member], ours: Sequence[Member], *, is_serving: bool
     ) -> None:
         """Ours first, then the request's, within the budget of all together."""
         route = self._route
-        members = [Member(key, value) for key, value in ours] if route.decisions else []
+        members = list(ours) if route.decisions else []
         members += baggage if route.baggage else ()
         policy = contract.baggage
         fitted = fit_baggage(

@@ -143,6 +143,7 @@ class Downstream:
     external: somebody else's: it gets neither decisions nor baggage, nor fields that it does not name.
     trace, request_id, correlation_id, baggage, decisions: whether it gets these.
     fields: names of declared fields that it gets beside those that go everywhere.
+    decides: what it decides and says so in its response's `Pennon-Decided` joins the caller's ledger. A host of ours.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Downstream:
     baggage: bool = True
     decisions: bool = True
     fields: Sequence[str] = ()
+    decides: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fields", _frozen(self.fields))

@@ -54,7 +54,7 @@ class Extracted(msgspec.Struct, frozen=True):
     trace: where this hop stands: its own span id is new, parent_span_id the verified caller's.
     request_id: the verified caller's, else a new one. caller_request_id: a stranger's own; for logs only.
     correlation_id: as received, from anybody; None if there was none or it was invalid.
-    baggage: members that were kept, without ours. ours: key and decoded value of those whose key begins with "pennon",
+    baggage: members that were kept, without ours. ours: those whose key begins with "pennon",
         in order; from strangers none, and theirs were never decoded.
     fields: name (lower-case) and value of declared fields, as far as this sender may set them.
     refusal: set if the request must not be handled; for a record it may be ignored, the rest is usable.
@@ -66,7 +66,7 @@ class Extracted(msgspec.Struct, frozen=True):
     correlation_id: str | None
     caller_request_id: str | None
     baggage: tuple[Member, ...]
-    ours: tuple[tuple[str, str], ...]
+    ours: tuple[Member, ...]
     fields: tuple[tuple[str, str], ...]
     report: Report
     refusal: Refusal | None
@@ -113,7 +113,7 @@ class _Crossing:
             correlation_id=correlation_id,
             caller_request_id=caller_request_id,
             baggage=tuple(member for member in members if not is_own_key(member.key)),
-            ours=tuple((member.key, member.value) for member in members if is_own_key(member.key)),
+            ours=tuple(member for member in members if is_own_key(member.key)),
             fields=self._fields(),
             report=Report(tuple(self._took), tuple(self._added), tuple(self._dropped)),
             refusal=self._refusal,

@@ -1,0 +1,1 @@
+"""Executors whose work goes on in the request that handed it over."""
