@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.floor import Job, floor_ns, keep, machine, median_ns
 
+from pennon.context import Member
 from pennon.headers import (
     BaggagePolicy,
     Category,
@@ -129,7 +130,7 @@ def checked(headers: Headers) -> Extracted:
     arrived = extract(CONTRACT, headers, is_trusted=True, entropy=ENTROPY)
     assert arrived.report.dropped == ()
     assert (len(arrived.baggage), len(arrived.fields)) == (2, 4)
-    assert arrived.ours == (("pennon", OURS),)
+    assert arrived.ours == (Member("pennon", OURS),)
     assert extract(CONTRACT, headers, is_trusted=False, entropy=ENTROPY).ours == ()
     return arrived
 

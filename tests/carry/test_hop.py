@@ -129,13 +129,17 @@ def test_arrive_reports_malformed_groups_and_takes_the_others(entry_of: Callable
     assert 1 == len(arrival.context.ledger.arrived)
 
 
-@pytest.mark.parametrize("member", ["pennon2=x.y%20z", "pennon-next=%F0%9F%9A%A9", "pennonx=a+b"])
-def test_hop_forwards_members_of_later_versions_untouched(member: str) -> None:
-    """A newer neighbour's member crosses a hop that cannot read it."""
-    context = _context(member)
-    ((key, value),) = context.ledger.foreign
-    assert {key: value} == _members(depart(CONTRACT, POSTS, context, trace=None))
-    assert {} == context.ledger.arrived
+LATER = ["pennon2=x.y%20z", "pennon-next=%F0%9F%9A%A9;ttl=5;signed", "pennonx=a+b; p = %2C", "pennon2=;p"]
+
+
+@pytest.mark.parametrize("members", [*([each] for each in LATER), LATER])
+def test_hop_forwards_members_of_later_versions_untouched(members: list[str]) -> None:
+    """A newer neighbour's members cross a hop that cannot read them: keys, values, properties and order."""
+    sent = parse_baggage([",".join(members).encode()]).members
+    context = _context(*members)
+    departure = depart(CONTRACT, POSTS, context, trace=None)
+    assert sent == parse_baggage([value for name, value in departure.set if name == b"baggage"]).members
+    assert (sent, {}) == (context.ledger.foreign, context.ledger.arrived)
 
 
 @pytest.mark.parametrize("downstream", [None, PARTNER, PLAIN, Downstream("stranger", host="posts.internal")])

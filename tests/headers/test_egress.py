@@ -155,7 +155,7 @@ def test_inject_keeps_the_budget(send: Send) -> None:
         "posts",
         request_id="r",
         baggage=(Member("promo", "x" * 600), Member("region", "eu")),
-        ours=(("pennon", "A" * 500),),
+        ours=(Member("pennon", "A" * 500),),
     )
 
     assert f"pennon={'A' * 500},region=eu" == _texts(outgoing)["baggage"]
@@ -181,7 +181,7 @@ def test_inject_never_sends_more_than_the_next_hop_takes(send: Send) -> None:
         ({"request_id": "r", "correlation_id": "ü"}, "x-correlation-id"),
         ({"baggage": (Member("a b", "1"),)}, "baggage:a b"),
         ({"baggage": (Member("a", "1", "p\r\n"),)}, "baggage:a"),
-        ({"ours": (("", "1"),)}, "baggage:"),
+        ({"ours": (Member("", "1"),)}, "baggage:"),
         ({"trace": Trace("0" * 32, "1" * 16, None, 1, "")}, "traceparent"),
         ({"trace": Trace("x\r\n", "1" * 16, None, 1, "")}, "traceparent"),
         ({"trace": Trace("1" * 32, "1" * 16, None, 1, "a=\r\n")}, "tracestate"),

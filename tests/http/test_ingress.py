@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pennon import ambient, counters
 from pennon.carry import encode_entries
-from pennon.context import Entry, Identity, Origin, RequestContext
+from pennon.context import Entry, Identity, Member, Origin, RequestContext
 from pennon.headers import (
     BaggagePolicy,
     Boundary,
@@ -140,7 +140,7 @@ def test_verified_caller_is_continued() -> None:
     assert ("theirs", "journey-1") == (context.request_id, context.correlation_id)
     assert [("region", "eu"), ("promo", "x")] == [(member.key, member.value) for member in context.baggage]
     assert [(1, 7)] == list(context.ledger.arrived)
-    assert (("pennon2", "later"),) == context.ledger.foreign
+    assert (Member("pennon2", "later"),) == context.ledger.foreign
 
 
 @pytest.mark.parametrize("boundary", [public(), mesh(), mesh(verify=networks("10.0.0.0/8"))])
