@@ -12,9 +12,9 @@ import pennon.sync
 import pennon.testing
 
 NAMES = [
-    "Client", "ErrorCode", "Evaluation", "Fault", "FlagType", "Identity", "Notice", "Origin", "PennonError", "Reason",
-    "RequestContext", "SettingInvalid", "Status", "Timing", "Unit", "client", "connect", "counters", "current",
-    "headers", "http", "kafka", "otel", "testing",
+    "Client", "ContextExecutor", "ErrorCode", "Evaluation", "Fault", "FlagType", "Identity", "Notice", "Origin",
+    "PennonError", "Reason", "RequestContext", "SettingInvalid", "Status", "Timing", "Unit", "client", "connect",
+    "counters", "current", "detached", "headers", "http", "kafka", "otel", "testing",
 ]  # fmt: skip
 CLIENT_NAMES = [
     "close", "decision", "float", "integer", "is_on", "json", "listen", "peek", "status", "status_detail", "string",

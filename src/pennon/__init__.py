@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from pennon.client import Client, Evaluation, Notice, Status, Timing, connect
     from pennon.context import ErrorCode, Identity, Origin, Reason, RequestContext, Unit
     from pennon.errors import Fault, PennonError, SettingInvalid
+    from pennon.executor import ContextExecutor
     from pennon.flags import FlagType
+    from pennon.otel import detached
 
 __all__ = [
     "Client",
+    "ContextExecutor",
     "ErrorCode",
     "Evaluation",
     "Fault",
@@ -40,6 +43,7 @@ __all__ = [
     "connect",
     "counters",
     "current",
+    "detached",
     "headers",
     "http",
     "kafka",
@@ -67,6 +71,7 @@ def __dir__() -> list[str]:
 _ROOMS: Final = frozenset({"client", "counters", "headers", "http", "kafka", "otel", "testing"})
 _HOMES: Final = {
     "Client": "client",
+    "ContextExecutor": "executor",
     "ErrorCode": "context",
     "Evaluation": "client",
     "Fault": "errors",
@@ -83,4 +88,5 @@ _HOMES: Final = {
     "Unit": "context",
     "connect": "client",
     "current": "ambient",
+    "detached": "otel",
 }

@@ -30,3 +30,13 @@ def entered(context: RequestContext) -> Iterator[RequestContext]:
     finally:
         CURRENT.reset(token)
         context.ledger.seal()
+
+
+@contextmanager
+def detached() -> Iterator[None]:
+    """Serve no request in the block; the earlier context comes back. `pennon.detached` leaves its baggage as well."""
+    token = CURRENT.set(None)
+    try:
+        yield
+    finally:
+        CURRENT.reset(token)

@@ -123,6 +123,10 @@ def _downstreams(downstreams: Sequence[Downstream], fields: Sequence[Field]) -> 
             yield Fault(f"{path}/name", f"{each.name!r} is the name of an earlier downstream")
         names.add(each.name)
         yield from _place(each, path, places)
+        if each.decides and each.external:
+            yield Fault(f"{path}/decides", "is True, but the downstream is external: only a host of ours is believed")
+        if each.decides and each.topic is not None:
+            yield Fault(f"{path}/decides", "is True, but a topic sends no responses; only a host can return decisions")
         if isinstance(each.fields, str):
             yield Fault(f"{path}/fields", f"{each.fields!r} is one text; give a list of names")
             continue

@@ -5,6 +5,7 @@ of ours is dropped unread. Lifespan passes through.
 """
 
 import os
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import structs
@@ -22,7 +23,14 @@ _STARTS: Final = frozenset({"http.response.start", "websocket.accept", "websocke
 _FAILED_STATUS: Final = 500
 
 
-def asgi(app: AsgiApp, contract: Contract, *, boundary: Boundary, spans: bool | None = None) -> "AsgiDoor":
+def asgi(
+    app: AsgiApp,
+    contract: Contract,
+    *,
+    boundary: Boundary,
+    spans: bool | None = None,
+    decide: Callable[[], object] | None = None,
+) -> "AsgiDoor":
     """The application behind a door that speaks this contract.
 
     boundary: `public()` or `mesh(verify=…)`; a mesh without a verifier verifies nobody. Its callables run in the event
@@ -32,20 +40,31 @@ def asgi(app: AsgiApp, contract: Contract, *, boundary: Boundary, spans: bool | 
         FastAPI's own telemetry), which then gets our attributes. Say False if that stands where it cannot be found,
         mounted below a path. Where the spans are made inside, a trace begun at this boundary is begun there, and
         the request context has another trace id than the spans; doors that send take the span's.
+    decide: called in each request's context before the application, e.g. `flags.decide_at_ingress("new-checkout")`:
+        what it decides, all the request's calls agree on, also concurrent ones. It runs in the event loop.
 
     Over the contract's limits a request is refused with 431 (RFC 6585 §5) and problem details naming the field.
     """
-    return AsgiDoor(app, contract, boundary, spans=spans)
+    return AsgiDoor(app, contract, boundary, spans=spans, decide=decide)
 
 
 class AsgiDoor:
     """What `asgi` returns: an ASGI application; `app` is the one inside."""
 
-    def __init__(self, app: AsgiApp, contract: Contract, boundary: Boundary, *, spans: bool | None) -> None:
+    def __init__(
+        self,
+        app: AsgiApp,
+        contract: Contract,
+        boundary: Boundary,
+        *,
+        spans: bool | None,
+        decide: Callable[[], object] | None,
+    ) -> None:
         self.app = app
         self._contract = contract
         self._boundary = boundary
         self._makes_spans = spans
+        self._decide = decide
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, WebSocket or lifespan (ASGI 3)."""
@@ -77,6 +96,8 @@ class AsgiDoor:
             )
             exchange = _Exchange(send, context, arrival.report, span, inside)
             with ambient.entered(context):
+                if self._decide is not None:
+                    self._decide()
                 await self.app(inside, receive, exchange.send)
 
     def _span(self, scope: Scope, arrival: Arrival) -> otel.Span:

@@ -1,5 +1,6 @@
 """Producing: what of the request context goes with a record, by the contract's word on its topic."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -16,9 +17,10 @@ _TRACE: Final = frozenset({b"traceparent", b"tracestate"})
 class CarryingProducer:
     """A producer whose records carry the request context; everything but produce() is the wrapped one's own."""
 
-    def __init__(self, wrapped: Any, contract: Contract) -> None:
+    def __init__(self, wrapped: Any, contract: Contract, decide: Callable[[], object] | None) -> None:
         self._wrapped = wrapped
         self._contract = contract
+        self._decide = decide
 
     def produce(self, topic: str, *arguments: Any, headers: RecordHeaders | None = None, **named: Any) -> Any:
         """As the wrapped producer's; headers: by name only, a list, tuple or dict, which is not changed.
@@ -28,6 +30,8 @@ class CarryingProducer:
         """
         downstream = self._contract.downstream_for_topic(topic)
         context = ambient.current()
+        if self._decide is not None and context is not None and self._contract.route(downstream).decisions:
+            self._decide()
         with producer_span(topic, conversation_id=None if context is None else context.correlation_id) as span:
             outgoing = depart(self._contract, downstream, context, trace=span.trace)
             _tell(outgoing, span)
@@ -70,9 +74,11 @@ def _tell(outgoing: Departure, span: Span) -> None:
         count(Count.CARRY_CUT, by=outgoing.cut_count)
 
 
-def producer(producer: Any, contract: Contract) -> CarryingProducer:
+def producer(producer: Any, contract: Contract, *, decide: Callable[[], object] | None = None) -> CarryingProducer:
     """The confluent-kafka producer, wrapped: its records carry trace, ids, baggage and decisions of the request.
 
     producer: a `confluent_kafka.Producer` or `SerializingProducer`, or whatever has their produce().
+    decide: called within a request before a record that may carry decisions gets its headers, e.g.
+        `flags.decide_at_publish`: what it decides, all consumers of the record agree on, however late.
     """
-    return CarryingProducer(producer, contract)
+    return CarryingProducer(producer, contract, decide)

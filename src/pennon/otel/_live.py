@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import Token
 from functools import partial
 from types import TracebackType
@@ -156,17 +156,16 @@ def is_ours(member: Member) -> bool:
     return member.key.startswith(SCOPE)
 
 
-@contextmanager
-def outbound(*, is_silenced: bool) -> Iterator[None]:
-    inside = context.set_value(ARRIVED, (), baggage.clear())
+def outbound(*, is_silenced: bool) -> AbstractContextManager[None]:
+    inside = _without_baggage()
     if is_silenced:
         # The API has no public name for it yet; its own instrumentations import this one.
         inside = context.set_value(context._SUPPRESS_HTTP_INSTRUMENTATION_KEY, True, inside)  # noqa: SLF001, FBT003
-    token = context.attach(inside)
-    try:
-        yield
-    finally:
-        context.detach(token)
+    return _attached(inside)
+
+
+def without_baggage() -> AbstractContextManager[None]:
+    return _attached(_without_baggage())
 
 
 def export_counters() -> None:
@@ -194,6 +193,20 @@ def span_context_of(where: Trace, span_id: str) -> SpanContext:
     """OpenTelemetry's form of a trace, standing at span_id of it."""
     state = TraceState.from_header([where.state]) if where.state else TraceState()
     return SpanContext(int(where.trace_id, 16), int(span_id, 16), True, TraceFlags(where.flags), state)  # noqa: FBT003
+
+
+def _without_baggage() -> Context:
+    """The context here, with neither baggage nor members that arrived."""
+    return context.set_value(ARRIVED, (), baggage.clear())
+
+
+@contextmanager
+def _attached(inside: Context) -> Iterator[None]:
+    token = context.attach(inside)
+    try:
+        yield
+    finally:
+        context.detach(token)
 
 
 def _tracer_here() -> trace.Tracer | None:

@@ -5,11 +5,12 @@ One span per operation; names and attributes are those of the semantic conventio
 feature flags as published).
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from pennon import ambient
 from pennon.context import Answer, Decision, Member, Trace
 
 if TYPE_CHECKING:
@@ -201,6 +202,19 @@ def outbound(*, is_silenced: bool) -> AbstractContextManager[None]:
         return nullcontext()
     block: AbstractContextManager[None] = live.outbound(is_silenced=is_silenced)
     return block
+
+
+@contextmanager
+def detached() -> Iterator[None]:
+    """Leave the request for the block: for work that it begins and does not wait for.
+
+    Within, and in tasks and threads begun there, `current()` is None: no decisions, baggage, ids or identity of the
+    request, which goes on without noticing. OpenTelemetry's baggage is empty too; its span stays the current one, so
+    that what is done here is found from the request's trace. Nests; at the end everything is as before.
+    """
+    live = _api()
+    with ambient.detached(), nullcontext() if live is None else live.without_baggage():
+        yield
 
 
 def export_counters() -> None:
