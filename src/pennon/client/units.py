@@ -15,6 +15,10 @@ from pennon.flags import unit_key_of
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
+# Who is meant, as callers may say it: a key of the kind "user", or a unit of any kind.
+UnitLike = str | int | Unit
+Attributes = Mapping[str, object] | None
+
 Settled = tuple[str | None, Mapping[str, object], Mapping[str, str]]
 
 
