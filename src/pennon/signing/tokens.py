@@ -1,0 +1,109 @@
+"""Compact JWS (RFC 7515 §7.1) with EdDSA over Ed25519 (RFC 8037 §3.1): written, and read without trust.
+
+    BASE64URL(header) "." BASE64URL(claims) "." BASE64URL(signature)
+    header: {"alg": "EdDSA", "typ": …, "kid": …}, nothing that is critical (RFC 7515 §4.1.11)
+
+One token has one text: other texts of the same bytes are refused (padding, spare bits, characters that lenient
+decoders skip), so that a refused or revoked token does not come back in another spelling.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from pennon.signing.keys import is_public_key, private_key_of
+
+ALGORITHM: Final = "EdDSA"
+OVERRIDE_TYPE: Final = "pennon-override+jwt"
+KILL_TYPE: Final = "pennon-kill+jwt"
+
+# Far above any token of ours (some 400 bytes), below what a server takes as one header line.
+TOKEN_LIMIT_BYTES: Final = 2_048
+
+# A signature is 64 bytes: 86 characters, of which the last one's low four bits are zero.
+_COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{85}[AQgw]")
+
+
+class SigningFault(StrEnum):
+    """Why a token is not believed."""
+
+    UNAVAILABLE = "unavailable"
+    """The library is not installed: nothing can be verified."""
+    TOO_LONG = "too_long"
+    MALFORMED = "malformed"
+    """Not a compact JWS in its one spelling, or its claims are not a JSON object."""
+    WRONG_ALGORITHM = "wrong_algorithm"
+    WRONG_TYPE = "wrong_type"
+    """`typ` is missing or another kind of token's."""
+    UNKNOWN_KEY = "unknown_key"
+    """No key of that `kid` is believed."""
+    BAD_SIGNATURE = "bad_signature"
+
+
+class _Header(msgspec.Struct, frozen=True):
+    alg: str
+    typ: str = ""
+    kid: str = ""
+    crit: Any = msgspec.UNSET
+    b64: Any = msgspec.UNSET
+
+
+def sign(claims: Mapping[str, Any], private_pem: bytes, *, key_id: str, typ: str) -> str:
+    """The token. typ: OVERRIDE_TYPE or KILL_TYPE. key_id: under which the public key is known.
+
+    Raises: SettingInvalid for a text that is no private key, or where the library is missing.
+    """
+    key = private_key_of(private_pem)
+    import jwt
+
+    return jwt.encode(dict(claims), key, algorithm=ALGORITHM, headers={"kid": key_id, "typ": typ})
+
+
+def key_id_in(token: str, typ: str) -> str | SigningFault:
+    """Which key it says it was signed with: looks at the form only. token: of TOKEN_LIMIT_BYTES characters at most."""
+    if _COMPACT.fullmatch(token) is None:
+        return SigningFault.MALFORMED
+    try:
+        header = _decode_header(_decoded(token.partition(".")[0]))
+    except (ValueError, msgspec.MsgspecError, RecursionError):
+        return SigningFault.MALFORMED
+    if header.alg != ALGORITHM:
+        return SigningFault.WRONG_ALGORITHM
+    if header.typ != typ:
+        return SigningFault.WRONG_TYPE
+    if header.crit is not msgspec.UNSET or header.b64 is not msgspec.UNSET:
+        return SigningFault.MALFORMED
+    return header.kid
+
+
+def claims_in(token: str, public: str) -> Mapping[str, Any] | SigningFault:
+    """The claims that this key has signed. token: whose form `key_id_in` found good."""
+    if not is_public_key(public):
+        return SigningFault.UNKNOWN_KEY
+    try:
+        import jwt
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    except ImportError:
+        return SigningFault.UNAVAILABLE
+    try:
+        key = Ed25519PublicKey.from_public_bytes(_decoded(public))
+        # It knows no other algorithm, so no header can talk it into one.
+        payload = jwt.PyJWS(algorithms=[ALGORITHM]).decode(token, key, algorithms=[ALGORITHM])
+    except (jwt.InvalidTokenError, ValueError):
+        return SigningFault.BAD_SIGNATURE
+    try:
+        return _decode_claims(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return SigningFault.MALFORMED
+
+
+def _decoded(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
+_decode_header = msgspec.json.Decoder(_Header).decode
+_decode_claims = msgspec.json.Decoder(dict[str, Any]).decode
