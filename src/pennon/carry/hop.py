@@ -57,14 +57,17 @@ def arrive(
     identity: Identity,
     entropy: bytes,
     is_replay: bool = False,
+    takes_override: bool = False,
 ) -> Arrival:
     """The context of a request or record, its ledger filled with what arrived.
 
     is_trusted: the sender has been verified as one of ours; of a stranger's nothing of ours is even decoded.
     entropy: 40 random bytes. is_replay: the record is processed again on purpose; a sender may say so as well.
+    takes_override: this is a public boundary: the token of an override goes to the ledger, unverified.
     """
-    extracted = extract(contract, headers, is_trusted=is_trusted, entropy=entropy)
+    extracted = extract(contract, headers, is_trusted=is_trusted, entropy=entropy, takes_override=takes_override)
     ledger = Ledger()
+    ledger.override = extracted.override
     faults: tuple[GroupFault, ...] = ()
     if is_trusted and extracted.ours:
         values = [member.value for member in extracted.ours if member.key == CARRY_KEY and member.value]

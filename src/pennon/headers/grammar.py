@@ -16,6 +16,7 @@ OWS: Final = b" \t"
 # RFC 9110 §5.6.2. Header names and baggage keys.
 TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # noqa: S105  # a grammar's token
 _TOKEN: Final = re.compile(TOKEN)
+_VISIBLE: Final = re.compile(rb"[!-~]++")
 
 # RFC 9110 §5.6.1: the elements of a list that are not empty, with the white space behind them.
 LIST_PIECE: Final = re.compile(rb"[^, \t][^,]*")
@@ -34,7 +35,9 @@ CORRELATION_ID: Final = "x-correlation-id"
 
 # Headers that this room itself reads and writes, and pennon's own.
 STANDARD: Final = (TRACEPARENT, TRACESTATE, BAGGAGE, REQUEST_ID, CORRELATION_ID)
-OWN: Final = ("pennon-override", "pennon-decided", "pennon-context")
+OVERRIDE: Final = "pennon-override"
+DECIDED: Final = "pennon-decided"
+OWN: Final = (OVERRIDE, DECIDED, "pennon-context")
 OWN_PREFIX: Final = "pennon"
 
 
@@ -51,6 +54,11 @@ def is_own_key(key: str) -> bool:
 def wire_bytes(values: Sequence[bytes]) -> int:
     """How long a list header is, all its lines combined (RFC 9110 §5.3)."""
     return sum(map(len, values)) + len(values) - 1
+
+
+def is_visible(value: bytes) -> bool:
+    """Whether the value is one or more of VCHAR (RFC 9110 §5.6.2): printable ASCII without the space."""
+    return _VISIBLE.fullmatch(value) is not None
 
 
 def visible(value: bytes) -> str | None:

@@ -19,12 +19,14 @@ from pennon.headers.fields import TOO_LARGE_STATUS, UnknownMembers
 from pennon.headers.grammar import (
     BAGGAGE,
     CORRELATION_ID,
+    OVERRIDE,
     OWN,
     OWS,
     REQUEST_ID,
     TRACEPARENT,
     TRACESTATE,
     is_own_key,
+    is_visible,
     visible,
     wire_bytes,
 )
@@ -41,6 +43,9 @@ from pennon.headers.tracecontext import (
 
 # A trace id of 16 bytes, a span id of 8, a request id of 16.
 ENTROPY_BYTES: Final = 40
+
+# A signed token with a key id, a flag, a variant and a unit is about 500; the rest is room for long unit keys.
+OVERRIDE_MAX_BYTES: Final = 2_048
 
 # Decoded, a value with one of these makes two log lines, or two headers, of one.
 _UNSAFE: Final = re.compile("[\r\n\0]")
@@ -59,6 +64,7 @@ class Extracted(msgspec.Struct, frozen=True):
     fields: name (lower-case) and value of declared fields, as far as this sender may set them.
     refusal: set if the request must not be handled; for a record it may be ignored, the rest is usable.
     stranger_trace: what a stranger's traceparent said, to link to: its span_id is the caller's span.
+    override: the token of an override, as it came; nobody has verified it.
     """
 
     trace: Trace
@@ -71,18 +77,22 @@ class Extracted(msgspec.Struct, frozen=True):
     report: Report
     refusal: Refusal | None
     stranger_trace: Trace | None
+    override: str | None = None
 
 
-def extract(contract: Contract, headers: Headers, *, is_trusted: bool, entropy: bytes) -> Extracted:
+def extract(
+    contract: Contract, headers: Headers, *, is_trusted: bool, entropy: bytes, takes_override: bool = False
+) -> Extracted:
     """Read headers under a contract.
 
     is_trusted: the sender has been verified as one of ours.
     entropy: 40 random bytes, for the ids that are new.
+    takes_override: this is a public boundary, where a tester may show a token; elsewhere it is dropped.
     Raises: ValueError if entropy is of another length; nothing for any headers.
     """
     if len(entropy) != ENTROPY_BYTES:
         raise ValueError(f"entropy: {len(entropy)} bytes; {ENTROPY_BYTES} are needed")
-    return _Crossing(contract, headers, is_trusted=is_trusted, entropy=entropy).extracted()
+    return _Crossing(contract, headers, is_trusted=is_trusted, entropy=entropy).extracted(takes_override=takes_override)
 
 
 class _Crossing:
@@ -100,9 +110,11 @@ class _Crossing:
         self._refusal: Refusal | None = None
         self._found = self._gathered(headers)
 
-    def extracted(self) -> Extracted:
+    def extracted(self, *, takes_override: bool) -> Extracted:
         if not self._is_trusted:
-            self._dropped += [Drop(name, DropReason.NOT_TRUSTED) for name in OWN if name in self._found]
+            found = self._found.keys() - {OVERRIDE}
+            self._dropped += [Drop(name, DropReason.NOT_TRUSTED) for name in OWN if name in found]
+        override = self._override(is_taken=takes_override) if OVERRIDE in self._found else None
         trace, stranger_trace = self._trace()
         request_id, caller_request_id = self._request_id()
         correlation_id = self._id(CORRELATION_ID)
@@ -118,6 +130,7 @@ class _Crossing:
             report=Report(tuple(self._took), tuple(self._added), tuple(self._dropped)),
             refusal=self._refusal,
             stranger_trace=stranger_trace,
+            override=override,
         )
 
     def _gathered(self, headers: Headers) -> dict[str, list[bytes]]:
@@ -188,6 +201,24 @@ class _Crossing:
             return given, None
         self._added.append(REQUEST_ID)
         return new_request_id(self._entropy[24:]), given
+
+    def _override(self, *, is_taken: bool) -> str | None:
+        """The token, if it may stand here and stands once; equal copies count as several."""
+        values = self._found[OVERRIDE]
+        token = values[0].strip(OWS)
+        if not is_taken:
+            reason = DropReason.MISPLACED
+        elif len(values) > 1:
+            reason = DropReason.REPEATED
+        elif len(token) > OVERRIDE_MAX_BYTES:
+            reason = DropReason.TOO_LONG
+        elif not is_visible(token):
+            reason = DropReason.MALFORMED
+        else:
+            self._took.append(OVERRIDE)
+            return token.decode()
+        self._drop(OVERRIDE, reason)
+        return None
 
     def _id(self, name: str) -> str | None:
         values = self._found.get(name)

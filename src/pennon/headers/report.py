@@ -16,6 +16,8 @@ class DropReason(StrEnum):
     """A baggage member that no allow list names, from a stranger."""
     NOT_TRUSTED = "not_trusted"
     """Something that only a verified caller may send."""
+    MISPLACED = "misplaced"
+    """Valid elsewhere: an override is read at a public boundary only."""
     RESTARTED = "restarted"
     """A trace was begun here: a stranger's is not continued, and a tracestate belongs to its traceparent."""
     MALFORMED = "malformed"

@@ -79,6 +79,7 @@ class AsgiDoor:
             is_trusted=is_trusted,
             identity=Identity(),
             entropy=os.urandom(ENTROPY_BYTES),
+            takes_override=self._boundary.is_public,
         )
         _count(arrival)
         if arrival.refusal is not None:

@@ -42,6 +42,7 @@ def process(
         identity=_identity_of(inbound, boundary, is_trusted=is_trusted),
         entropy=os.urandom(ENTROPY_BYTES),
         is_replay=replay,
+        takes_override=boundary.is_public,
     )
     for drop in arrival.report.dropped:
         count(Count.HEADERS_DROPPED, drop.reason)
