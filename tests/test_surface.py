@@ -17,8 +17,8 @@ NAMES = [
     "counters", "current", "detached", "headers", "http", "kafka", "otel", "testing",
 ]  # fmt: skip
 CLIENT_NAMES = [
-    "close", "decision", "float", "integer", "is_on", "json", "listen", "peek", "status", "status_detail", "string",
-    "wait_ready",
+    "close", "decide_at_ingress", "decision", "float", "for_unit", "integer", "is_on", "json",
+    "listen", "peek", "status", "status_detail", "string", "wait_ready",
 ]  # fmt: skip
 
 
@@ -41,7 +41,8 @@ def test_client_has_these_methods() -> None:
 def test_client_room_exports_these() -> None:
     """`pennon.client.*`."""
     assert [
-        "Change", "Client", "Evaluation", "Exposure", "Notice", "Sink", "Status", "Timing", "answering", "connect",
+        "Change", "Client", "Evaluation", "Exposure", "Notice", "Sink", "Status", "Timing", "UnitFlags", "answering",
+        "connect",
     ] == pennon.client.__all__  # fmt: skip
 
 

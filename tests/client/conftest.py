@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import pennon
+from pennon.carry import fingerprint_of
 from pennon.client import Client, Timing
-from pennon.context import Environment, Identity, Ledger, RequestContext, Trace
+from pennon.context import Entry, Environment, Identity, Ledger, Origin, RequestContext, Trace
 from pennon.flags import (
     BUCKETS,
     EqualsClause,
@@ -260,6 +261,17 @@ class Make:
         trace = Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", None, 1, "")
         identity = Identity(units=units or {}, attributes=attributes or {})
         return RequestContext(trace, "request", Ledger(), identity=identity, **fields)
+
+    def arrived(
+        self, context: RequestContext, *, flag_id: int = 10, kind: str = "user", unit: str = "u", **fields: Any
+    ) -> Entry:
+        """Let a decision have arrived with a request; by default "on" for user u, made by the split at revision 1."""
+        fingerprint = fingerprint_of(self.ENVIRONMENT.salt, kind, unit)
+        usual = {"epoch": 1, "variant_id": 1, "origin": Origin.SPLIT, "revision": 1, "decided_min": 29_000_000}
+        entry = Entry(**{"environment": 7, "fingerprint": fingerprint, "flag_id": flag_id, **usual, **fields})
+        arrived = context.ledger.arrived
+        arrived[7, flag_id] = (*arrived.get((7, flag_id), ()), entry)
+        return entry
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pennon.client.evaluation import Evaluation
 from pennon.client.outlets import Sink
 from pennon.client.status import Change, Notice, Status
 from pennon.client.timing import Timing
+from pennon.client.unit_flags import UnitFlags
 
 __all__ = [
     "Change",
@@ -23,6 +24,7 @@ __all__ = [
     "Sink",
     "Status",
     "Timing",
+    "UnitFlags",
     "answering",
     "connect",
 ]

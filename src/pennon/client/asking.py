@@ -4,7 +4,7 @@ In a request every answer goes through the ledger: a hit is one lookup, anything
 the flag answers directly. What cannot be answered is an answer with the reason ERROR, and is counted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from pennon import otel
@@ -80,6 +80,22 @@ class Asker:
             asked.append(Asked(flag, unit_key, attributes, units))
         return decision.answer
 
+    def enter(self, keys: Iterable[str]) -> None:
+        """Decide these flags for the request's own units, exposing nobody; outside a request nothing. Never raises."""
+        context = _request()
+        if context is None or context.ledger.is_sealed:
+            return
+        live, units = self._state.live, context.identity.units
+        for key in keys:
+            try:
+                flag = None if live.ruleset is None else live.ruleset.flag(key)
+                if flag is None:
+                    failed(key, _trouble(live, flag))
+                elif flag.unit_kind in units:
+                    self.ask(key, None, None, (flag.type,), exposes=False)
+            except Exception:  # noqa: BLE001 - a request must not fail for a flag that nobody has asked about yet
+                count(Count.EVALUATION_ERRORS, ErrorCode.GENERAL)
+
     def _decided(
         self,
         live: Live,
@@ -94,7 +110,7 @@ class Asker:
         decision = decide(flag, ruleset, ledger, unit_key, attributes, units, self._now_ns(), self._noted)
         if decision.origin is None:
             count(Count.EVALUATION_ERRORS, decision.answer.error)
-        elif _is_plain(flag):
+        elif flag.key not in live.within and _is_plain(flag):
             live.within[flag.key] = value_within(flag, self._spans, self._state)
         if self._spans is not Spans.NEVER and can_record():
             otel.record_decision(decision)

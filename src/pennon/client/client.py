@@ -19,13 +19,15 @@ from pennon.client.link import Link
 from pennon.client.spans import Spans
 from pennon.client.state import Listener, State
 from pennon.client.status import Status
+from pennon.client.unit_flags import UnitFlags
+from pennon.client.units import Attributes, UnitLike
 from pennon.clock import Clock
-from pennon.context import ErrorCode, Unit
+from pennon.context import ErrorCode
 from pennon.counters import Count, count
+from pennon.errors import Fault, SettingInvalid
 from pennon.flags import FlagType
 
-UnitLike = str | int | Unit | None
-Attributes = Mapping[str, object] | None
+OptionalUnit = UnitLike | None
 # Within the class `float` is a typed call.
 Seconds = float
 
@@ -59,7 +61,7 @@ class Client:
     request's own) and `default`, which is answered on any trouble. They raise nothing.
     """
 
-    __slots__ = ("__weakref__", "_ask", "_link", "_state")
+    __slots__ = ("__weakref__", "_ask", "_enter", "_link", "_state")
 
     def __init__(self, state: State, link: Link | None, clock: Clock, *, spans: Spans) -> None:
         """For `pennon.connect`. link: None for a client that has nowhere to connect to."""
@@ -70,8 +72,11 @@ class Client:
         else:
             asker = Asker(state, link.buffer, spans, now_ns=clock.now_ns, noted=link.noted, hurry=link.hurry)
         self._ask = asker.ask
+        self._enter = asker.enter
 
-    def is_on(self, flag: str, *, unit: UnitLike = None, attributes: Attributes = None, default: bool = False) -> bool:
+    def is_on(
+        self, flag: str, *, unit: OptionalUnit = None, attributes: Attributes = None, default: bool = False
+    ) -> bool:
         """The value of a boolean flag."""
         try:
             value: Any = None
@@ -91,7 +96,7 @@ class Client:
             return _failed(default)
         return default if value is None else value
 
-    def string(self, flag: str, *, unit: UnitLike = None, attributes: Attributes = None, default: str) -> str:
+    def string(self, flag: str, *, unit: OptionalUnit = None, attributes: Attributes = None, default: str) -> str:
         """The value of a string flag."""
         try:
             value: Any = None
@@ -111,7 +116,7 @@ class Client:
             return _failed(default)
         return default if value is None else value
 
-    def integer(self, flag: str, *, unit: UnitLike = None, attributes: Attributes = None, default: int) -> int:
+    def integer(self, flag: str, *, unit: OptionalUnit = None, attributes: Attributes = None, default: int) -> int:
         """The value of an integer flag."""
         try:
             value: Any = None
@@ -131,7 +136,7 @@ class Client:
             return _failed(default)
         return default if value is None else value
 
-    def float(self, flag: str, *, unit: UnitLike = None, attributes: Attributes = None, default: float) -> float:
+    def float(self, flag: str, *, unit: OptionalUnit = None, attributes: Attributes = None, default: float) -> float:
         """The value of a float flag; an integer flag's counts as one."""
         try:
             value = self._ask(flag, unit, attributes, _FLOAT).value
@@ -140,7 +145,7 @@ class Client:
             return _failed(default)
 
     def json(
-        self, flag: str, *, unit: UnitLike = None, attributes: Attributes = None, default: _Default
+        self, flag: str, *, unit: OptionalUnit = None, attributes: Attributes = None, default: _Default
     ) -> Any | _Default:
         """The value of a JSON flag, as a copy that is the caller's own."""
         try:
@@ -153,7 +158,7 @@ class Client:
         self,
         flag: str,
         *,
-        unit: UnitLike = None,
+        unit: OptionalUnit = None,
         attributes: Attributes = None,
         type: FlagType | None = None,  # noqa: A002 - the word that flags use
     ) -> Evaluation:
@@ -167,12 +172,27 @@ class Client:
         self,
         flag: str,
         *,
-        unit: UnitLike = None,
+        unit: OptionalUnit = None,
         attributes: Attributes = None,
         type: FlagType | None = None,  # noqa: A002 - as above
     ) -> Evaluation:
         """The same without exposing the unit to an experiment; it enters the ledger all the same."""
         return self._evaluation(flag, unit, attributes, type, exposes=False)
+
+    def for_unit(self, unit: UnitLike, attributes: Attributes = None) -> UnitFlags:
+        """The same calls for this unit, with these attributes under those that a call names."""
+        return UnitFlags(self, unit, attributes)
+
+    def decide_at_ingress(self, *keys: str) -> Callable[[], None]:
+        """For a door's `decide`: decides these flags when a request comes in, for its own units, exposing nobody.
+
+        A flag by whose kind the request has no unit is left out; a key that no flag has is counted at each request.
+        Raises: SettingInvalid with every key that is no text.
+        """
+        faults = _key_faults(keys)
+        if faults:
+            raise SettingInvalid(faults)
+        return lambda: self._enter(keys)
 
     def wait_ready(self, timeout_s: Seconds) -> bool:
         """Whether there is a ruleset to answer from, now or within timeout_s."""
@@ -222,7 +242,7 @@ class Client:
         return f"<pennon.Client {self.status}: {self.status_detail}>"
 
     def _evaluation(
-        self, flag: str, unit: UnitLike, attributes: Attributes, flag_type: FlagType | None, *, exposes: bool
+        self, flag: str, unit: OptionalUnit, attributes: Attributes, flag_type: FlagType | None, *, exposes: bool
     ) -> Evaluation:
         asked: list[Asked] = []
         try:
@@ -230,6 +250,14 @@ class Client:
             return evaluation_of(answer, *asked, as_float=flag_type is FlagType.FLOAT)
         except Exception:  # noqa: BLE001 - as above
             return evaluation_of(failed(flag, ErrorCode.GENERAL), *asked)
+
+
+def _key_faults(keys: tuple[object, ...]) -> list[Fault]:
+    return [
+        Fault(f"keys/{at}", f"{key!r} is of type {type(key).__name__}; must be a flag's key, as text")
+        for at, key in enumerate(keys)
+        if not isinstance(key, str)
+    ]
 
 
 def _failed(default: _Default) -> _Default:
