@@ -5,7 +5,8 @@ whether a token has expired or was revoked is asked at each use, by whoever know
 (`pennon[signing]`), loaded at the first signature; without it every token is UNAVAILABLE.
 """
 
-from pennon.signing.keys import is_public_key, key_id_of, new_key, public_of
+from pennon.flags.keys import key_id_of
+from pennon.signing.keys import new_key, public_of
 from pennon.signing.tokens import KILL_TYPE, OVERRIDE_TYPE, TOKEN_LIMIT_BYTES, SigningFault, sign
 from pennon.signing.verifier import Verifier
 
@@ -15,7 +16,6 @@ __all__ = [
     "TOKEN_LIMIT_BYTES",
     "SigningFault",
     "Verifier",
-    "is_public_key",
     "key_id_of",
     "new_key",
     "public_of",

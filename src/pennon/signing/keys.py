@@ -1,23 +1,12 @@
-"""Ed25519 keys: the private half as PEM, the public half as it travels in a ruleset.
-
-A public key is its 32 bytes in unpadded base64url, the `x` of its JWK (RFC 8037 §2).
-"""
+"""Ed25519 keys: the private half as PEM, the public half as a ruleset holds it (`flags.keys`)."""
 
 import base64
-import hashlib
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pennon.errors import Fault, SettingInvalid
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-# 43 characters hold 258 bits: the last one's low two bits are zero, or two texts would be one key.
-_PUBLIC: Final = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
-
-# 64 bits: nobody has so many keys that two of them meet; a person can still type it.
-_ID_DIGITS: Final = 16
 
 
 def new_key() -> tuple[bytes, str]:
@@ -36,20 +25,6 @@ def new_key() -> tuple[bytes, str]:
 def public_of(private_pem: bytes) -> str:
     """The public key that belongs to a private one. Raises: SettingInvalid if it is none, or the library is missing."""
     return _public(private_key_of(private_pem))
-
-
-def is_public_key(text: object) -> bool:
-    """Whether it is written as public keys are."""
-    return isinstance(text, str) and _PUBLIC.fullmatch(text) is not None
-
-
-def key_id_of(public: str) -> str:
-    """What names a public key, in tokens (`kid`) and in rulesets: the first 16 hex digits of its thumbprint (RFC 7638).
-
-    It follows from the key, so whoever holds a private key knows what it is called.
-    """
-    jwk = '{"crv":"Ed25519","kty":"OKP","x":"' + public + '"}'
-    return hashlib.sha256(jwk.encode()).hexdigest()[:_ID_DIGITS]
 
 
 def private_key_of(private_pem: bytes) -> "Ed25519PrivateKey":

@@ -15,7 +15,9 @@ from typing import Any, Final
 
 import msgspec
 
-from pennon.signing.keys import is_public_key, private_key_of
+from pennon.errors import Fault, SettingInvalid
+from pennon.flags.keys import is_public_key
+from pennon.signing.keys import private_key_of
 
 ALGORITHM: Final = "EdDSA"
 OVERRIDE_TYPE: Final = "pennon-override+jwt"
@@ -55,12 +57,17 @@ class _Header(msgspec.Struct, frozen=True):
 def sign(claims: Mapping[str, Any], private_pem: bytes, *, key_id: str, typ: str) -> str:
     """The token. typ: OVERRIDE_TYPE or KILL_TYPE. key_id: under which the public key is known.
 
-    Raises: SettingInvalid for a text that is no private key, or where the library is missing.
+    Raises: SettingInvalid for a text that is no private key, for claims that make a token over TOKEN_LIMIT_BYTES, or
+    where the library is missing.
     """
     key = private_key_of(private_pem)
     import jwt
 
-    return jwt.encode(dict(claims), key, algorithm=ALGORITHM, headers={"kid": key_id, "typ": typ})
+    token = jwt.encode(dict(claims), key, algorithm=ALGORITHM, headers={"kid": key_id, "typ": typ})
+    if len(token) > TOKEN_LIMIT_BYTES:
+        message = f"token: {len(token)} bytes, must be at most {TOKEN_LIMIT_BYTES}: its claims are too long"
+        raise SettingInvalid([Fault("", message)])
+    return token
 
 
 def key_id_in(token: str, typ: str) -> str | SigningFault:
