@@ -1,6 +1,6 @@
 """From decoded JSON of any kind to a draft, or to `DocumentInvalid` with every fault. Nothing else is raised."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -19,17 +19,26 @@ _LIMIT_DEPTH = 64
 
 def checked_flag(document: object, more: Iterable[Fault] = ()) -> FlagDraft:
     """The flag that an author wrote. more: faults that the caller has found."""
-    return _checked(FlagDraft, document, (*flag_faults(document), *more))
+    return checked(FlagDraft, document, (*flag_faults(document), *more))
 
 
 def checked_settings(document: object, surroundings: Surroundings, more: Iterable[Fault] = ()) -> SettingsDraft:
     """The settings that an author wrote."""
-    return _checked(SettingsDraft, document, (*settings_faults(document, surroundings), *more))
+    return checked(SettingsDraft, document, (*settings_faults(document, surroundings), *more))
 
 
 def checked_segment(document: object, more: Iterable[Fault] = ()) -> SegmentDraft:
     """The segment that an author wrote."""
-    return _checked(SegmentDraft, document, (*segment_faults(document), *more))
+    return checked(SegmentDraft, document, (*segment_faults(document), *more))
+
+
+def checked(model: type[D], document: object, meaning: Iterable[Fault]) -> D:
+    """The draft, if neither its shape nor what its members mean to each other has faults."""
+    draft, shape = read(model, document)
+    faults = in_document_order(document, (*shape, *meaning))
+    if draft is None or faults:
+        raise DocumentInvalid(faults)
+    return draft
 
 
 def demand_shallow(document: object) -> None:
@@ -58,18 +67,18 @@ def without_server_members(
     return {name: value for name, value in document.items() if name not in names}, faults
 
 
+def fixed_faults(document: object, before: Mapping[str, Any], names: Iterable[str]) -> Iterator[Fault]:
+    """A fault for each member that must stay as it is and was changed."""
+    for name in names:
+        if isinstance(document, dict) and name in document and not is_same(document[name], before[name]):
+            message = f"{found(document[name])} found, must stay {found(before[name])}; make a new one instead"
+            yield Fault(pointer((name,)), message)
+
+
 def _kept(name: str, held: object) -> str:
     allowed = "left out" if held is None else f"{found(held)} or left out"
     setter = "PUT and DELETE of …/kill set it" if name == "killed" else "the server sets it"
     return f"must be {allowed}: {setter}"
-
-
-def _checked(model: type[D], document: object, meaning: Iterable[Fault]) -> D:
-    draft, shape = read(model, document)
-    faults = in_document_order(document, (*shape, *meaning))
-    if draft is None or faults:
-        raise DocumentInvalid(faults)
-    return draft
 
 
 def _members(holder: object) -> Iterable[object]:
