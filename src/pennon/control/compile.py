@@ -8,8 +8,10 @@ import msgspec
 from pennon.control.documents import FlagDocument, Rule, SegmentDocument, Serve, SettingsDocument, Split
 from pennon.flags import (
     ClauseRecord,
+    DecideAt,
     FlagRecord,
     FlagType,
+    PrerequisiteRecord,
     RuleRecord,
     SegmentRecord,
     ServeRecord,
@@ -37,6 +39,10 @@ def compile_flag(flag: FlagDocument, settings: SettingsDocument) -> FlagRecord:
         on=settings.on,
         killed=settings.killed,
         rules=tuple(_rule(rule, settings.off) for rule in settings.rules),
+        prerequisites=tuple(PrerequisiteRecord(asked.flag, tuple(asked.variants)) for asked in settings.prerequisites),
+        carry_max_age_s=flag.carry_max_age_s,
+        at=DecideAt(flag.at),
+        overridable=flag.overridable,
     )
 
 

@@ -14,10 +14,12 @@ from pennon.control.values import (
     CLAUSES_LIMIT_COUNT,
     IN_LIMIT_COUNT,
     MEMBERS_LIMIT_COUNT,
+    PREREQUISITES_LIMIT_COUNT,
     RULES_LIMIT_COUNT,
     TAGS_LIMIT_COUNT,
     VARIANTS_LIMIT_COUNT,
     Attribute,
+    CarryAge,
     Description,
     Flagword,
     Key,
@@ -45,6 +47,7 @@ _TypeWord = Annotated[
     Must("'boolean', 'string', 'integer', 'float' or 'json'"),
 ]
 _Comparison = Annotated[Literal["=", "<", "<=", ">", ">="], Must("'=', '<', '<=', '>' or '>='")]
+_DecideAt = Annotated[Literal["consume", "publish"], Must("'consume' or 'publish'")]
 _Algo = Annotated[Literal["m3-cbor", "m3-utf8"], Must("'m3-cbor' or 'm3-utf8'")]
 
 
@@ -65,7 +68,9 @@ class Variant(Document):
 class FlagDraft(Document):
     """A flag as an author may write it; it is the same in every environment of its project.
 
-    carry: None means: if a rule or the fallthrough serves a split. exposes: it is an experiment's flag.
+    carry: None means: if a rule or the fallthrough serves a split. carry_max_age_s: a carried decision that is older is
+    not applied; None: any age. at: which side of a topic decides. overridable: a signed override may set its variant.
+    exposes: it is an experiment's flag.
     """
 
     key: Key
@@ -75,6 +80,9 @@ class FlagDraft(Document):
     tags: Annotated[list[Key], Field(max_length=TAGS_LIMIT_COUNT)] = []
     variants: Annotated[list[Variant], Field(min_length=1, max_length=VARIANTS_LIMIT_COUNT)]
     carry: Annotated[bool | None, Field(strict=True), Must("true, false or null")] = None
+    carry_max_age_s: CarryAge = None
+    at: _DecideAt = "consume"
+    overridable: Flagword = False
     exposes: Flagword = False
     archived: Flagword = False
 
@@ -194,11 +202,22 @@ class Rule(Document):
     serve: Serve
 
 
+class Prerequisite(Document):
+    """Another flag of the project that must answer one of these variants; else the off variant is served."""
+
+    flag: Key
+    variants: Annotated[list[Key], Field(min_length=1, max_length=VARIANTS_LIMIT_COUNT)]
+
+
 class SettingsDraft(Document):
-    """What one environment serves of a flag. The first rule that matches decides, else the fallthrough."""
+    """What one environment serves of a flag, if every prerequisite holds.
+
+    The first rule that matches decides, else the fallthrough.
+    """
 
     on: Flagword
     off: Key
+    prerequisites: Annotated[list[Prerequisite], Field(max_length=PREREQUISITES_LIMIT_COUNT)] = []
     rules: Annotated[list[Rule], Field(max_length=RULES_LIMIT_COUNT)] = []
     fallthrough: Serve
 

@@ -3,7 +3,8 @@
 Nothing is stored here and nothing is random: revisions come in with the places, random bits through `draw`. Each
 function raises `DocumentInvalid` with every fault, or returns what the edit does; None if it changes nothing.
 
-The void floor is raised to the new revision by a new phase, kill, unkill, archive and restore (carrying.md §3).
+The void floor is raised to the new revision by a new phase, kill, unkill, archive, restore and forgetting what is
+carried (docs/reference/documents.md).
 """
 
 from collections.abc import Container, Iterator, Sequence
@@ -14,6 +15,7 @@ from pennon.control.checking import (
     checked_segment,
     checked_settings,
     demand_shallow,
+    fixed_faults,
     without_server_members,
 )
 from pennon.control.compile import compile_segment
@@ -33,6 +35,7 @@ from pennon.control.identities import flag_id_of, identified, variant_id_faults
 from pennon.control.merging import is_same, merged
 from pennon.control.outcomes import draft_of, outcome, segment_differences
 from pennon.control.ports import Action
+from pennon.control.prerequisites import dependence_faults
 from pennon.control.reading import found, pointer
 from pennon.control.rules import Surroundings
 from pennon.control.salting import given_salts, new_salt, phase_faults, with_known_salts
@@ -64,7 +67,7 @@ def update_flag(flag: FlagState, patch: object, places: Sequence[Place], *, draw
     before = flag.document.model_dump(mode="json")
     candidate, faults = without_server_members(merged(before, patch), before, FLAG_SERVER_MEMBERS)
     ids = {variant.key: variant.id for variant in flag.document.variants}
-    faults += [*_fixed_faults(candidate, before, _FIXED_MEMBERS), *variant_id_faults(candidate, ids)]
+    faults += [*fixed_faults(candidate, before, _FIXED_MEMBERS), *variant_id_faults(candidate, ids)]
     draft = checked_flag(candidate, faults)
     after = identified(
         draft, flag.used_variant_ids, version=flag.document.version + 1, flag_id=flag.document.id, draw=draw, ids=ids
@@ -80,13 +83,11 @@ def update_settings(flag: FlagDocument, place: Place, patch: object, *, draw: Dr
     """The settings after a merge patch."""
     demand_shallow(patch)
     held = _held(place)
-    if flag.archived:
-        raise DocumentInvalid([Fault("", 'the flag is archived; restore it first: PATCH {"archived": false} on it')])
+    _demand_published(flag)
     before = held.document.model_dump(mode="json")
     candidate, faults = without_server_members(merged(before, patch), before, SETTINGS_SERVER_MEMBERS)
     faults += phase_faults(candidate, held.document)
-    surroundings = Surroundings(tuple(v.key for v in flag.variants), flag.unit, place.segments)
-    draft = checked_settings(with_known_salts(candidate, held.document), surroundings, faults)
+    draft = checked_settings(with_known_salts(candidate, held.document), _surroundings(flag, place), faults)
     draft = given_salts(draft, draw)
     done = outcome(place, flag, draft, action=Action.UPDATE, killed=held.document.killed, flag_before=flag)
     return done if done.diff else None
@@ -102,6 +103,14 @@ def set_kill(flag: FlagDocument, place: Place, *, killed: bool) -> Outcome | Non
     return outcome(place, flag, draft, action=action, killed=killed, is_voiding=True, flag_before=flag)
 
 
+def forget_carried(flag: FlagDocument, place: Place) -> Outcome:
+    """The flag with a floor at the place's revision: what was decided before is void, all else stays as it is."""
+    _demand_published(flag)
+    held = _held(place).document
+    draft = draft_of(held)
+    return outcome(place, flag, draft, action=Action.FORGET, killed=held.killed, is_voiding=True, flag_before=flag)
+
+
 def put_segment(
     key: str, document: object, current: SegmentDocument | None, *, revision: int, draw: Draw
 ) -> SegmentEdit | None:
@@ -111,7 +120,7 @@ def put_segment(
     document, faults = without_server_members(document, before, SEGMENT_SERVER_MEMBERS)
     if isinstance(document, dict):
         document = {"key": key, **document}
-        faults += _fixed_faults(document, before or {"key": key}, ("key", "unit") if before else ("key",))
+        faults += fixed_faults(document, before or {"key": key}, ("key", "unit") if before else ("key",))
     draft = checked_segment(document, faults)
     salt = draft.salt or (current.salt if current else None) or new_salt(draw)
     after = SegmentDocument(**(members_of(draft) | {"salt": salt}), revision=revision)
@@ -146,17 +155,42 @@ def _republished(place: Place, before: FlagDocument, after: FlagDocument, action
     )
 
 
+def _demand_published(flag: FlagDocument) -> None:
+    if flag.archived:
+        raise DocumentInvalid([Fault("", 'the flag is archived; restore it first: PATCH {"archived": false} on it')])
+
+
+def _surroundings(flag: FlagDraft, place: Place) -> Surroundings:
+    variants = tuple(variant.key for variant in flag.variants)
+    return Surroundings(flag.key, variants, flag.unit, place.segments, place.neighbours)
+
+
 def _demand_served(draft: FlagDraft, places: Sequence[Place]) -> None:
-    """Nothing, if every environment's settings fit the flag. Raises: DocumentInvalid."""
-    variants, faults = tuple(variant.key for variant in draft.variants), []
-    for place in places:
-        settings = draft_of(_held(place).document).model_dump(mode="json")
-        try:
-            checked_settings(settings, Surroundings(variants, draft.unit, place.segments))
-        except DocumentInvalid as error:
-            faults += [Fault("/variants", f"in environment '{place.environment}': {fault}") for fault in error.faults]
+    """Nothing, if the flag fits every environment's settings, its own and others'. Raises: DocumentInvalid."""
+    faults = [
+        Fault(fault.path, f"in environment '{place.environment}': {fault.message}")
+        for place in places
+        for fault in (*_unserved(draft, place), *_unmet(draft, place))
+    ]
     if faults:
         raise DocumentInvalid(faults)
+
+
+def _unserved(draft: FlagDraft, place: Place) -> Iterator[Fault]:
+    """Why the settings do not fit the flag. What an archived one asks for need not be there until it returns."""
+    settings = draft_of(_held(place).document).model_dump(mode="json")
+    if draft.archived:
+        settings["prerequisites"] = []
+    try:
+        checked_settings(settings, _surroundings(draft, place))
+    except DocumentInvalid as error:
+        for fault in error.faults:
+            yield Fault("/archived" if fault.path.startswith("/prerequisites/") else "/variants", str(fault))
+
+
+def _unmet(draft: FlagDraft, place: Place) -> Iterator[Fault]:
+    variants = [variant.key for variant in draft.variants]
+    yield from dependence_faults(draft.key, variants, is_archived=draft.archived, neighbours=place.neighbours)
 
 
 def _held(place: Place) -> SettingsState:
@@ -168,10 +202,3 @@ def _held(place: Place) -> SettingsState:
 def _archived_faults(document: object) -> Iterator[Fault]:
     if isinstance(document, dict) and document.get("archived") is True:
         yield Fault("/archived", "true found, must be false: a new flag is not archived")
-
-
-def _fixed_faults(document: object, before: dict[str, Any], names: Sequence[str]) -> Iterator[Fault]:
-    for name in names:
-        if isinstance(document, dict) and name in document and not is_same(document[name], before[name]):
-            message = f"{found(document[name])} found, must stay {found(before[name])}; make a new one instead"
-            yield Fault(pointer((name,)), message)

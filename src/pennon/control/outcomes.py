@@ -1,5 +1,6 @@
 """From a decided edit to what it does in one environment: stored settings, record, diff and notes."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,6 +17,7 @@ from pennon.control.documents import (
 from pennon.control.merging import differences
 from pennon.control.phases import FALLTHROUGH, Begun, Runs, numbered
 from pennon.control.ports import Action, Difference
+from pennon.control.prerequisites import dependents_of, floor_over, listed
 from pennon.control.states import Outcome, Place, SettingsState
 
 # Members that change with every edit; a diff is about what the author did.
@@ -41,11 +43,9 @@ def outcome(
     runs: Runs = {} if held is None else held.runs
     numbered_draft, runs, begun = numbered(draft, runs)
     floor = place.revision if is_voiding or begun else 0
+    void_before, brought = _floors(place, draft, floor)
     document = SettingsDocument(
-        **members_of(numbered_draft),
-        killed=killed,
-        void_before=max(floor, 0 if held is None else held.document.void_before),
-        revision=place.revision,
+        **members_of(numbered_draft), killed=killed, void_before=void_before, revision=place.revision
     )
     return Outcome(
         environment=place.environment,
@@ -53,7 +53,7 @@ def outcome(
         record=None if flag.archived else compile_flag(flag, document),
         action=action,
         diff=(*_diff(None if held is None else held.document, document), *_diff(flag_before, flag, under="/flag")),
-        notes=_notes(action, begun, floor),
+        notes=tuple(_notes(action, begun, floor, brought, dependents_of(flag.key, place.neighbours))),
     )
 
 
@@ -75,6 +75,23 @@ def segment_differences(before: SegmentDocument | None, after: SegmentDocument) 
     return differences(told_before, told_after) + moved
 
 
+def _floors(place: Place, draft: SettingsDraft, floor: int) -> tuple[int, int]:
+    """The flag's void floor, and the higher one that a new prerequisite brings with it; 0 if none does.
+
+    floor: what the edit itself raises it to. A prerequisite that is taken away leaves its floor behind: what was void
+    because of it must not be revived.
+    """
+    held = None if place.settings is None else place.settings.document
+    before = 0 if held is None else max(held.void_before, _floor_asked(held, place))
+    own = max(floor, 0 if held is None else held.void_before)
+    after = max(own, _floor_asked(draft, place))
+    return (own if after >= before else before), (after if after > max(own, before) else 0)
+
+
+def _floor_asked(settings: SettingsDraft, place: Place) -> int:
+    return floor_over((asked.flag for asked in settings.prerequisites), place.neighbours)
+
+
 def _diff(before: BaseModel | None, after: BaseModel, *, under: str = "") -> tuple[Difference, ...]:
     if before is None:
         return (Difference(under, None, _told(after)),)
@@ -85,8 +102,16 @@ def _told(document: BaseModel) -> dict[str, Any]:
     return {name: value for name, value in document.model_dump(mode="json").items() if name not in _UNTOLD}
 
 
-def _notes(action: Action, begun: tuple[Begun, ...], floor: int) -> tuple[str, ...]:
-    return tuple(_phase_note(new, floor) for new in begun) + _VOIDED.get(action, ())
+def _notes(
+    action: Action, begun: tuple[Begun, ...], floor: int, brought: int, dependents: tuple[str, ...]
+) -> Iterator[str]:
+    for new in begun:
+        yield _phase_note(new, floor)
+    yield from _VOIDED.get(action, ())
+    if brought:
+        yield f"a prerequisite's void floor holds here, too: what was decided before revision {brought} is void"
+    if dependents and (floor or brought):
+        yield f"flags that ask for it, directly or over others, are decided anew, too: {listed(dependents)}"
 
 
 def _phase_note(new: Begun, floor: int) -> str:
@@ -101,6 +126,7 @@ def _phase_note(new: Begun, floor: int) -> str:
 _VOIDED: dict[Action, tuple[str, ...]] = {
     Action.KILL: ("killed: the off variant is served to everyone, and what was decided before is void",),
     Action.UNKILL: ("unkilled: units are decided anew, what was decided before stays void",),
+    Action.FORGET: ("forgotten: units are decided anew, and what was decided before is void",),
     Action.ARCHIVE: ("archived: replicas no longer know the flag, callers get their defaults",),
     Action.RESTORE: ("restored: units are decided anew, what was decided before stays void",),
 }

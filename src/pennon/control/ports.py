@@ -19,7 +19,7 @@ import msgspec
 from pennon.context import Environment
 from pennon.control.documents import FlagDocument, SegmentDocument, SettingsDocument
 from pennon.errors import Fault
-from pennon.flags import FlagRecord, RulesetRecord, SegmentRecord
+from pennon.flags import FlagRecord, ReconciledRecord, RevocationRecord, RulesetRecord, SegmentRecord, SignerRecord
 
 T = TypeVar("T")
 
@@ -42,6 +42,9 @@ class Action(StrEnum):
     UNKILL = "unkill"
     ARCHIVE = "archive"
     RESTORE = "restore"
+    REMOVE = "remove"
+    FORGET = "forget"
+    NEW_EPOCH = "new_epoch"
 
 
 class Author(msgspec.Struct, frozen=True):
@@ -83,14 +86,21 @@ class Publication(msgspec.Struct, frozen=True):
 
     put_flags: Mapping[str, FlagRecord] = msgspec.field(default_factory=dict)
     put_segments: Mapping[str, SegmentRecord] = msgspec.field(default_factory=dict)
+    put_signers: Mapping[str, SignerRecord] = msgspec.field(default_factory=dict)
+    put_revocations: Mapping[str, RevocationRecord] = msgspec.field(default_factory=dict)
+    put_reconciled: Mapping[str, ReconciledRecord] = msgspec.field(default_factory=dict)
     delete_flags: tuple[str, ...] = ()
     delete_segments: tuple[str, ...] = ()
+    delete_signers: tuple[str, ...] = ()
+    delete_revocations: tuple[str, ...] = ()
+    delete_reconciled: tuple[str, ...] = ()
 
 
 class Change(msgspec.Struct, frozen=True):
     """What one edit did to one environment: exactly one per revision.
 
-    kind: "flag" or "segment". key: its key. flag_id: None for a segment.
+    kind: "flag", "segment", "signer", "revocation", "reconciled" or "environment" (a new epoch). key: its key or id.
+    flag_id: None unless it is a flag.
     diff: of the settings in this environment, then of the flag itself where a project edit made the change (paths
         below "/flag").
     notes: what the edit brings with it, in words for its author, e.g. that a new phase begins.
@@ -186,8 +196,8 @@ class ExposureCount(msgspec.Struct, frozen=True):
     count: int
 
 
-class Store(Protocol):
-    """Everything that is kept."""
+class FlagStore(Protocol):
+    """Projects, flags and segments, the change log, tokens and exposures."""
 
     # Projects and environments
 
@@ -209,6 +219,15 @@ class Store(Protocol):
 
     def environment_by_id(self, environment_id: int) -> EnvironmentRow:
         """One environment by its 40 bits."""
+        ...
+
+    def begin_epoch(self, project: str | None, *, by: Author, seen: int = 0) -> tuple[ChangeRow, ...]:
+        """One change for each environment of the project (None: of all), whose numbering begins anew in a later epoch.
+
+        Decisions carried from before apply no more, and every replica takes a snapshot. The epoch is at least the
+        previous + 1, the present minute (since 2020-01-01), and seen + 1. seen: the latest epoch that was ever in use,
+        where the database itself has forgotten it.
+        """
         ...
 
     # Flags: project documents and settings
@@ -253,6 +272,12 @@ class Store(Protocol):
 
     def unkill(self, project: str, flag: str, *, environment: str | None, by: Author) -> tuple[ChangeRow, ...]:
         """The changes made: one per environment in which the flag was killed. environment: None means all."""
+        ...
+
+    def forget_carried(
+        self, project: str, environment: str, flag: str, *, if_match: int | None, by: Author
+    ) -> Edited[SettingsDocument]:
+        """The settings with a raised void floor: what was decided before is void in this environment."""
         ...
 
     def history(

@@ -177,6 +177,7 @@ _SAYINGS: Final[dict[str, Callable[[Any, _Home], str]]] = {
 # Which model stands behind a member's name: what is allowed beside a member that is not.
 _PARTS: Final[dict[str, type[BaseModel]]] = {
     "variants": documents.Variant,
+    "prerequisites": documents.Prerequisite,
     "rules": documents.Rule,
     "serve": documents.Serve,
     "fallthrough": documents.Serve,

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
+from pennon.control.prerequisites import CHAIN_LIMIT_COUNT, Neighbours, cycle_of, longest_chain
 from pennon.control.reading import Place, found, pointer
-from pennon.control.values import is_integer, is_key, is_number
+from pennon.control.values import PREREQUISITES_LIMIT_COUNT, is_integer, is_key, is_number
 from pennon.errors import Fault
 from pennon.flags import BUCKETS
 
@@ -18,12 +19,15 @@ from pennon.flags import BUCKETS
 class Surroundings(msgspec.Struct, frozen=True):
     """What settings may refer to.
 
-    variants: the flag's, by key. unit: the kind the flag buckets by. segments: key -> unit kind, of the environment.
+    flag: its key. variants: the flag's, by key. unit: the kind the flag buckets by. segments: key -> unit kind, of the
+    environment. neighbours: the other flags that the settings name, and all that ask for each other around them.
     """
 
+    flag: str
     variants: tuple[str, ...]
     unit: str
     segments: Mapping[str, str]
+    neighbours: Neighbours
 
 
 def flag_faults(flag: object) -> Iterator[Fault]:
@@ -44,10 +48,11 @@ def flag_faults(flag: object) -> Iterator[Fault]:
 
 
 def settings_faults(settings: object, surroundings: Surroundings) -> Iterator[Fault]:
-    """Of settings: unknown variants and segments, weights that do not add up, shared ids and salts."""
+    """Of settings: unknown variants, flags and segments, cycles, weights that do not add up, shared ids and salts."""
     if not isinstance(settings, dict):
         return
-    yield from _variant_faults(("off",), settings.get("off"), surroundings)
+    yield from _variant_faults(("off",), settings.get("off"), surroundings.variants)
+    yield from _prerequisite_faults(_list(settings, "prerequisites")[:PREREQUISITES_LIMIT_COUNT], surroundings)
     rules = _list(settings, "rules")
     yield from _repeated((("rules", i, "id"), _member(rule, "id")) for i, rule in enumerate(rules))
     for i, rule in enumerate(rules):
@@ -62,6 +67,44 @@ def segment_faults(segment: object) -> Iterator[Fault]:
     """Of a segment: members named twice."""
     if isinstance(segment, dict):
         yield from _repeated((("members", i), member) for i, member in enumerate(_list(segment, "members")))
+
+
+def _prerequisite_faults(asked: list[Any], surroundings: Surroundings) -> Iterator[Fault]:
+    yield from _repeated((("prerequisites", i, "flag"), _member(one, "flag")) for i, one in enumerate(asked))
+    for i, one in enumerate(asked):
+        place: Place = ("prerequisites", i)
+        named = [((*place, "variants", j), variant) for j, variant in enumerate(_list(one, "variants"))]
+        yield from _repeated(named)
+        flag = _member(one, "flag")
+        if not is_key(flag):
+            continue
+        neighbour = surroundings.neighbours.get(flag)
+        if fault := _asked_fault(flag, surroundings):
+            yield Fault(pointer((*place, "flag")), f"{found(flag)} found, {fault}")
+        elif neighbour is not None:
+            for where, variant in named:
+                yield from _variant_faults(where, variant, neighbour.variants, of=f"flag '{flag}'")
+
+
+def _asked_fault(flag: str, surroundings: Surroundings) -> str | None:
+    """Why these settings may not ask for that flag; None if they may."""
+    if flag == surroundings.flag:
+        return "must be another flag than this one"
+    neighbour = surroundings.neighbours.get(flag)
+    if neighbour is None:
+        return "must be a flag of this project"
+    if neighbour.is_archived:
+        return "must be a flag that is not archived"
+    if cycle := cycle_of(surroundings.flag, flag, surroundings.neighbours):
+        return f"must not lead back to this flag: {_arrows(cycle)}"
+    chain = longest_chain(surroundings.flag, flag, surroundings.neighbours)
+    if len(chain) > CHAIN_LIMIT_COUNT:
+        return f"must not make a chain of more than {CHAIN_LIMIT_COUNT} flags: {_arrows(chain)}"
+    return None
+
+
+def _arrows(flags: Iterable[str]) -> str:
+    return " → ".join(flags)
 
 
 def _serves(settings: dict[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
@@ -79,7 +122,7 @@ def _serve_faults(place: Place, serve: dict[str, Any], surroundings: Surrounding
         yield Fault(pointer(place), "both 'variant' and 'split' found, must be one of them; set the other to null")
     if variant is None and split is None:
         yield Fault(pointer(place), "neither 'variant' nor 'split' found, must be one of them")
-    yield from _variant_faults((*place, "variant"), variant, surroundings)
+    yield from _variant_faults((*place, "variant"), variant, surroundings.variants)
     if isinstance(split, dict):
         yield from _split_faults((*place, "split"), split, surroundings)
 
@@ -88,17 +131,19 @@ def _split_faults(place: Place, split: dict[str, Any], surroundings: Surrounding
     weights = _list(split, "weights")
     named = [((*place, "weights", i, "variant"), _member(weight, "variant")) for i, weight in enumerate(weights)]
     for where, variant in (*named, ((*place, "rest"), split.get("rest"))):
-        yield from _variant_faults(where, variant, surroundings)
+        yield from _variant_faults(where, variant, surroundings.variants)
     yield from _repeated(named)
     shares = [_member(weight, "weight") for weight in weights]
     if shares and all(map(is_integer, shares)) and sum(shares) != BUCKETS:
         yield Fault(pointer((*place, "weights")), f"weights sum to {sum(shares)}, must be {BUCKETS}")
 
 
-def _variant_faults(place: Place, variant: object, surroundings: Surroundings) -> Iterator[Fault]:
-    if is_key(variant) and variant not in surroundings.variants:
-        allowed = ", ".join(f"'{key}'" for key in surroundings.variants)
-        yield Fault(pointer(place), f"{found(variant)} found, must be a variant of the flag: {allowed}")
+def _variant_faults(
+    place: Place, variant: object, variants: tuple[str, ...], *, of: str = "the flag"
+) -> Iterator[Fault]:
+    if is_key(variant) and variant not in variants:
+        allowed = ", ".join(f"'{key}'" for key in variants)
+        yield Fault(pointer(place), f"{found(variant)} found, must be a variant of {of}: {allowed}")
 
 
 def _segment_faults(place: Place, rule: object, surroundings: Surroundings) -> Iterator[Fault]:

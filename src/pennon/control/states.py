@@ -7,6 +7,7 @@ import msgspec
 from pennon.control.documents import FlagDocument, SegmentDocument, SettingsDocument
 from pennon.control.phases import Runs
 from pennon.control.ports import Action, Difference
+from pennon.control.prerequisites import Neighbours
 from pennon.flags import FlagRecord, SegmentRecord
 
 # A number of so many random bits, drawn by whoever calls: this room has no randomness of its own.
@@ -31,12 +32,15 @@ class Place(msgspec.Struct, frozen=True):
     """One environment as an edit finds it, its numbering locked.
 
     revision: what the environment's next change will be. segments: key -> unit kind. settings: None for a new flag.
+    neighbours: of the other flags those that the settings, before and after, name as prerequisites, those that ask for
+        the flag itself, and, of both, all that they lead to in that direction.
     """
 
     environment: str
     revision: int
     segments: Mapping[str, str]
     settings: SettingsState | None
+    neighbours: Neighbours = {}
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ checks it failed.
 import math
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeGuard
 
 from pydantic import AfterValidator, Field, Strict, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
@@ -20,6 +20,7 @@ _KEY: Final = re.compile(KEY_PATTERN.replace(r"\z", r"\Z"))
 VARIANTS_LIMIT_COUNT: Final = 64
 RULES_LIMIT_COUNT: Final = 200
 CLAUSES_LIMIT_COUNT: Final = 50
+PREREQUISITES_LIMIT_COUNT: Final = 10
 IN_LIMIT_COUNT: Final = 10_000
 MEMBERS_LIMIT_COUNT: Final = 100_000
 TAGS_LIMIT_COUNT: Final = 20
@@ -34,6 +35,9 @@ _VALUE_LIMIT_DEPTH: Final = 16
 _VALUE_LIMIT_CHARACTERS: Final = 10_000
 # Beyond it readers in other languages lose digits (RFC 8259 §6).
 INTEGER_LIMIT: Final = 2**53 - 1
+
+# 31 years: longer than any record is kept, and in nanoseconds it fits a signed 64-bit integer.
+CARRY_AGE_LIMIT_S: Final = 1_000_000_000
 
 
 class Must:
@@ -56,7 +60,7 @@ def must(phrase: str) -> PydanticCustomError:
     return PydanticCustomError("must", "{phrase}", {"phrase": phrase})
 
 
-def is_key(value: object) -> bool:
+def is_key(value: object) -> TypeGuard[str]:
     """Whether it can name a flag, variant, rule, segment, environment or project."""
     return isinstance(value, str) and _KEY.match(value) is not None
 
@@ -159,6 +163,11 @@ Value = Annotated[
         f"JSON at most {_VALUE_LIMIT_DEPTH} levels deep, texts at most {_VALUE_LIMIT_CHARACTERS} characters, "
         f"integers at most {INTEGER_LIMIT} in size"
     ),
+]
+CarryAge = Annotated[
+    int | None,
+    Field(strict=True, ge=1, le=CARRY_AGE_LIMIT_S),
+    Must(f"an integer from 1 to {CARRY_AGE_LIMIT_S}, or null"),
 ]
 Share = Annotated[int, Strict(), Field(ge=0, le=BUCKETS), Must(f"an integer from 0 to {BUCKETS}")]
 Natural = Annotated[int, Strict(), Field(ge=0, le=INTEGER_LIMIT), Must("an integer from 0")]

@@ -8,9 +8,10 @@ from sqlalchemy import Connection, insert, select, update
 
 from pennon.control import Action, Author, ChangeRow, Edited, FlagDocument, Page, Publication, SettingsDocument, edits
 from pennon.control.phases import Run
+from pennon.control.prerequisites import named_in
 from pennon.control.states import Draw, FlagEdit, FlagState, Outcome, Place, SettingsState
 from pennon.errors import AlreadyExists, NotFound
-from pennon.store import cursors, environments, log, segments
+from pennon.store import cursors, environments, log, prerequisites, segments
 from pennon.store.environments import Numbered
 from pennon.store.preconditions import demand_match
 from pennon.store.tables import FLAGS, SETTINGS
@@ -104,14 +105,24 @@ def edit_settings(
     """The settings after a merge patch, published in this environment."""
     place = environments.by_key(connection, project, environment, is_locked=True)
     held = read(connection, project, flag).document
-    found = _place(connection, place, flag)
     before = _settings_state(connection, place, flag).document
     demand_match(if_match, before.revision)
-    made = edits.update_settings(held, found, patch, draw=draw)
+    made = edits.update_settings(held, _place(connection, place, flag, patch), patch, draw=draw)
     if made is None:
         return Edited(before, ())
     change = _publish(connection, project, held, place, made, by=by, at_ns=at_ns)
     return Edited(made.state.document, (change,))
+
+
+def forget_carried(
+    connection: Connection, project: str, environment: str, flag: str, *, if_match: int | None, by: Author, at_ns: int
+) -> Edited[SettingsDocument]:
+    """The settings with a raised void floor."""
+    place = environments.by_key(connection, project, environment, is_locked=True)
+    held = read(connection, project, flag).document
+    demand_match(if_match, _settings_state(connection, place, flag).document.revision)
+    made = edits.forget_carried(held, _place(connection, place, flag))
+    return Edited(made.state.document, (_publish(connection, project, held, place, made, by=by, at_ns=at_ns),))
 
 
 def set_kill(
@@ -157,6 +168,7 @@ def _publish(
     where = (SETTINGS.c.environment_id == place.id, SETTINGS.c.flag == flag.key)
     if not connection.execute(update(SETTINGS).where(*where).values(**columns)).rowcount:
         connection.execute(insert(SETTINGS).values(environment_id=place.id, project=project, flag=flag.key, **columns))
+    prerequisites.put(connection, place.id, flag.key, outcome.record)
     told = log.Told(
         kind=log.FLAG,
         key=flag.key,
@@ -181,8 +193,15 @@ def _new_place(connection: Connection, place: Numbered) -> Place:
     return Place(row.environment.key, row.revision + 1, segments.units(connection, place.id), None)
 
 
-def _place(connection: Connection, place: Numbered, flag: str) -> Place:
-    return msgspec.structs.replace(_new_place(connection, place), settings=_settings_state(connection, place, flag))
+def _place(connection: Connection, place: Numbered, flag: str, patch: object = None) -> Place:
+    """The environment as an edit of the flag finds it. patch: of its settings, which may name other flags."""
+    state = _settings_state(connection, place, flag)
+    named = named_in(state.document.model_dump(mode="json")) | named_in(patch)
+    return msgspec.structs.replace(
+        _new_place(connection, place),
+        settings=state,
+        neighbours=prerequisites.neighbours(connection, place.id, flag, named),
+    )
 
 
 def _settings_state(connection: Connection, place: Numbered, flag: str) -> SettingsState:

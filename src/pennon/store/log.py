@@ -16,6 +16,7 @@ from pennon.store.tables import CHANGES, ENVIRONMENTS, SEGMENTS, SETTINGS
 
 FLAG: Final = "flag"
 SEGMENT: Final = "segment"
+ENVIRONMENT: Final = "environment"
 
 _decode_change = msgspec.json.Decoder(Change).decode
 _decode_flags = msgspec.json.Decoder(list[FlagRecord]).decode
@@ -79,7 +80,9 @@ def since(
     if epoch != at.epoch or not 0 <= revision <= at.revision:
         return None
     query = select(CHANGES).where(CHANGES.c.environment_id == environment_id, CHANGES.c.revision > revision)
-    return _rows(connection, query.order_by(CHANGES.c.revision).limit(limit))
+    rows = _rows(connection, query.order_by(CHANGES.c.revision).limit(limit))
+    # The revisions of earlier epochs are in the log, too; a reader of this one has never been there.
+    return None if rows and rows[0].epoch != epoch else rows
 
 
 def history(

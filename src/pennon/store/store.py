@@ -28,9 +28,9 @@ from pennon.control.states import Draw
 from pennon.errors import Fault
 from pennon.flags import RulesetRecord
 from pennon.store import environments as _environments
+from pennon.store import epochs, log
 from pennon.store import exposures as _exposures
 from pennon.store import flags as _flags
-from pennon.store import log
 from pennon.store import segments as _segments
 from pennon.store import tokens as _tokens
 from pennon.store.database import Database
@@ -87,6 +87,11 @@ class SqlStore:
         """One environment by its 40 bits."""
         with self._database.reading() as connection:
             return _environments.by_id(connection, environment_id).row
+
+    def begin_epoch(self, project: str | None, *, by: Author, seen: int = 0) -> tuple[ChangeRow, ...]:
+        """One change for each environment, whose numbering begins anew."""
+        with self._database.writing() as connection:
+            return epochs.begin(connection, project, by=by, seen=seen, at_ns=self._clock.now_ns())
 
     def create_flag(self, project: str, document: object, *, by: Author) -> Edited[FlagDocument]:
         """A new flag, published in every environment."""
@@ -154,6 +159,15 @@ class SqlStore:
     def unkill(self, project: str, flag: str, *, environment: str | None, by: Author) -> tuple[ChangeRow, ...]:
         """The changes made, where the flag was killed."""
         return self._set_kill(project, flag, environment=environment, by=by, killed=False)
+
+    def forget_carried(
+        self, project: str, environment: str, flag: str, *, if_match: int | None, by: Author
+    ) -> Edited[SettingsDocument]:
+        """The settings with a raised void floor."""
+        with self._database.writing() as connection:
+            return _flags.forget_carried(
+                connection, project, environment, flag, if_match=if_match, by=by, at_ns=self._clock.now_ns()
+            )
 
     def history(
         self, project: str, environment: str, flag: str, *, cursor: str | None = None, limit: int = 100

@@ -80,6 +80,15 @@ SETTINGS = Table(
     ForeignKeyConstraint(["project", "flag"], ["flags.project", "flags.key"]),
 )
 
+# Who asks for whom, of published flags only: what is found by the flag that is asked for. The rest is in the documents.
+PREREQUISITES = Table(
+    "prerequisites",
+    METADATA,
+    Column("environment_id", BigInteger, ForeignKey("environments.id"), primary_key=True),
+    Column("flag", _KEY, primary_key=True),
+    Column("asked", _KEY, primary_key=True),
+)
+
 SEGMENTS = Table(
     "segments",
     METADATA,
