@@ -30,9 +30,11 @@ from pennon.control.ports import (
     Project,
     Publication,
     Role,
-    Store,
     TokenRow,
 )
+from pennon.control.reports import DivergenceCount, DivergenceTotal, OverrideUse, OverrideUses, Report
+from pennon.control.signers import OverrideDocument, Registered, SignerDocument
+from pennon.control.store import Store
 
 __all__ = [
     "PAGE_LIMIT_COUNT",
@@ -41,6 +43,8 @@ __all__ = [
     "Change",
     "ChangeRow",
     "Difference",
+    "DivergenceCount",
+    "DivergenceTotal",
     "Edited",
     "EnvironmentRow",
     "Exposure",
@@ -49,14 +53,20 @@ __all__ = [
     "FlagDocument",
     "FlagDraft",
     "NewToken",
+    "OverrideDocument",
+    "OverrideUse",
+    "OverrideUses",
     "Page",
     "Project",
     "Publication",
+    "Registered",
+    "Report",
     "Role",
     "SegmentDocument",
     "SegmentDraft",
     "SettingsDocument",
     "SettingsDraft",
+    "SignerDocument",
     "Store",
     "TokenRow",
 ]

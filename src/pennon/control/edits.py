@@ -8,7 +8,7 @@ carried (docs/reference/documents.md).
 """
 
 from collections.abc import Container, Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from pennon.control.checking import (
     checked_flag,
@@ -36,7 +36,6 @@ from pennon.control.merging import is_same, merged
 from pennon.control.outcomes import draft_of, outcome, segment_differences
 from pennon.control.ports import Action
 from pennon.control.prerequisites import dependence_faults
-from pennon.control.reading import found, pointer
 from pennon.control.rules import Surroundings
 from pennon.control.salting import given_salts, new_salt, phase_faults, with_known_salts
 from pennon.control.states import Draw, FlagEdit, FlagState, Outcome, Place, SegmentEdit, SettingsState

@@ -1,0 +1,11 @@
+"""The store's Protocol, whole: what authors edit, who may sign, and what SDKs report."""
+
+from typing import Protocol
+
+from pennon.control.ports import FlagStore
+from pennon.control.reports import ReportStore
+from pennon.control.signers import SignerStore
+
+
+class Store(FlagStore, SignerStore, ReportStore, Protocol):
+    """Everything that is kept. See the parts, and `ports` for what holds of all methods."""
