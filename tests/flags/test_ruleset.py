@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pennon.context import Origin, Reason
-from pennon.flags import Ruleset, SegmentClause, SegmentRecord, ServeRecord, member_hash
+from pennon.flags import Delete, Put, Ruleset, SegmentClause, SegmentRecord, ServeRecord, member_hash
 
 UNITS = ("user-1", "user-2", None)
 KEYS = ("f", "g", "h", "gone")
@@ -66,7 +66,7 @@ def test_patched_equals_building_afresh(make: Any, data: st.DataObject) -> None:
         gone = data.draw(st.sets(st.sampled_from(["f", "g", "h", "never"]))) - put.keys()
         put_segments = {"s": segment_of(data.draw(st.sampled_from(UNITS[:2])))} if data.draw(st.booleans()) else {}
         gone_segments = {"s"} - put_segments.keys() if data.draw(st.booleans()) else set()
-        rules = rules.patched(revision, put, put_segments, gone, gone_segments)
+        rules = rules.patched(revision, Put(put, put_segments), Delete(tuple(gone), tuple(gone_segments)))
         flags = {key: flag for key, flag in {**flags, **put}.items() if key not in gone}
         segments = {key: part for key, part in {**segments, **put_segments}.items() if key not in gone_segments}
         fresh = make.record(*flags.values(), segments=tuple(segments.values()), revision=revision)
@@ -108,7 +108,7 @@ def test_with_kills_replaces_the_overlay_before(make: Any) -> None:
 def test_with_kills_reaches_a_flag_that_comes_later(make: Any) -> None:
     """A kill of an unknown id waits for its flag."""
     base = Ruleset.of(make.record()).with_kills({1: 5})
-    flag = base.patched(4, {"f": make.flag("f", id=1)}, {}, (), ()).flag("f")
+    flag = base.patched(4, Put({"f": make.flag("f", id=1)}), Delete()).flag("f")
     assert flag is not None
     assert flag.is_killed
 
@@ -134,9 +134,9 @@ def test_patched_keeps_what_did_not_change(make: Any) -> None:
     gate = make.gate(SegmentClause("s"), key="h", id=3)
     rules = Ruleset.of(make.record(make.flag("f", id=1), make.flag("g", id=2), gate, segments=(segment_of("user-1"),)))
     before = {key: rules.flag(key) for key in ("f", "g", "h")}
-    after = rules.patched(2, {"g": make.flag("g", id=2, revision=2)}, {}, (), ())
+    after = rules.patched(2, Put({"g": make.flag("g", id=2, revision=2)}), Delete())
     assert [True, False, True] == [before[key] is after.flag(key) for key in ("f", "g", "h")]
-    after = rules.patched(2, {}, {"s": segment_of("user-2")}, (), ())
+    after = rules.patched(2, Put(segments={"s": segment_of("user-2")}), Delete())
     assert [True, True, False] == [before[key] is after.flag(key) for key in ("f", "g", "h")]
 
 
@@ -144,7 +144,7 @@ def test_patched_leaves_the_earlier_one_alone(make: Any) -> None:
     """Whoever holds the earlier ruleset goes on with it."""
     rules = Ruleset.of(make.record(make.flag("f")))
     before = seen(rules)
-    rules.patched(2, {"g": make.flag("g", id=2)}, {}, ("f",), ()).with_kills({1: 9})
+    rules.patched(2, Put({"g": make.flag("g", id=2)}), Delete(("f",))).with_kills({1: 9})
     assert before == seen(rules)
 
 
@@ -154,7 +154,7 @@ def test_patched_lets_the_earlier_one_go(make: Any) -> None:
     rules = Ruleset.of(make.record(make.flag("f"), gate, segments=(segment_of("user-1"),)))
     for revision in range(2, 20):
         seen(rules)
-        rules = rules.patched(revision, {"g": make.flag("g", id=2, revision=revision)}, {}, (), ())
+        rules = rules.patched(revision, Put({"g": make.flag("g", id=2, revision=revision)}), Delete())
     gc.collect()
     environment = rules.environment
     held = [found for found in gc.get_objects() if type(found) is Ruleset and found.environment is environment]
@@ -172,7 +172,7 @@ def test_flags_are_compiled_once_by_threads_at_once(make: Any) -> None:
         def ask(rules: Ruleset = rules, start: threading.Barrier = start, found: list[list[Any]] = found) -> None:
             start.wait()
             found.append([rules.flag(f"f{number}") for number in range(50)])
-            found[-1].append(len(rules.patched(2, {}, {}, (), ()).records))
+            found[-1].append(len(rules.patched(2, Put(), Delete()).records))
 
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:

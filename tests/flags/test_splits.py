@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from pennon.context import Answer, Origin
 from pennon.flags import (
     BUCKETS,
+    Delete,
     FlagRecord,
     FlagType,
+    Put,
     Ruleset,
     ServeRecord,
     SplitRecord,
@@ -100,9 +102,9 @@ def test_split_forgets_its_history(make: Any, weights: Any, path: list[int], las
     rules = Ruleset.of(make.record(flag_at(last, 9)))
     expected = answers(rules)
     for revision, coverage in enumerate([*path], 10):
-        rules = rules.patched(revision, {"f": flag_at(coverage, revision)}, {}, (), ())
+        rules = rules.patched(revision, Put({"f": flag_at(coverage, revision)}), Delete())
         answers(rules)
-    assert expected == answers(rules.patched(99, {"f": flag_at(last, 9)}, {}, (), ()))
+    assert expected == answers(rules.patched(99, Put({"f": flag_at(last, 9)}), Delete()))
 
 
 @given(weights=weights_of(), coverage=COVERAGE, algo=st.sampled_from(["m3-cbor", "m3-utf8"]))

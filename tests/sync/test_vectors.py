@@ -39,7 +39,7 @@ def test_replica_takes_each_message_as_the_vectors_say(case: dict[str, Any]) -> 
         ruleset = replica.ruleset
         assert step["effect"] == effect
         assert step["position"] == (None if ruleset is None else [ruleset.epoch, ruleset.revision])
-        assert step["open_kills"] == [[k.environment, k.epoch, k.flag, k.revision] for k in replica.open_kills]
+        assert step["open_kills"] == [[k.environment, k.epoch, k.flag, k.revision] for k in replica.kills.values()]
         for key, variant in (step.get("answers") or {}).items():
             assert ruleset is not None
             flag = ruleset.flag(key)

@@ -6,10 +6,11 @@ an answer (`carry`), and what authors write (`control`). docs/reference/flags.md
 """
 
 from pennon.flags.bucketing import Algo, bucket_of, cbor_text, member_hash
+from pennon.flags.changes import Delete, Put
 from pennon.flags.clauses import Attributes, Units
 from pennon.flags.codec import decode_ruleset, encode_ruleset
-from pennon.flags.explanation import ClauseTrace, Explanation, Outcome, RuleTrace
-from pennon.flags.flag import Flag
+from pennon.flags.explanation import ClauseTrace, Explanation, Outcome, PrerequisiteTrace, RuleTrace
+from pennon.flags.flag import Flag, Prior
 from pennon.flags.records import (
     BUCKETS,
     ClauseRecord,
@@ -54,6 +55,7 @@ __all__ = [
     "Comparison",
     "ContainsClause",
     "DecideAt",
+    "Delete",
     "EqualsClause",
     "Explanation",
     "Flag",
@@ -64,7 +66,10 @@ __all__ = [
     "Outcome",
     "PrefixClause",
     "PrerequisiteRecord",
+    "PrerequisiteTrace",
     "PresentClause",
+    "Prior",
+    "Put",
     "ReconciledRecord",
     "RevocationRecord",
     "RuleRecord",

@@ -65,6 +65,11 @@ def all_hold(tests: Iterable[Test], key: str | None, attributes: Attributes, uni
     return True
 
 
+def attributes_of(clauses: Iterable[ClauseRecord]) -> frozenset[str]:
+    """The attributes that clauses ask about; those that a segment asks about are the segment's."""
+    return frozenset(clause.attribute for clause in clauses if not isinstance(clause, SegmentClause | UnknownClause))
+
+
 def compiled_clause(clause: ClauseRecord, on_segment: Callable[[SegmentClause], Holds]) -> Test:
     """The clause, ready to be asked. Raises: Unusable."""
     match clause:

@@ -12,7 +12,16 @@ from typing import Any, Final, get_args
 import msgspec
 
 from pennon.errors import Fault, RulesetInvalid
-from pennon.flags.records import ClauseRecord, FlagRecord, RulesetRecord, SegmentRecord, UnknownClause
+from pennon.flags.records import (
+    ClauseRecord,
+    FlagRecord,
+    ReconciledRecord,
+    RevocationRecord,
+    RulesetRecord,
+    SegmentRecord,
+    SignerRecord,
+    UnknownClause,
+)
 
 
 def encode_ruleset(record: RulesetRecord) -> bytes:
@@ -31,7 +40,8 @@ def decode_ruleset(data: bytes) -> RulesetRecord:
         record = _decoded_by_parts(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise RulesetInvalid([Fault("", str(fault))]) from fault
-    if faults := [*_misplaced("flags", record.flags), *_misplaced("segments", record.segments), *_twins(record)]:
+    faults = [fault for kind, (_, name) in _KINDS.items() for fault in _misplaced(kind, name, getattr(record, kind))]
+    if faults := [*faults, *_twins(record)]:
         raise RulesetInvalid(faults)
     return record
 
@@ -44,7 +54,7 @@ def _decoded_by_parts(data: bytes) -> RulesetRecord:
         raise RulesetInvalid([Fault("", str(fault))]) from fault
     faults: list[Fault] = []
     parts = dict(document) if isinstance(document, dict) else {}
-    for kind, record_type in (("flags", FlagRecord), ("segments", SegmentRecord)):
+    for kind, (record_type, _) in _KINDS.items():
         if isinstance(parts.get(kind), dict):
             parts[kind] = _converted(parts[kind], kind, record_type, faults)
     try:
@@ -84,12 +94,11 @@ def _clause_lists(record: Any) -> Iterator[list[Any]]:
             yield clauses
 
 
-def _misplaced(kind: str, records: Mapping[str, FlagRecord] | Mapping[str, SegmentRecord]) -> list[Fault]:
-    return [
-        Fault(f"/{kind}/{_escaped(key)}/key", f"is {record.key!r}; must be {key!r}, under which it stands")
-        for key, record in records.items()
-        if record.key != key
-    ]
+def _misplaced(kind: str, name: str, records: Mapping[str, Any]) -> Iterator[Fault]:
+    for key, record in records.items():
+        found = getattr(record, name)
+        if found != key:
+            yield Fault(f"/{kind}/{_escaped(key)}/{name}", f"is {found!r}; must be {key!r}, under which it stands")
 
 
 def _twins(record: RulesetRecord) -> list[Fault]:
@@ -117,6 +126,15 @@ def _escaped(key: str) -> str:
 
 # How msgspec writes a place: $.rules[0].clauses[1].op
 _STEP: Final = re.compile(r"\.(\w+)|\[(\d+)\]")
+
+# What stands in a ruleset by key, and which member of a record is its key.
+_KINDS: Final[Mapping[str, tuple[type, str]]] = {
+    "flags": (FlagRecord, "key"),
+    "segments": (SegmentRecord, "key"),
+    "signers": (SignerRecord, "id"),
+    "revocations": (RevocationRecord, "id"),
+    "reconciled": (ReconciledRecord, "id"),
+}
 
 _RULESET: Final = msgspec.json.Decoder(RulesetRecord)
 _OPS: Final = frozenset(str(kind.__struct_config__.tag) for kind in get_args(ClauseRecord))

@@ -32,34 +32,45 @@ _Rule = tuple[tuple[Test, ...], Serve]
 class Compiled(msgspec.Struct, frozen=True):
     """A flag ready to answer.
 
-    variants: by id. off_answer: the off variant as a kill serves it. constant: the answer of a flag that looks at
-    nothing, else None. fault: why the flag cannot be used, else None.
+    variants: by id. off_answer: the off variant as a kill serves it. closed: as it is served while the flag is off, or
+    what it needs does not hold. constant: the answer of a flag that looks at nothing, else None; what it needs is left
+    aside, here and in `answer`. fault: why the flag cannot be used, else None.
     """
 
     variants: Mapping[int, VariantRecord]
     off_answer: Answer
+    closed: Answer
     constant: Answer | None
     answer: Serve
     fault: str | None = None
 
 
-def compiled_flag(record: FlagRecord, *, is_killed: bool, revision: int, segment_of: SegmentOf) -> Compiled:
+def compiled_flag(
+    record: FlagRecord, *, is_killed: bool, revision: int, segment_of: SegmentOf, fault: str | None = None
+) -> Compiled:
     """The flag, ready to answer.
 
-    revision: what its answers say. segment_of: the compiled segment of a key; raises Unusable.
+    revision: what its answers say. segment_of: the compiled segment of a key; raises Unusable. fault: what has been
+    found wrong with it beside the record's own parts.
     """
-    error = _error(record, revision, ErrorCode.PARSE_ERROR)
+    error = error_answer(record, revision, ErrorCode.PARSE_ERROR)
     variants: dict[str, VariantRecord] = {}
-    off_answer = error
+    off_answer = closed = error
     try:
         variants = _variants_of(record)
         builder = _Builder(record, variants, revision, segment_of)
         off_answer = builder.answer(record.off, Reason.KILLED, Origin.KILL)
-        constant = off_answer if is_killed else builder.constant()
+        closed = builder.answer(record.off, Reason.DISABLED, Origin.OFF)
+        constant = off_answer if is_killed else closed if not record.on else builder.constant(fault)
         answer = _always(constant) if constant is not None else builder.serve()
-    except Unusable as fault:
-        return Compiled(_by_id(variants), off_answer, error, _always(error), f"flag {record.key!r}: {fault}")
-    return Compiled(_by_id(variants), off_answer, constant, answer)
+    except Unusable as caught:
+        return Compiled(_by_id(variants), off_answer, closed, error, _always(error), f"flag {record.key!r}: {caught}")
+    return Compiled(_by_id(variants), off_answer, closed, constant, answer)
+
+
+def error_answer(record: FlagRecord, revision: int, code: ErrorCode) -> Answer:
+    """What a flag answers where it cannot answer."""
+    return Answer(record.key, None, None, None, Reason.ERROR, None, None, revision, code)
 
 
 def compiled_clause_of(clause: ClauseRecord, flag_unit_kind: str, segment_of: SegmentOf) -> Test:
@@ -89,11 +100,11 @@ class _Builder:
             self._record.key, variant.value, variant.key, variant.id, reason, origin, rule, self._revision
         )  # fmt: skip
 
-    def constant(self) -> Answer | None:
-        """The answer to everyone, if the flag is off or has neither rules nor a split."""
+    def constant(self, fault: str | None) -> Answer | None:
+        """The answer to everyone, if the flag, which is live, has neither rules nor a split."""
         record = self._record
-        if not record.on:
-            return self.answer(record.off, Reason.DISABLED, Origin.OFF)
+        if fault is not None:
+            raise Unusable(fault)
         if record.rules or record.fallthrough.variant is None:
             return None
         return self._fixed(record.fallthrough, None)
@@ -101,7 +112,7 @@ class _Builder:
     def serve(self) -> Serve:
         """The function that picks an answer."""
         record = self._record
-        failed = _error(record, self._revision, ErrorCode.GENERAL)
+        failed = error_answer(record, self._revision, ErrorCode.GENERAL)
         rules = tuple(self._rule(rule) for rule in record.rules)
         fallthrough = self._served(record.fallthrough, None)
         if not rules:
@@ -139,8 +150,8 @@ class _Builder:
         return compiled_split(
             serve.split,
             lambda variant, origin: self.answer(variant, Reason.SPLIT, origin, rule),
-            missing=_error(self._record, self._revision, ErrorCode.TARGETING_KEY_MISSING),
-            failed=_error(self._record, self._revision, ErrorCode.GENERAL),
+            missing=error_answer(self._record, self._revision, ErrorCode.TARGETING_KEY_MISSING),
+            failed=error_answer(self._record, self._revision, ErrorCode.GENERAL),
         )
 
     def _fixed(self, serve: ServeRecord, rule: str | None) -> Answer:
@@ -176,10 +187,6 @@ def _first_rule_that_holds(rules: tuple[_Rule, ...], fallthrough: Serve, failed:
 
 def _always(answer: Answer) -> Serve:
     return lambda _key, _attributes, _units: answer
-
-
-def _error(record: FlagRecord, revision: int, code: ErrorCode) -> Answer:
-    return Answer(record.key, None, None, None, Reason.ERROR, None, None, revision, code)
 
 
 def _by_id(variants: Mapping[str, VariantRecord]) -> Mapping[int, VariantRecord]:

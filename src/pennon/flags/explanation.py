@@ -34,24 +34,34 @@ class RuleTrace(msgspec.Struct, frozen=True):
     clauses: tuple[ClauseTrace, ...]
 
 
+class PrerequisiteTrace(msgspec.Struct, frozen=True):
+    """One flag that must answer one of these variants. answer: what it answered; None if there is no such flag."""
+
+    flag: str
+    variants: tuple[str, ...]
+    answer: Answer | None
+    holds: bool
+
+
 class Explanation(msgspec.Struct, frozen=True):
     """Where an answer comes from.
 
     rules: those that were tried, in order; only the last can hold. Empty where a kill, an off flag or a fault decided.
     bucket: the unit's, 0...99,999, if a split was reached with one.
-    fault: why the flag cannot be used.
+    fault: why the flag cannot be used. prerequisites: in the author's order; if one does not hold, no rule was tried.
     """
 
     answer: Answer
     rules: tuple[RuleTrace, ...] = ()
     bucket: int | None = None
     fault: str | None = None
+    prerequisites: tuple[PrerequisiteTrace, ...] = ()
 
 
 def explanation_of(
     answer: Answer, record: FlagRecord, segment_of: SegmentOf, key: str | None, attributes: Attributes, units: Units
 ) -> Explanation:
-    """Where this answer of a usable, live flag comes from. Total."""
+    """Where this answer of a usable, live flag comes from, once all that it needs holds. Total."""
     traces: list[RuleTrace] = []
     try:
         for rule in record.rules:

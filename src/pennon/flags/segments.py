@@ -8,7 +8,7 @@ import msgspec
 from mmh3 import mmh3_x64_128_stupledigest
 
 from pennon.flags.bucketing import utf8_of
-from pennon.flags.clauses import Attributes, Holds, Test, Units, Unusable, all_hold, compiled_clause
+from pennon.flags.clauses import Attributes, Holds, Test, Units, Unusable, all_hold, attributes_of, compiled_clause
 from pennon.flags.records import SegmentClause, SegmentRecord
 
 _Result = TypeVar("_Result")
@@ -20,12 +20,14 @@ class Segment(msgspec.Struct, frozen=True):
     """A compiled segment, shared by all clauses that name it.
 
     prefix: what is hashed before a unit key. members: h1 of each, signed, which is what mmh3 gives fastest.
+    attributes: those that its rules ask about.
     """
 
     unit_kind: str
     prefix: bytes
     members: frozenset[int]
     rules: tuple[tuple[Test, ...], ...]
+    attributes: frozenset[str]
 
 
 def compiled_segment(record: SegmentRecord) -> Segment:
@@ -38,6 +40,7 @@ def compiled_segment(record: SegmentRecord) -> Segment:
         utf8_of(record.salt + ":"),
         frozenset(_member_h1(record, member) for member in record.members),
         tuple(tuple(compiled_clause(clause, _refused) for clause in clauses) for clauses in record.rules),
+        attributes_of(clause for clauses in record.rules for clause in clauses),
     )
 
 

@@ -4,26 +4,27 @@ Pure: bytes and values in, values out. The connection, the thread and the clock 
 later in the edge); the hub that sends the same events lives in `web`. What a flag answers lives in `flags`.
 """
 
+from pennon.flags import Delete, Put
 from pennon.sync.backoff import delay_s
 from pennon.sync.frames import LIMIT_BYTES, Frame, FrameReader, encode_event
 from pennon.sync.messages import (
-    Delete,
+    BreakGlass,
     Delta,
     Kill,
     Message,
     Ping,
-    Put,
     Snapshot,
     decode_message,
     decode_position,
     encode_message,
     encode_position,
 )
-from pennon.sync.replica import EMPTY, Effect, Replica, receive
+from pennon.sync.replica import EMPTY, Effect, Replica, expired, receive
 
 __all__ = [
     "EMPTY",
     "LIMIT_BYTES",
+    "BreakGlass",
     "Delete",
     "Delta",
     "Effect",
@@ -41,5 +42,6 @@ __all__ = [
     "encode_event",
     "encode_message",
     "encode_position",
+    "expired",
     "receive",
 ]

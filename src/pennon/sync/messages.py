@@ -4,11 +4,12 @@
     snapshot   a whole ruleset (`flags.RulesetRecord`)                          <epoch>.<revision>
     delta      {"environment", "epoch", "from", "to", "put", "delete"}          <epoch>.<to>
     kill       {"environment", "epoch", "flag", "revision"}; flag is its id     none: it stands outside the numbering
+    kill       {"environment", "flag", "id", "until_s"}: a break-glass kill     none
     ping       {}                                                               none
 
-`put` and `delete` are keyed by kind: `flags`, `segments`. A delta applies anywhere in its span: `put` holds whole
-records, and `delete` also what came and went within the span, which a reader in the midst of it still has. An event of
-another name is for a later version, and is passed over.
+`put` and `delete` are keyed by kind: `flags segments signers revocations reconciled`. A delta applies anywhere in its
+span: `put` holds whole records, and `delete` also what came and went within the span, which a reader in the midst of it
+still has. An event of another name is for a later version, and is passed over.
 """
 
 from typing import Annotated, Final
@@ -16,27 +17,13 @@ from typing import Annotated, Final
 import msgspec
 
 from pennon.errors import Fault, RulesetInvalid
-from pennon.flags import FlagRecord, RulesetRecord, SegmentRecord, decode_ruleset, encode_ruleset
+from pennon.flags import Delete, Put, RulesetRecord, decode_ruleset, encode_ruleset
 from pennon.sync.frames import encode_event
 
 Snapshot = RulesetRecord
 
 _Number = Annotated[int, msgspec.Meta(ge=0)]
 _DELTA_NAMES: Final = {"from_revision": "from", "to_revision": "to"}
-
-
-class Put(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The records that a delta replaces or adds, whole, by key."""
-
-    flags: dict[str, FlagRecord] = {}
-    segments: dict[str, SegmentRecord] = {}
-
-
-class Delete(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The keys that a delta takes away."""
-
-    flags: tuple[str, ...] = ()
-    segments: tuple[str, ...] = ()
 
 
 class Delta(msgspec.Struct, frozen=True, rename=_DELTA_NAMES):
@@ -59,11 +46,24 @@ class Kill(msgspec.Struct, frozen=True, gc=False):
     revision: _Number
 
 
+class BreakGlass(msgspec.Struct, frozen=True, gc=False):
+    """Serve this flag's off variant now, though nothing can be numbered: the database is down.
+
+    flag: its id. id: the kill's own, by which a ruleset says that it now holds it. until_s: it ends at this second
+    since 1970 at the latest.
+    """
+
+    environment: _Number
+    flag: _Number
+    id: str
+    until_s: _Number
+
+
 class Ping(msgspec.Struct, frozen=True, gc=False):
     """A sign of life on an idle stream."""
 
 
-Message = Snapshot | Delta | Kill | Ping
+Message = Snapshot | Delta | Kill | BreakGlass | Ping
 
 
 def encode_message(message: Message) -> bytes:
@@ -75,7 +75,7 @@ def encode_message(message: Message) -> bytes:
         case Delta():
             position = encode_position(message.epoch, message.to_revision)
             return encode_event("delta", msgspec.json.encode(message), position)
-        case Kill():
+        case Kill() | BreakGlass():
             return encode_event("kill", msgspec.json.encode(message))
         case Ping():
             return encode_event("ping", b"{}")
@@ -91,8 +91,9 @@ def decode_message(name: str, data: bytes) -> Message | None:
     try:
         if name == "delta":
             return _delta_of(_DELTA.decode(data))
-        decoder = _DECODERS.get(name)
-        return None if decoder is None else decoder.decode(data)
+        if name == "kill":
+            return _BREAK_GLASS.decode(data) if bytes(_KILL_SHELL.decode(data).id) else _KILL.decode(data)
+        return _PING.decode(data) if name == "ping" else None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise RulesetInvalid([Fault("", f"{name}: {fault}")]) from fault
 
@@ -116,11 +117,13 @@ def _is_number(text: str) -> bool:
 
 def _delta_of(shell: "_DeltaShell") -> Delta:
     """The delta whose put has been read as the ruleset's codec reads it, foreign clauses set aside and all."""
-    flags, segments = bytes(shell.put.flags) or b"{}", bytes(shell.put.segments) or b"{}"
     numbers = b'"epoch":%d,"revision":%d' % (shell.epoch, shell.to_revision)
     nowhere = b'"environment":{"id":0,"key":"","salt":""}'
+    kinds = (
+        b'"%b":%b' % (kind.encode(), bytes(getattr(shell.put, kind)) or b"{}") for kind in _PutShell.__struct_fields__
+    )
     try:
-        put = decode_ruleset(b'{%b,%b,"flags":%b,"segments":%b}' % (nowhere, numbers, flags, segments))
+        put = decode_ruleset(b"{%b}" % b",".join((nowhere, numbers, *kinds)))
     except RulesetInvalid as invalid:
         raise RulesetInvalid(Fault(f"/put{fault.path}", fault.message) for fault in invalid.faults) from invalid
     return Delta(
@@ -128,7 +131,7 @@ def _delta_of(shell: "_DeltaShell") -> Delta:
         shell.epoch,
         shell.from_revision,
         shell.to_revision,
-        Put(put.flags, put.segments),
+        Put(put.flags, put.segments, put.signers, put.revocations, put.reconciled),
         shell.delete,
     )
 
@@ -136,6 +139,9 @@ def _delta_of(shell: "_DeltaShell") -> Delta:
 class _PutShell(msgspec.Struct, frozen=True):
     flags: msgspec.Raw = msgspec.Raw()
     segments: msgspec.Raw = msgspec.Raw()
+    signers: msgspec.Raw = msgspec.Raw()
+    revocations: msgspec.Raw = msgspec.Raw()
+    reconciled: msgspec.Raw = msgspec.Raw()
 
 
 class _DeltaShell(msgspec.Struct, frozen=True, rename=_DELTA_NAMES):
@@ -147,11 +153,17 @@ class _DeltaShell(msgspec.Struct, frozen=True, rename=_DELTA_NAMES):
     delete: Delete = Delete()
 
 
+class _KillShell(msgspec.Struct, frozen=True):
+    """What tells the two kinds of kill apart: only a break-glass one has an id of its own."""
+
+    id: msgspec.Raw = msgspec.Raw()
+
+
 # 2 ** 63 has 19 digits; more cannot be ours, and int() of a very long text is slow.
 _DIGITS_MAX: Final = 19
 
 _DELTA: Final = msgspec.json.Decoder(_DeltaShell)
-_DECODERS: Final[dict[str, msgspec.json.Decoder[Kill] | msgspec.json.Decoder[Ping]]] = {
-    "kill": msgspec.json.Decoder(Kill),
-    "ping": msgspec.json.Decoder(Ping),
-}
+_KILL_SHELL: Final = msgspec.json.Decoder(_KillShell)
+_KILL: Final = msgspec.json.Decoder(Kill)
+_BREAK_GLASS: Final = msgspec.json.Decoder(BreakGlass)
+_PING: Final = msgspec.json.Decoder(Ping)

@@ -7,8 +7,11 @@
 4. A kill stands outside the numbering. It is laid over the flag, held by flag id, also before the first snapshot and
    for flags not known yet, and counts only while the replica's position is before the kill's: from there on the
    ruleset itself knows better. Of a newer epoch it is obeyed at once, and the numbering it belongs to fetched: resync.
-5. Another environment's messages are ignored.
-6. Whatever changes a replica stands in this file; this file knows neither streams nor servers.
+5. A break-glass kill has an id and an expiry in the place of a position. It holds, as a kill one revision above the
+   replica's own, until a ruleset names its id as reconciled or its time is over (`expired`). Of an id that the ruleset
+   already names it is ignored.
+6. Another environment's messages are ignored.
+7. Whatever changes a replica stands in this file; this file knows neither streams nor servers.
 """
 
 from collections.abc import Mapping
@@ -19,7 +22,10 @@ from typing import Final
 import msgspec
 
 from pennon.flags import Ruleset, RulesetRecord
-from pennon.sync.messages import Delta, Kill, Message, Ping
+from pennon.sync.messages import BreakGlass, Delta, Kill, Message, Ping
+
+_Kills = Mapping[tuple[int, int], Kill]
+_Emergencies = Mapping[tuple[int, int, str], BreakGlass]
 
 
 class Effect(StrEnum):
@@ -36,15 +42,17 @@ class Replica(msgspec.Struct, frozen=True):
     ruleset: what answers, open kills laid over it; None before the first snapshot.
     kills: (environment id, flag id) -> the latest kill that still counts; before the first snapshot, of any
         environment.
+    emergencies: (environment id, flag id, id) -> the break-glass kill that still holds; likewise.
     """
 
     ruleset: Ruleset | None = None
-    kills: Mapping[tuple[int, int], Kill] = MappingProxyType({})
+    kills: _Kills = MappingProxyType({})
+    emergencies: _Emergencies = MappingProxyType({})
 
     @property
-    def open_kills(self) -> tuple[Kill, ...]:
+    def open_kills(self) -> tuple[Kill | BreakGlass, ...]:
         """The kills that the ruleset does not hold yet; a relay sends them to each newcomer after the snapshot."""
-        return tuple(self.kills.values())
+        return (*self.kills.values(), *self.emergencies.values())
 
 
 EMPTY: Final = Replica()
@@ -59,12 +67,24 @@ def receive(replica: Replica, message: Message) -> tuple[Replica, Effect]:
         return replica, effect
     match message:
         case RulesetRecord():
-            return _over(Ruleset.of(message), replica.kills), effect
+            return _over(Ruleset.of(message), replica.kills, replica.emergencies), effect
         case Kill():
             return _killed(replica, message, effect)
+        case BreakGlass():
+            return _killed_by_hand(replica, message, effect)
         case Delta() if effect is Effect.APPLIED and replica.ruleset is not None:
-            return _over(_patched(replica.ruleset, message), replica.kills), effect
+            patched = replica.ruleset.patched(message.to_revision, message.put, message.delete)
+            return _over(patched, replica.kills, replica.emergencies), effect
     return replica, effect
+
+
+def expired(replica: Replica, now_s: int) -> Replica:
+    """The replica without the break-glass kills whose time is over; the same one if there are none.
+
+    now_s: seconds since 1970; a kill holds before its `until_s`.
+    """
+    left = {place: kill for place, kill in replica.emergencies.items() if kill.until_s > now_s}
+    return replica if len(left) == len(replica.emergencies) else _over(replica.ruleset, replica.kills, left)
 
 
 class _Standing(Enum):
@@ -74,17 +94,19 @@ class _Standing(Enum):
     ELSEWHERE = 2  # another environment
     OLDER = 3  # an older epoch
     NEWER = 4  # a newer epoch
-    PAST = 5  # this epoch, at or below my revision
+    PAST = 5  # this epoch, at or below my revision; or what I hold as reconciled
     NEXT = 6  # this epoch, ahead, and fits
     GAP = 7  # this epoch, ahead, but what lies between is missing
 
 
-def _standing(replica: Replica, message: RulesetRecord | Delta | Kill) -> _Standing:
+def _standing(replica: Replica, message: RulesetRecord | Delta | Kill | BreakGlass) -> _Standing:
     mine = replica.ruleset
     if mine is None:
         return _Standing.FIRST
     if _environment_of(message) != mine.environment.id:
         return _Standing.ELSEWHERE
+    if isinstance(message, BreakGlass):
+        return _Standing.PAST if message.id in mine.reconciled else _Standing.NEXT
     if message.epoch != mine.epoch:
         return _Standing.OLDER if message.epoch < mine.epoch else _Standing.NEWER
     if (message.to_revision if isinstance(message, Delta) else message.revision) <= mine.revision:
@@ -94,18 +116,8 @@ def _standing(replica: Replica, message: RulesetRecord | Delta | Kill) -> _Stand
     return _Standing.NEXT
 
 
-def _environment_of(message: RulesetRecord | Delta | Kill) -> int:
+def _environment_of(message: RulesetRecord | Delta | Kill | BreakGlass) -> int:
     return message.environment.id if isinstance(message, RulesetRecord) else message.environment
-
-
-def _patched(ruleset: Ruleset, delta: Delta) -> Ruleset:
-    return ruleset.patched(
-        delta.to_revision,
-        delta.put.flags,
-        delta.put.segments,
-        delta.delete.flags,
-        delta.delete.segments,
-    )
 
 
 def _killed(replica: Replica, kill: Kill, effect: Effect) -> tuple[Replica, Effect]:
@@ -113,31 +125,50 @@ def _killed(replica: Replica, kill: Kill, effect: Effect) -> tuple[Replica, Effe
     held = replica.kills.get(place)
     if held is not None and (kill.epoch, kill.revision) <= (held.epoch, held.revision):
         return replica, Effect.IGNORED if effect is Effect.APPLIED else effect
-    kills = {**replica.kills, place: kill}
-    if replica.ruleset is None:
-        return Replica(kills=MappingProxyType(kills)), effect
-    return _over(replica.ruleset, kills), effect
+    return _over(replica.ruleset, {**replica.kills, place: kill}, replica.emergencies), effect
 
 
-def _over(ruleset: Ruleset, kills: Mapping[tuple[int, int], Kill]) -> Replica:
+def _killed_by_hand(replica: Replica, kill: BreakGlass, effect: Effect) -> tuple[Replica, Effect]:
+    place = (kill.environment, kill.flag, kill.id)
+    held = replica.emergencies.get(place)
+    # Of two that differ in their end only the later end holds, whichever comes first.
+    if held is not None and kill.until_s <= held.until_s:
+        return replica, Effect.IGNORED
+    return _over(replica.ruleset, replica.kills, {**replica.emergencies, place: kill}), effect
+
+
+def _over(ruleset: Ruleset | None, kills: _Kills, emergencies: _Emergencies) -> Replica:
     """The ruleset with those kills over it that still count there, and no others."""
-    mine = (ruleset.epoch, ruleset.revision)
+    if ruleset is None:
+        return Replica(None, MappingProxyType(kills), MappingProxyType(emergencies))
+    mine, here = (ruleset.epoch, ruleset.revision), ruleset.environment.id
     counting = {
-        place: kill
-        for place, kill in kills.items()
-        if kill.environment == ruleset.environment.id and (kill.epoch, kill.revision) > mine
+        place: kill for place, kill in kills.items() if kill.environment == here and (kill.epoch, kill.revision) > mine
     }
-    overlay = {kill.flag: _overlay_revision(kill, ruleset) for kill in counting.values()}
+    holding = {
+        place: kill
+        for place, kill in emergencies.items()
+        if kill.environment == here and kill.id not in ruleset.reconciled
+    }
+    overlay = {kill.flag: _above(ruleset) for kill in holding.values()}
+    for kill in counting.values():
+        overlay[kill.flag] = max(overlay.get(kill.flag, 0), _overlay_revision(kill, ruleset))
     return Replica(
-        ruleset=ruleset if overlay == ruleset.kills else ruleset.with_kills(overlay),
-        kills=MappingProxyType(counting),
+        ruleset if overlay == ruleset.kills else ruleset.with_kills(overlay),
+        MappingProxyType(counting),
+        MappingProxyType(holding),
     )
 
 
 def _overlay_revision(kill: Kill, ruleset: Ruleset) -> int:
-    # A newer epoch's revision says nothing in this one: one above mine raises the floor over every decision made here,
-    # which is what keeps a ledger from answering with what was decided before the kill.
-    return kill.revision if kill.epoch == ruleset.epoch else ruleset.revision + 1
+    # A newer epoch's revision says nothing in this one.
+    return kill.revision if kill.epoch == ruleset.epoch else _above(ruleset)
+
+
+def _above(ruleset: Ruleset) -> int:
+    # One above mine raises the floor over every decision made here, which is what keeps a ledger from answering with
+    # what was decided before the kill.
+    return ruleset.revision + 1
 
 
 _EFFECTS: Final[Mapping[tuple[type, _Standing], Effect]] = {
@@ -160,4 +191,8 @@ _EFFECTS: Final[Mapping[tuple[type, _Standing], Effect]] = {
     (Kill, _Standing.NEWER): Effect.RESYNC,
     (Kill, _Standing.PAST): Effect.IGNORED,
     (Kill, _Standing.NEXT): Effect.APPLIED,
+    (BreakGlass, _Standing.FIRST): Effect.APPLIED,
+    (BreakGlass, _Standing.ELSEWHERE): Effect.IGNORED,
+    (BreakGlass, _Standing.PAST): Effect.IGNORED,
+    (BreakGlass, _Standing.NEXT): Effect.APPLIED,
 }
