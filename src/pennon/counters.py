@@ -21,6 +21,7 @@ class Count(StrEnum):
     HEADERS_DROPPED = "pennon.headers.dropped"
     CARRY_GROUPS_DROPPED = "pennon.carry.groups_dropped"
     CARRY_NOTED = "pennon.carry.noted"
+    CARRY_RETURNS_DROPPED = "pennon.carry.returns_dropped"
     CARRY_CUT = "pennon.carry.cut"
     LEDGER_FULL = "pennon.carry.ledger_full"
     DIVERGENCE = "pennon.carry.divergence"

@@ -23,6 +23,7 @@ from pennon.headers.fields import (
     Trust,
     UnknownMembers,
 )
+from pennon.headers.grammar import DECIDED
 from pennon.headers.ids import new_request_id, parse_id
 from pennon.headers.ingress import ENTROPY_BYTES, Extracted, extract
 from pennon.headers.report import Drop, DropReason, Refusal, Report
@@ -37,6 +38,7 @@ from pennon.headers.tracecontext import (
 )
 
 __all__ = [
+    "DECIDED",
     "ENTROPY_BYTES",
     "Baggage",
     "BaggagePolicy",
