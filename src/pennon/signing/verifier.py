@@ -28,14 +28,16 @@ class Verifier:
 
         Expiry, audience and revocation are not looked at.
         """
-        # Before anything is remembered: only short texts take room.
-        if len(token) > TOKEN_LIMIT_BYTES:
-            return SigningFault.TOO_LONG
-        key_id = self._key_id_in(token)
+        key_id = self.key_id(token)
         if isinstance(key_id, SigningFault):
             return key_id
         public = keys.get(key_id)
         return SigningFault.UNKNOWN_KEY if public is None else self._claims_in(token, public)
+
+    def key_id(self, token: str) -> str | SigningFault:
+        """Which key it says it was signed with, unverified, or what is wrong with its form."""
+        # Before anything is remembered: only short texts take room.
+        return SigningFault.TOO_LONG if len(token) > TOKEN_LIMIT_BYTES else self._key_id_in(token)
 
 
 def _claims(token: str, public: str) -> Mapping[str, Any] | SigningFault:
