@@ -5,6 +5,8 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import msgspec
+
 from pennon.control import PAGE_LIMIT_COUNT, Page
 from pennon.errors import DocumentInvalid, Fault
 
@@ -37,6 +39,22 @@ def number_of(cursor: str) -> int:
     if not (place.isascii() and place.isdigit() and len(place) <= 18):
         raise _foreign()
     return int(place)
+
+
+def place_in(*parts: str) -> str:
+    """The place of several texts, in an order by all of them."""
+    return msgspec.json.encode(parts).decode()
+
+
+def parts_of(cursor: str, count: int) -> tuple[str, ...]:
+    """The texts of a place that has so many. Raises: DocumentInvalid."""
+    try:
+        parts = msgspec.json.decode(place_of(cursor), type=tuple[str, ...])
+    except msgspec.MsgspecError:
+        raise _foreign() from None
+    if len(parts) != count:
+        raise _foreign()
+    return parts
 
 
 def checked(limit: int) -> int:

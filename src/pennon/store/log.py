@@ -9,18 +9,22 @@ from sqlalchemy import Connection, Row, Select, insert, select, update
 from pennon.control import Action, Author, Change, ChangeRow, Difference, Page, Publication
 from pennon.control.chain import Link, broken_links, linked
 from pennon.errors import Fault
-from pennon.flags import FlagRecord, RulesetRecord, SegmentRecord
+from pennon.flags import FlagRecord, RevocationRecord, RulesetRecord, SegmentRecord, SignerRecord
 from pennon.store import cursors, environments
 from pennon.store.environments import Numbered
-from pennon.store.tables import CHANGES, ENVIRONMENTS, SEGMENTS, SETTINGS
+from pennon.store.tables import CHANGES, ENVIRONMENTS, REVOCATIONS, SEGMENTS, SETTINGS, SIGNERS
 
 FLAG: Final = "flag"
 SEGMENT: Final = "segment"
+SIGNER: Final = "signer"
+REVOCATION: Final = "revocation"
 ENVIRONMENT: Final = "environment"
 
 _decode_change = msgspec.json.Decoder(Change).decode
 _decode_flags = msgspec.json.Decoder(list[FlagRecord]).decode
 _decode_segments = msgspec.json.Decoder(list[SegmentRecord]).decode
+_decode_signers = msgspec.json.Decoder(list[SignerRecord]).decode
+_decode_revocations = msgspec.json.Decoder(list[RevocationRecord]).decode
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -124,12 +128,18 @@ def snapshot(connection: Connection, environment_id: int) -> RulesetRecord:
             select(SEGMENTS.c.record).where(SEGMENTS.c.environment_id == environment_id).order_by(SEGMENTS.c.key),
         )
     )
+    signers = select(SIGNERS.c.record).where(SIGNERS.c.environment_id == environment_id)
+    revocations = select(REVOCATIONS.c.record).where(REVOCATIONS.c.environment_id == environment_id)
     return RulesetRecord(
         environment=at.environment,
         epoch=at.epoch,
         revision=at.revision,
         flags={flag.key: flag for flag in flags},
         segments={segment.key: segment for segment in segments},
+        signers={one.id: one for one in _decode_signers(_array(connection, signers.order_by(SIGNERS.c.id)))},
+        revocations={
+            one.id: one for one in _decode_revocations(_array(connection, revocations.order_by(REVOCATIONS.c.id)))
+        },
     )
 
 

@@ -150,3 +150,68 @@ EXPOSURE_COUNTS = Table(
     Column("variant", _KEY, primary_key=True),
     Column("total", BigInteger, nullable=False),
 )
+
+SIGNERS = Table(
+    "signers",
+    METADATA,
+    Column("environment_id", BigInteger, ForeignKey("environments.id"), primary_key=True),
+    Column("id", _KEY, primary_key=True),
+    Column("created_s", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("record", Text, nullable=False),
+)
+
+# number: counts what the environment has registered, for the order of lists.
+OVERRIDES = Table(
+    "overrides",
+    METADATA,
+    Column("environment_id", BigInteger, ForeignKey("environments.id"), primary_key=True),
+    Column("id", _KEY, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    UniqueConstraint("environment_id", "number"),
+)
+
+# What is published of revoked overrides, until the tokens have expired.
+REVOCATIONS = Table(
+    "revocations",
+    METADATA,
+    Column("environment_id", BigInteger, ForeignKey("environments.id"), primary_key=True),
+    Column("id", _KEY, primary_key=True),
+    Column("record", Text, nullable=False),
+)
+
+# Reports that have been added, so that one sent again is known.
+REPORTS = Table(
+    "reports",
+    METADATA,
+    Column("environment_id", BigInteger, ForeignKey("environments.id"), primary_key=True),
+    Column("id", _KEY, primary_key=True),
+    Column("at_ns", BigInteger, nullable=False),
+    Index("ix_reports_at_ns", "at_ns"),
+)
+
+OVERRIDE_USES = Table(
+    "override_uses",
+    METADATA,
+    Column("environment_id", BigInteger, ForeignKey("environments.id"), primary_key=True),
+    Column("id", _KEY, primary_key=True),
+    Column("flag", _KEY, primary_key=True),
+    Column("variant", _KEY, primary_key=True),
+    Column("service", String(100), primary_key=True),
+    Column("total", BigInteger, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+)
+
+# hour: of the report's arrival, counted since 1970.
+DIVERGENCE = Table(
+    "divergence",
+    METADATA,
+    Column("environment_id", BigInteger, ForeignKey("environments.id"), primary_key=True),
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    Column("service", String(100), primary_key=True),
+    Column("flag", _KEY, primary_key=True),
+    Column("cause", String(32), primary_key=True),
+    Column("total", BigInteger, nullable=False),
+)
