@@ -10,10 +10,21 @@ import msgspec
 import pytest
 
 from pennon.control import SettingsDocument, edits
+from pennon.control.prerequisites import Neighbour, Neighbours
 from pennon.control.states import FlagEdit, Outcome, Place
 
 VECTORS = Path(__file__).parent.parent / "conformance" / "vectors" / "control"
 SEGMENTS = {"beta": "user", "firms": "firm"}
+# Around "checkout": two flags to ask for, an archived one, two that ask for it, and a row of eight.
+NEIGHBOURS: dict[str, Neighbour] = {
+    "payments": Neighbour(("on", "off")),
+    "ranking": Neighbour(("old", "new")),
+    "gone": Neighbour(("on", "off"), is_archived=True),
+    "billing": Neighbour(("on", "off"), prerequisites={"checkout": ("on",)}),
+    "invoices": Neighbour(("on", "off"), prerequisites={"billing": ("on",)}),
+    **{f"deep-{i}": Neighbour(("on",), prerequisites={f"deep-{i + 1}": ("on",)}) for i in range(1, 8)},
+    "deep-8": Neighbour(("on",)),
+}
 FLAG: dict[str, Any] = {
     "key": "checkout",
     "type": "boolean",
@@ -24,8 +35,9 @@ FLAG: dict[str, Any] = {
 class Desk:
     """One flag in one environment, edited as a store would: each edit that changes something takes a revision."""
 
-    def __init__(self, flag: object = None, *, seed: int = 1) -> None:
+    def __init__(self, flag: object = None, *, seed: int = 1, neighbours: Neighbours | None = None) -> None:
         self.draw = random.Random(seed).getrandbits
+        self.neighbours = dict(neighbours or {})
         self.revision = 1
         place = Place("production", 1, SEGMENTS, None)
         self.created: FlagEdit = edits.create_flag(flag or FLAG, [place], taken_ids=(), draw=self.draw)
@@ -35,7 +47,7 @@ class Desk:
     @property
     def place(self) -> Place:
         """The environment as the next edit finds it."""
-        return Place("production", self.revision + 1, SEGMENTS, self.outcome.state)
+        return Place("production", self.revision + 1, SEGMENTS, self.outcome.state, self.neighbours)
 
     @property
     def settings(self) -> SettingsDocument:
@@ -57,6 +69,12 @@ class Desk:
     def kill(self, *, killed: bool = True) -> Outcome | None:
         """The flag killed, or unkilled."""
         return self._keep(edits.set_kill(self.flag.document, self.place, killed=killed))
+
+    def forget(self) -> Outcome:
+        """What is carried of the flag, forgotten."""
+        made = edits.forget_carried(self.flag.document, self.place)
+        self._keep(made)
+        return made
 
     def _keep(self, outcome: Outcome | None) -> Outcome | None:
         if outcome is not None:
@@ -121,6 +139,17 @@ def faults_of() -> Callable[[str, object], list[str]]:
         desk.flag = msgspec.structs.replace(desk.flag, document=desk.flag.document.model_copy(update={"id": 42}))
         desk.patch_flag(document)
 
+    def asked_flag_patch(document: object) -> None:
+        Desk(neighbours=NEIGHBOURS).patch_flag(document)
+
+    def archived_flag_patch(document: object) -> None:
+        desk = Desk(neighbours=NEIGHBOURS)
+        desk.patch({"prerequisites": [{"flag": "payments", "variants": ["on"]}]})
+        desk.neighbours = {}
+        desk.patch_flag({"archived": True})
+        desk.neighbours = {"payments": Neighbour(("on", "off"), is_archived=True)}
+        desk.patch_flag(document)
+
     def archived_settings_patch(document: object) -> None:
         desk = Desk()
         desk.patch_flag({"archived": True})
@@ -132,7 +161,9 @@ def faults_of() -> Callable[[str, object], list[str]]:
     send: dict[str, Callable[[object], object]] = {
         "flag": lambda document: edits.create_flag(document, [], taken_ids=(), draw=random.Random(1).getrandbits),
         "flag_patch": flag_patch,
-        "settings_patch": lambda document: Desk().patch(document),
+        "asked_flag_patch": asked_flag_patch,
+        "archived_flag_patch": archived_flag_patch,
+        "settings_patch": lambda document: Desk(neighbours=NEIGHBOURS).patch(document),
         "archived_settings_patch": archived_settings_patch,
         "segment": segment,
     }

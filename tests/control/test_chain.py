@@ -53,8 +53,9 @@ def test_hash_is_frozen() -> None:
     assert "5508d2b710e64bc470079e1b211d9c58e21011e59d0559e422345dc19d659a75" == hash_of(GENESIS, b"{}")
     assert (
         b'{"action":"update","at_ns":1,"diff":[],"environment_id":7,"epoch":3,"flag_id":9,"key":"checkout",'
-        b'"kind":"flag","notes":[],"publication":{"delete_flags":["checkout"],"delete_segments":[],"put_flags":{},'
-        b'"put_segments":{}},"revision":1,"who":"anna","why":"because"}'
+        b'"kind":"flag","notes":[],"publication":{"delete_flags":["checkout"],"delete_reconciled":[],'
+        b'"delete_revocations":[],"delete_segments":[],"delete_signers":[],"put_flags":{},"put_reconciled":{},'
+        b'"put_revocations":{},"put_segments":{},"put_signers":{}},"revision":1,"who":"anna","why":"because"}'
     ) == CHAIN[0].body
 
 

@@ -70,6 +70,11 @@ class Api:
         """Take a kill back."""
         return self._call("DELETE", self._flag(flag, environment) + "/kill", json={"reason": reason})
 
+    def forget_carried(self, flag: str, environment: str, *, reason: str, etag: str | None) -> Resource:
+        """Void what was decided of a flag in an environment before now."""
+        path = self._flag(flag, environment) + "/forget-carried"
+        return self._call("POST", path, json={"reason": reason}, headers={"if-match": etag} if etag else {})
+
     def history(self, flag: str, environment: str) -> Iterator[dict[str, Any]]:
         """The changes of a flag in an environment, newest first."""
         return self._pages(self._flag(flag, environment) + "/history")

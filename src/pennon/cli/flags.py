@@ -1,19 +1,20 @@
 """`pennon flags`: what a release manager does all day."""
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
-import msgspec
 
-from pennon.cli import printing
+from pennon.cli import lane, parsing, printing
 from pennon.cli.api import Api
-from pennon.cli.options import authoring, environment_option, json_option
+from pennon.cli.options import authoring, environment_option, json_option, reason_option
 from pennon.flags import BUCKETS
 
-_REASON = click.option("--reason", default="", help="Why; goes into the history.")
-_EVERYWHERE = click.option("--all", "everywhere", is_flag=True, help="In every environment.")
+_PATCH = click.option(
+    "--patch",
+    metavar="JSON",
+    help='A merge patch of the rest, e.g. \'{"rules": [...]}\'; "-" reads it from standard input.',
+)
 
 
 @click.group(no_args_is_help=True)
@@ -80,7 +81,7 @@ def create(
 
     A boolean flag has the variants on and off unless others are named; of the others the last one is the off variant.
     """
-    named = [_variant(text, type_) for text in variants]
+    named = [parsing.variant_of(text, type_) for text in variants]
     if not named and type_ == "boolean":
         named = [{"key": "on", "value": True}, {"key": "off", "value": False}]
     document = {
@@ -93,19 +94,48 @@ def create(
         "exposes": exposes,
     }
     created = api.create(document).document
-    _done(as_json, created, f"created {flag!r} in every environment, serving its off variant")
+    printing.done(as_json, created, f"created {flag!r} in every environment, serving its off variant")
+
+
+@flags.command()
+@click.argument("flag")
+@click.option("--at", type=click.Choice(["consume", "publish"]), help="Which side of a topic decides it.")
+@click.option("--carry-max-age", "max_age", metavar="SECONDS", help="Older carried decisions do not apply; or: none.")
+@click.option("--overridable/--not-overridable", "is_overridable", default=None, help="By signed override tokens.")
+@_PATCH
+@reason_option
+@json_option
+@authoring
+def edit(
+    api: Api,
+    flag: str,
+    at: str | None,
+    max_age: str | None,
+    is_overridable: bool | None,
+    patch: str | None,
+    reason: str,
+    as_json: bool,
+) -> None:
+    """Change what the project says of a flag; published in every environment."""
+    change = parsing.patch_of(patch)
+    if at is not None:
+        change["at"] = at
+    if max_age is not None:
+        change["carry_max_age_s"] = parsing.age_of(max_age)
+    if is_overridable is not None:
+        change["overridable"] = is_overridable
+    if not change:
+        raise click.UsageError("nothing to change: give --at, --carry-max-age, --overridable or --patch")
+    edited = _patched_flag(api, flag, change, reason)
+    printing.done(as_json, edited, f"changed {flag!r} in every environment (version {edited['version']})")
 
 
 @flags.command("set")
 @click.argument("flag")
 @click.option("--on/--off", "is_on", default=None, help="Whether rules and fallthrough are followed at all.")
 @click.option("--serve", metavar="VARIANT", help="Serve this variant where no rule matches.")
-@click.option(
-    "--patch",
-    metavar="JSON",
-    help='A merge patch of the settings, e.g. \'{"rules": [...]}\'; "-" reads it from standard input.',
-)
-@_REASON
+@_PATCH
+@reason_option
 @json_option
 @environment_option
 @authoring
@@ -120,7 +150,7 @@ def set_(
     as_json: bool,
 ) -> None:
     """Change what an environment serves of a flag."""
-    change = _patch_of(patch)
+    change = parsing.patch_of(patch)
     if is_on is not None:
         change["on"] = is_on
     if serve is not None:
@@ -141,7 +171,7 @@ def set_(
     help="Repeat, sum 100: how covered units divide. Changing weights begins a new phase.",
 )
 @click.option("--rest", metavar="VARIANT", help="What units outside get; else the off variant.")
-@_REASON
+@reason_option
 @json_option
 @environment_option
 @authoring
@@ -160,11 +190,11 @@ def ramp(
     Ramping up takes nobody out; ramping down and up again returns the same units to the same variants.
     """
     settings = api.settings(flag, environment)
-    split: dict[str, Any] = {"coverage": _buckets(percent, "PERCENT")}
+    split: dict[str, Any] = {"coverage": parsing.buckets_of(percent, "PERCENT")}
     if rest is not None:
         split["rest"] = rest
     if weights:
-        split["weights"] = [_weight(text) for text in weights]
+        split["weights"] = [parsing.weight_of(text) for text in weights]
     elif not settings.document["fallthrough"].get("split"):
         split["weights"] = _default_weights(api.flag(flag).document, settings.document)
     change = {"fallthrough": {"variant": None, "split": split}}
@@ -173,43 +203,14 @@ def ramp(
 
 @flags.command()
 @click.argument("flag")
-@_EVERYWHERE
-@_REASON
-@json_option
-@environment_option
-@authoring
-def kill(api: Api, flag: str, everywhere: bool, reason: str, environment: str, as_json: bool) -> None:
-    """Serve the off variant now, carried decisions included. Killing twice is the same as once."""
-    place = None if everywhere else environment
-    killed = api.kill(flag, place, reason=reason).document
-    _done(as_json, killed, f"killed {flag!r} in {place or 'every environment'}")
-
-
-@flags.command()
-@click.argument("flag")
-@_EVERYWHERE
-@_REASON
-@json_option
-@environment_option
-@authoring
-def unkill(api: Api, flag: str, everywhere: bool, reason: str, environment: str, as_json: bool) -> None:
-    """Take a kill back. Decisions from before it stay void: units are decided anew."""
-    place = None if everywhere else environment
-    unkilled = api.unkill(flag, place, reason=reason).document
-    _done(as_json, unkilled, f"unkilled {flag!r} in {place or 'every environment'}")
-
-
-@flags.command()
-@click.argument("flag")
 @click.option("--restore", is_flag=True, help="Bring it back.")
-@_REASON
+@reason_option
 @json_option
 @authoring
 def archive(api: Api, flag: str, restore: bool, reason: str, as_json: bool) -> None:
     """Take a flag out of every environment; its key stays taken, its history stays readable."""
-    patch: dict[str, Any] = {"archived": not restore} | ({"reason": reason} if reason else {})
-    changed = api.patch_flag(flag, patch, etag=api.flag(flag).etag).document
-    _done(as_json, changed, f"{'restored' if restore else 'archived'} {flag!r}")
+    changed = _patched_flag(api, flag, {"archived": not restore}, reason)
+    printing.done(as_json, changed, f"{'restored' if restore else 'archived'} {flag!r}")
 
 
 @flags.command()
@@ -226,6 +227,15 @@ def history(api: Api, flag: str, environment: str, as_json: bool) -> None:
         printing.history_table(flag, environment, rows)
 
 
+for _command in (lane.kill, lane.unkill, lane.forget_carried):
+    flags.add_command(_command)
+
+
+def _patched_flag(api: Api, flag: str, change: dict[str, Any], reason: str) -> dict[str, Any]:
+    change |= {"reason": reason} if reason else {}
+    return api.patch_flag(flag, change, etag=api.flag(flag).etag).document
+
+
 def _patch_settings(
     api: Api,
     flag: str,
@@ -238,54 +248,9 @@ def _patch_settings(
 ) -> None:
     etag = etag or api.settings(flag, environment).etag
     patched = api.patch_settings(flag, environment, change | ({"reason": reason} if reason else {}), etag=etag).document
-    _done(as_json, patched, f"{environment}: {flag!r} {printing.serves(patched)} (revision {patched['revision']})")
-
-
-def _done(as_json: bool, document: dict[str, Any], sentence: str) -> None:
-    if as_json:
-        printing.json_document(document)
-    else:
-        click.echo(sentence)
-
-
-def _variant(text: str, type_: str) -> dict[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise click.BadParameter(f"{text!r} is not KEY=VALUE, e.g. blue=blue", param_hint="--variant")
-    if type_ == "string":
-        return {"key": key, "value": value}
-    try:
-        return {"key": key, "value": msgspec.json.decode(value.encode())}
-    except msgspec.DecodeError:
-        raise click.BadParameter(f"{value!r} is not a JSON value of type {type_}", param_hint="--variant") from None
-
-
-def _patch_of(text: str | None) -> dict[str, Any]:
-    if text is None:
-        return {}
-    if text == "-":
-        text = sys.stdin.read()
-    try:
-        return msgspec.json.decode(text.encode(), type=dict[str, Any])
-    except msgspec.MsgspecError as error:
-        raise click.BadParameter(f"not a JSON object: {error}", param_hint="--patch") from None
-
-
-def _buckets(percent: str, name: str) -> int:
-    try:
-        share = float(percent.removesuffix("%"))
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 100:
-        raise click.BadParameter(f"{percent!r} is not a percentage from 0 to 100", param_hint=name)
-    return round(share * BUCKETS / 100)
-
-
-def _weight(text: str) -> dict[str, Any]:
-    key, equals, percent = text.partition("=")
-    if not equals:
-        raise click.BadParameter(f"{text!r} is not VARIANT=PERCENT, e.g. blue=50", param_hint="--weight")
-    return {"variant": key, "weight": _buckets(percent, "--weight")}
+    printing.done(
+        as_json, patched, f"{environment}: {flag!r} {printing.serves(patched)} (revision {patched['revision']})"
+    )
 
 
 def _default_weights(flag: dict[str, Any], settings: dict[str, Any]) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 environment_option = click.option(
     "--env", "-e", "environment", default="production", show_default=True, metavar="KEY", help="The environment."
 )
+reason_option = click.option("--reason", default="", help="Why; goes into the history.")
 server_option = click.option("--server", metavar="URL", help="The control plane.")
 token_option = click.option("--token", metavar="TOKEN", help="Better left to PENNON_TOKEN or the credentials file.")
 project_option = click.option("--project", "-p", metavar="KEY", help="The project.")

@@ -19,6 +19,14 @@ def json_document(document: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
 
 
+def done(as_json: bool, document: _Document, sentence: str) -> None:
+    """Print what a command has done: the answer for programs, else the sentence."""
+    if as_json:
+        json_document(document)
+    else:
+        click.echo(sentence)
+
+
 def value_of(text: str) -> Any:
     """A value typed on a command line: JSON if it is JSON, else the text itself."""
     try:
@@ -62,8 +70,13 @@ def flag_page(environment: str, flag: _Document, settings: _Document) -> None:
     variants = ", ".join(f"{variant['key']} = {_json(variant['value'])}" for variant in flag["variants"])
     rows = [("flag", flag["key"]), ("description", flag.get("description") or ""), ("type", flag["type"])]
     rows += [("unit", flag["unit"]), ("variants", variants), ("tags", ", ".join(flag.get("tags", ())))]
-    rows += [("carried", "yes" if flag.get("carry") else "if it splits" if flag.get("carry") is None else "no")]
+    rows += [("carried", _carried(flag)), ("decided at", flag.get("at", ""))]
+    rows += [("overridable", "yes" if flag.get("overridable") else "no")]
     rows += [("exposes", "yes" if flag.get("exposes") else "no"), (environment, serves(settings))]
+    for asked in settings.get("prerequisites", ()):
+        rows.append(
+            (f"  if {asked['flag']}", f"is {' or '.join(map(repr, asked['variants']))}, else {settings['off']!r}")
+        )
     for rule in settings["rules"]:
         rows.append((f"  rule {rule['id']}", f"{_clauses(rule)} → {_served(rule['serve'], settings['off'])}"))
     rows += [("revision", str(settings["revision"])), ("void before", str(settings["void_before"]))]
@@ -80,6 +93,12 @@ def history_table(flag: str, environment: str, rows: Iterable[_Document]) -> Non
         cells = (str(row["revision"]), row["at"], row["actor"], row["action"], row.get("reason") or "")
         table.add_row(*(Text(cell) for cell in cells))
     _console().print(table if table.row_count else f"{flag} has no history in {environment}")
+
+
+def _carried(flag: _Document) -> str:
+    carried = "yes" if flag.get("carry") else "if it splits" if flag.get("carry") is None else "no"
+    age_s = flag.get("carry_max_age_s")
+    return carried if age_s is None else f"{carried}, for at most {age_s} s"
 
 
 def _served(serve: _Document, off: str) -> str:

@@ -106,12 +106,10 @@ def dependence_faults(
     """What a flag, as it is to be, would take away from those that ask for it."""
     asking = {key: neighbours[key].prerequisites[flag] for key in _asking(flag, neighbours)}
     if is_archived and asking:
-        yield Fault("/archived", f"true found, must be false while others have it as a prerequisite: {listed(asking)}")
+        yield Fault("/archived", f"must stay false while the flag is a prerequisite of {listed(asking)}")
     for variant in sorted({variant for asked in asking.values() for variant in asked}.difference(variants)):
         by = [key for key, asked in asking.items() if variant in asked]
-        yield Fault(
-            "/variants", f"'{variant}' missing, must stay while others ask for it as a prerequisite: {listed(by)}"
-        )
+        yield Fault("/variants", f"'{variant}' missing, must stay while it is asked for by {listed(by)}")
 
 
 def listed(keys: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pennon.control import ChangeRow, Edited, FlagDocument
+from pennon.control import ChangeRow, Edited, FlagDocument, SettingsDocument
 from pennon.server import replies
 from pennon.server.auth import Authoring
 from pennon.server.requests import Cursor, Limit, document_of, reason_of
@@ -92,8 +92,18 @@ async def patch_settings(project: str, environment: str, flag: str, request: Req
     changed = await services.authoring.run(
         lambda: services.store.update_settings(project, environment, flag, patch, if_match=version, by=by)
     )
-    services.feeds.wake(changed.changes)
-    return replies.edited(changed.document, changed.document.revision, replies.notes_of(changed.changes))
+    return _settings_edited(request, changed)
+
+
+@router.post(_SETTINGS + "/forget-carried")
+async def forget_carried(project: str, environment: str, flag: str, request: Request, token: Authoring) -> Response:
+    """The settings, with what was decided before now void in this environment. Needs If-Match as PATCH does."""
+    services, version = services_of(request), if_match(request)
+    by = await reason_of(request, token)
+    changed = await services.authoring.run(
+        lambda: services.store.forget_carried(project, environment, flag, if_match=version, by=by)
+    )
+    return _settings_edited(request, changed)
 
 
 @router.get(_SETTINGS + "/history")
@@ -120,6 +130,11 @@ def _flag_edited(
     services_of(request).feeds.wake(flag.changes)
     notes = replies.notes_of(flag.changes)
     return replies.edited(flag.document, flag.document.version, notes, status=status, location=location)
+
+
+def _settings_edited(request: Request, settings: Edited[SettingsDocument]) -> Response:
+    services_of(request).feeds.wake(settings.changes)
+    return replies.edited(settings.document, settings.document.revision, replies.notes_of(settings.changes))
 
 
 def _change(row: ChangeRow) -> dict[str, Any]:

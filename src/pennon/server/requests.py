@@ -26,7 +26,7 @@ async def document_of(request: Request, token: TokenRow, *, limit_bytes: int = B
 
 
 async def reason_of(request: Request, token: TokenRow) -> Author:
-    """The author of a kill or unkill. The body is optional, so is its content type; a kill is not held up by form."""
+    """The author of an edit without a document. Body and content type are optional: no kill waits for form."""
     document, author = _split(await read_json(request), token)
     if document is not None and not isinstance(document, dict):
         raise DocumentInvalid([Fault("", 'must be empty or an object such as {"reason": "…"}')])
