@@ -43,22 +43,6 @@ def _use(ledger: Ledger, unit: str | None = "7", **changes: Any) -> tuple[Flag, 
     return flag, decide(flag, ruleset, ledger, unit, {}, {}, 0, lambda _: None)
 
 
-def test_exposure_id_is_what_the_vectors_say(vectors: Callable[[str], Any]) -> None:
-    """SHA-256 over canonical CBOR, halved; another environment, flag, phase, unit or variant has another."""
-    cases = vectors("exposure.json")
-    assert [case["id"] for case in cases] == [
-        exposure_id(
-            case["environment"],
-            case["flag_id"],
-            case["phase"],
-            Unit(case["unit_kind"], case["unit_key"]),
-            case["variant_id"],
-        )
-        for case in cases
-    ]
-    assert len(cases) == len({case["id"] for case in cases})
-
-
 def test_exposure_of_says_what_was_served() -> None:
     """Flag, variant, unit kind, phase, the time of use and the decision's revision."""
     exposure = exposure_of(*_use(Ledger()), is_replay=False, now_ns=99)

@@ -19,13 +19,14 @@ from tests.conformance.vectors.carry.wire_format import (
     member,
     octets,
 )
+from tests.conformance.vectors.carry.wire_reader import read
 
 CASES: list[dict[str, Any]] = []
 GOOD = group(ONE)
 GOOD_2 = group(TWO)
 
 
-def reads(
+def case(
     name: str,
     why: str,
     value: str,
@@ -33,18 +34,20 @@ def reads(
     *,
     flags: int = 0,
     dropped: list[str] | tuple[()] = (),
-) -> None:
-    CASES.append(
-        {
-            "id": name,
-            "why": why,
-            "value": value,
-            "entries": list(entries),
-            "was_cut": bool(flags & 1),
-            "is_replay": bool(flags & 2),
-            "dropped": list(dropped),
-        }
-    )
+) -> dict[str, Any]:
+    """A case as its author says it, after the second decoder agreed."""
+    said = {
+        "entries": list(entries),
+        "was_cut": bool(flags & 1),
+        "is_replay": bool(flags & 2),
+        "dropped": list(dropped),
+    }
+    assert said == read(value), (name, read(value))
+    return {"id": name, "why": why, "value": value, **said}
+
+
+def reads(name: str, why: str, value: str, *said: Any, **also_said: Any) -> None:
+    CASES.append(case(name, why, value, *said, **also_said))
 
 
 def raw_group(decisions: bytes, *, crc_xor: int = 0) -> str:

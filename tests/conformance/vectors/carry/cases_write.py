@@ -1,8 +1,8 @@
-"""The cases of wire.json that are written, and those of fingerprint.json and exposure.json."""
+"""The cases of wire.json that are written."""
 
 from typing import Any
 
-from tests.conformance.vectors.carry.wire_format import ONE, TWO, entry, exposure, fingerprint, member_within
+from tests.conformance.vectors.carry.wire_format import ONE, TWO, entry, member_within
 
 HIGHEST = entry(
     environment=2**40 - 1,
@@ -45,7 +45,7 @@ writes(
 writes("replay-alone", "The replay mark travels without decisions.", [], flags=2)
 writes("cut-alone", "So does the mark that some were dropped.", [], flags=1)
 writes("marked", "The flags group stands last.", [ONE], flags=3)
-writes("highest", "Every place filled.", [HIGHEST])
+writes("highest-alone", "Every place filled.", [HIGHEST])
 small = 2**28 - 1
 for count in (39, 40, 41, 60, 200):
     made = [entry(flag_id=number, revision=small) for number in range(count)]
@@ -68,51 +68,3 @@ writes(
     [entry(flag_id=number) for number in range(80)],
     flags=2,
 )
-
-PEOPLE = [
-    ("salt", "user", "7"),
-    ("salt", "account", "7"),
-    ("other", "user", "7"),
-    ("salt", "user", ""),
-    ("", "", ""),
-    ("salt", "user", "07"),
-    ("salt", "use", "r7"),
-    ("salt", "user", "é"),
-    ("salt", "user", "e\u0301"),
-    ("salt", "user", "\U0001f6a9"),
-    ("salt", "user", "\ud800"),
-    ("salt", "user", "nul\0inside"),
-    ("salt", "user", "x" * 23),
-    ("salt", "user", "x" * 24),
-    ("salt", "user", "x" * 255),
-    ("salt", "user", "x" * 256),
-    ("8f1c2d3e4a5b6c7d", "device", "550e8400-e29b-41d4-a716-446655440000"),
-]
-
-FINGERPRINTS = [
-    {"salt": salt, "kind": kind, "key": key, "fingerprint": fingerprint(salt, kind, key)} for salt, kind, key in PEOPLE
-]
-
-EXPOSURES = [
-    {
-        "environment": environment,
-        "flag_id": flag_id,
-        "phase": phase,
-        "unit_kind": kind,
-        "unit_key": key,
-        "variant_id": variant_id,
-        "id": exposure(environment, flag_id, phase, kind, key, variant_id),
-    }
-    for environment, flag_id, phase, kind, key, variant_id in (
-        (0x0102030405, 77, 1, "user", "7", 1),
-        (0x0102030405, 77, 1, "user", "7", 2),
-        (0x0102030405, 77, 2, "user", "7", 1),
-        (0x0102030405, 78, 1, "user", "7", 1),
-        (0x0102030406, 77, 1, "user", "7", 1),
-        (0x0102030405, 77, 1, "account", "7", 1),
-        (0, 0, 0, "", "", 0),
-        (2**40 - 1, 2**24 - 1, 2**32, "device", "\ud800 \U0001f6a9", 255),
-        (23, 24, 255, "user", "x" * 300, 24),
-        (65_535, 65_536, 256, "user", "é", 23),
-    )
-]

@@ -1,0 +1,201 @@
+"""The reference pages are held to vectors and tests, and the check of that to its own rules."""
+
+import ast
+import re
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+pytest_plugins = ("pytester",)
+
+ROOT = Path(__file__).parents[2]
+ID = re.compile(r"V:(?P<file>[\w/-]+)/(?P<vector>[\w.+-]+)|T:(?P<module>tests/[\w/]+\.py)::(?P<test>test_\w+)")
+
+
+def _exists(cited: str, vectors_of: Callable[[str], set[str]]) -> bool:
+    match = ID.fullmatch(cited)
+    if match is None:
+        return False
+    if match["file"]:
+        return match["vector"] in vectors_of(match["file"])
+    path = ROOT / match["module"]
+    tree = ast.parse(path.read_text(encoding="utf-8")) if path.is_file() else ast.Module([], [])
+    return any(
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == match["test"] for node in tree.body
+    )
+
+
+def test_page_cites_something_for_every_normative_sentence(page: Any) -> None:
+    """Whatever must, never or only is, a vector or a test shows."""
+    assert [] == [(each.line, each.text) for each in page.sentences if each.is_normative and not each.marks]
+
+
+def test_page_cites_what_exists(page: Any, vectors_of: Callable[[str], set[str]]) -> None:
+    """Each id is a vector in its file or a test in its module."""
+    cited = [(name, each) for name, ids in page.footnotes.items() for each in ids]
+    assert [] == [(name, each) for name, each in cited if not _exists(each, vectors_of)]
+
+
+def test_page_has_each_footnote_that_it_marks_and_no_other(page: Any) -> None:
+    """No mark leads nowhere, nothing is cited by nobody, no footnote is empty."""
+    marked = {mark for each in page.sentences for mark in each.marks}
+    assert marked == {name for name, ids in page.footnotes.items() if ids}
+
+
+# ---- the reading of a page
+
+PAGE = """\
+# A title must not count
+
+Decisions never leave.[^a] A ruleset is one, e.g. `x`. It MUST end.[^b][^c]
+
+- only this[^a]
+- a second item that goes
+  on and never ends
+
+| a | row |
+|---|---|
+| must | hold[^a] |
+
+```text
+this must not count
+```
+
+[^a]: `V:wire/one` `T:tests/carry/test_wire.py::test_x`
+[^b]: `V:wire/two`
+"""
+
+
+def test_page_is_read_by_sentence(page_of: Callable[[str], Any]) -> None:
+    """Paragraphs, items and rows; no headings, code or footnotes."""
+    sentences = page_of(PAGE).sentences
+    assert [
+        (3, ("a",), True),
+        (3, (), False),
+        (3, ("b", "c"), True),
+        (5, ("a",), True),
+        (6, (), True),
+        (9, (), False),
+        (10, (), False),
+        (11, ("a",), True),
+    ] == [(each.line, each.marks, each.is_normative) for each in sentences]
+    assert "It MUST end.[^b][^c]" == sentences[2].text
+
+
+def test_page_is_read_with_its_footnotes(page_of: Callable[[str], Any]) -> None:
+    """Ids without the marks of code around them."""
+    assert {"a": ("V:wire/one", "T:tests/carry/test_wire.py::test_x"), "b": ("V:wire/two",)} == page_of(PAGE).footnotes
+
+
+# ---- the check that what is cited ran
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A suite of three files under this folder's conftest, whose page cites a test and a vector."""
+    pytester.makeini("[pytest]\ntestpaths = tests\naddopts = --import-mode=importlib")
+    conftest = (Path(__file__).parent / "conftest.py").read_text(encoding="utf-8")
+    files = {
+        "docs/reference/carrying.md": "[^a]: `T:tests/carry/test_a.py::test_a`\n",
+        "docs/reference/wire.md": "[^a]: `V:wire/one`\n",
+        "tests/conformance/conftest.py": conftest,
+        "tests/conformance/test_wire.py": """
+            import pytest
+            @pytest.mark.parametrize("case", ["one", "two"])
+            def test_wire(case): pass
+            """,
+        "tests/carry/test_a.py": "def test_a(): pass\ndef test_b(): pass\n",
+        "tests/zoo/test_z.py": "def test_z(): pass\n",
+    }
+    for name, text in files.items():
+        path = pytester.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text), encoding="utf-8")
+    return pytester
+
+
+def _run(suite: pytest.Pytester, *args: str) -> tuple[int, list[str]]:
+    result = suite.runpytest_inprocess("-p", "no:cacheprovider", *args)
+    return result.ret, [line for line in result.outlines if line.startswith("a reference page cites")]
+
+
+def _rewrite(suite: pytest.Pytester, name: str, text: str) -> None:
+    (suite.path / name).write_text(dedent(text), encoding="utf-8")
+
+
+def test_whole_run_in_which_all_that_is_cited_passed_is_well(suite: pytest.Pytester) -> None:
+    """Test by name, vector by the parameter of its runner."""
+    assert (0, []) == _run(suite)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "def test_b(): pass",
+        "import pytest\ndef test_a(): pytest.skip('no')",
+        "import pytest\n@pytest.mark.xfail\ndef test_a(): assert 0",
+        "import pytest\n@pytest.mark.skip\ndef test_a(): pass",
+    ],
+)
+def test_whole_run_without_a_cited_test_fails(suite: pytest.Pytester, body: str) -> None:
+    """Gone, skipped or expected to fail: it did not pass."""
+    _rewrite(suite, "tests/carry/test_a.py", body)
+    missing = "a reference page cites T:tests/carry/test_a.py::test_a, and no test of that passed"
+    assert (1, [missing]) == _run(suite)
+
+
+def test_whole_run_without_a_cited_vector_fails(suite: pytest.Pytester) -> None:
+    """A vector of the same id in another file's runner is not it."""
+    runner = suite.path / "tests/conformance/test_wire.py"
+    _rewrite(suite, "tests/zoo/test_z.py", runner.read_text(encoding="utf-8"))
+    _rewrite(suite, "tests/conformance/test_wire.py", "def test_wire(): pass")
+    assert (1, ["a reference page cites V:wire/one, and no test of that passed"]) == _run(suite)
+
+
+def test_vector_is_known_by_its_name_with_hyphens(suite: pytest.Pytester) -> None:
+    """Files whose vectors have names in words are cited too."""
+    _rewrite(suite, "docs/reference/wire.md", "[^a]: `V:wire/one-by-one`\n")
+    runner = (suite.path / "tests/conformance/test_wire.py").read_text(encoding="utf-8")
+    _rewrite(suite, "tests/conformance/test_wire.py", runner.replace('"one"', '"one by one"'))
+    assert (0, []) == _run(suite)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("tests/conformance",),
+        ("tests/conformance/test_wire.py::test_wire[two]",),
+        ("-k", "two"),
+        ("-m", "not slow"),
+        ("--ignore", "tests/carry"),
+        ("--deselect", "tests/carry/test_a.py::test_a"),
+        ("--collect-only",),
+        ("tests/carry/test_a.py::test_b", "tests/conformance", "tests/zoo"),
+    ],
+)
+def test_run_of_a_part_is_not_told_about_the_rest(suite: pytest.Pytester, args: tuple[str, ...]) -> None:
+    """However it was narrowed."""
+    _rewrite(
+        suite,
+        "tests/carry/test_a.py",
+        "import pytest\n@pytest.mark.slow\ndef test_a(): pytest.skip('no')\ndef test_b(): pass",
+    )
+    assert (0, []) == _run(suite, "-W", "ignore", *args)
+
+
+def test_run_that_ends_at_the_first_failure_is_not_told_about_the_rest(suite: pytest.Pytester) -> None:
+    """It has said enough."""
+    _rewrite(suite, "tests/carry/test_a.py", "def test_0(): assert 0\ndef test_a(): pass")
+    assert (1, []) == _run(suite, "-x")
+
+
+def test_run_of_the_last_failures_is_not_told_about_the_rest(suite: pytest.Pytester) -> None:
+    """Also where every file had one: `--lf` deselects nothing."""
+    for name in ("carry/test_a", "conformance/test_wire", "zoo/test_z"):
+        _rewrite(suite, f"tests/{name}.py", "def test_0(): assert 0\ndef test_1(): pass")
+    suite.runpytest_inprocess()
+    result = suite.runpytest_inprocess("--lf")
+    assert "a reference page" not in result.stdout.str()

@@ -1,0 +1,34 @@
+"""Writes the vectors of carrying: `python -m tests.conformance.vectors.carry.write_all`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.conformance.vectors.carry.cases_digests import EXPOSURES, FINGERPRINTS, USES
+from tests.conformance.vectors.carry.cases_hostile import HOSTILE
+from tests.conformance.vectors.carry.cases_read import CASES
+from tests.conformance.vectors.carry.cases_write import WRITTEN
+
+
+def rows(cases: list[dict[str, Any]]) -> str:
+    """A JSON array with a case to a line, so that a change reads as one."""
+    return "[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]"
+
+
+def file_of(**lists: list[dict[str, Any]]) -> str:
+    """A JSON object of such arrays."""
+    return "{" + ",\n".join(f'"{name}": {rows(cases)}' for name, cases in lists.items()) + "}\n"
+
+
+def documents() -> dict[str, str]:
+    """The files' contents, by name."""
+    return {
+        "wire.json": file_of(read=CASES + HOSTILE, write=WRITTEN),
+        "fingerprint.json": file_of(cases=FINGERPRINTS),
+        "exposure.json": file_of(ids=EXPOSURES, uses=USES),
+    }
+
+
+if __name__ == "__main__":
+    for name, text in documents().items():
+        (Path(__file__).parent / name).write_text(text, encoding="ascii")
