@@ -153,17 +153,23 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 class Ledger:
     """A request's record of decisions, shared by all its tasks and threads.
 
-    arrived: (environment id, flag id) -> the wire's entries, in wire order.
-    made: (Scope.key, unit key) -> decision, in the order made. Written only by `dict.setdefault`, which is atomic:
-        the first decision wins whichever task or thread asks, without a lock.
+    arrived: (environment id, flag id) -> the wire's entries; those of one epoch and unit by ascending revision.
+    made: (Scope.key, unit key) -> decision, in the order made. Entered by `dict.setdefault`, which is atomic: the first
+        decision wins whichever task or thread asks, without a lock. Only a kill or an override takes one away again.
     returned: those of the arrived entries that a callee's response brought, in the order they came.
-    override: the text of an override token that a public boundary was shown, unverified; None where none was.
+    withdrawn_count: how often a decision that was made has been taken away.
+    override: the text of an override token that a public boundary was shown, unverified; None where none was, "" once
+        it is sealed: one look tells the shortest path that neither is the case.
     foreign: baggage members of later versions, as they came; forwarded untouched.
     is_sealed: set when the door closes; from then on nothing enters.
     was_cut: a hop dropped decisions for the wire's budget.
+    encoded: what `carry` has written of all this, and of which state; its own memory.
     """
 
-    __slots__ = ("__weakref__", "arrived", "foreign", "is_sealed", "made", "override", "returned", "was_cut")
+    __slots__ = (
+        "__weakref__", "arrived", "encoded", "foreign", "is_sealed", "made", "override", "returned", "was_cut",
+        "withdrawn_count",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.arrived: dict[tuple[int, int], tuple[Entry, ...]] = {}
@@ -173,6 +179,8 @@ class Ledger:
         self.foreign: tuple[Member, ...] = ()
         self.is_sealed = False
         self.was_cut = False
+        self.withdrawn_count = 0
+        self.encoded: tuple[object, Any] | None = None
 
     def enter(self, decision: Decision) -> Decision:
         """The decision that holds: this one, or an earlier one for the same scope and unit."""
@@ -181,9 +189,17 @@ class Ledger:
             return self.made.get(place, decision)
         return self.made.setdefault(place, decision)
 
+    def withdraw(self, decision: Decision) -> None:
+        """Take a decision away that was made: the next ask decides anew."""
+        place = (decision.scope.key, decision.unit_key)
+        if not self.is_sealed and self.made.get(place) is decision:
+            self.made.pop(place, None)
+            self.withdrawn_count += 1
+
     def seal(self) -> None:
-        """Close it: an evaluation under way finishes, and its decision goes nowhere."""
+        """Close it: an evaluation under way finishes, and its decision goes nowhere. The token is forgotten."""
         self.is_sealed = True
+        self.override = ""
 
 
 class Trace(msgspec.Struct, frozen=True, gc=False):

@@ -1,18 +1,25 @@
-"""Which answer holds for a unit in a request: killed, else made already, else carried here, else decided now.
+"""Which answer holds for a unit in a request: killed, else overridden, else made already, else carried here, else new.
 
-The order of an ask is killed > made at this floor > arrived > evaluate. What the last two give enters the ledger, and
-what the ledger then holds is the answer. Floors are in `Flag.scope`, which is part of the ledger's key: after a kill
-nothing made before it is found again.
+The order of an ask is killed > override > made at this floor > arrived > evaluate. What it comes to enters the ledger,
+and what the ledger then holds is the answer. Floors are in `Flag.scope`, which is part of the ledger's key: after a
+kill nothing made before it is found again.
+
+Of several arrived entries about one unit the first that is valid holds, a kill before any other; a ledger keeps them by
+ascending revision. What was made or arrived about a flag that another needs answers for it in the same way, and does
+not enter by that.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Final
 
+from pennon.carry.entries import MINUTE_NS
 from pennon.carry.fingerprint import fingerprint_of
-from pennon.carry.leaving import MINUTE_NS
-from pennon.context import LEDGER_LIMIT_COUNT, Answer, Decision, Entry, Ledger, Origin, Reason, Scope
-from pennon.flags import Flag, Ruleset
+from pennon.context import LEDGER_LIMIT_COUNT, Answer, Decision, Entry, Ledger, Origin, Reason
+from pennon.flags import Flag, Ruleset, VariantRecord
+
+# How far the clock of whoever decided may be ahead of ours; up to there an age below zero counts as zero.
+SKEW_LIMIT_NS: Final = 5 * MINUTE_NS
 
 
 class Note(StrEnum):
@@ -30,8 +37,18 @@ class Note(StrEnum):
     """An entry names a variant that is gone. Decided anew."""
     VOID = "void"
     """An entry lies below the flag's floor: killed, unkilled, re-phased or archived since. Decided anew."""
+    TOO_OLD = "too_old"
+    """An entry is older than the flag's author lets a decision be. Decided anew."""
+    SKEW = "skew"
+    """An entry was decided more than five minutes from now, and the flag's author limits ages. Decided anew."""
     FINGERPRINT = "fingerprint"
     """What arrived for this flag is about other units."""
+    CONFLICT = "conflict"
+    """Two entries that hold here say different things: two deciders did not know of each other. The first held wins."""
+    OVERRIDE_BEGAN = "override_began"
+    """A token that was not believed at first is believed now: it takes the place of what was decided."""
+    OVERRIDE_ENDED = "override_ended"
+    """A token has expired or was taken back in mid-request. Decided anew."""
     LEDGER_FULL = "ledger_full"
     """Too many decisions in one request; this one is not remembered."""
 
@@ -54,18 +71,20 @@ def decide(
     units: Mapping[str, str],
     now_ns: int,
     note: Callable[[Note], object],
+    *,
+    override: str | None = None,
 ) -> Decision:
     """The decision that holds for this unit, entered in the ledger unless it is an ERROR.
 
     flag: of this ruleset. unit_key: of the flag's kind; None if the ask names none.
     now_ns: wall clock. note: is called with each thing to count; almost never.
-    A hit needs no call: `ledger.made.get((flag.scope.key, unit_key))` is the same decision.
+    override: key of the variant that a token sets for this flag and unit, believed now; None: none does.
+    A hit needs no call where `ledger.override` is None: `ledger.made.get((flag.scope.key, unit_key))` is the same
+    decision. Where it is not, each use asks again, with what the token then is worth.
     """
-    if ledger.arrived or flag.is_killed:
-        held = _held_before_deciding(flag, ruleset, ledger, unit_key, attributes, units, now_ns, note)
-        if held is not None:
-            return held
-    # The rest is `_local` and `Ledger.enter`, written out: this runs at every first use of a flag in a request.
+    if ledger.arrived or flag.is_killed or flag.prerequisites or ledger.override is not None or override is not None:
+        return _Ask(flag, ruleset, ledger, unit_key, attributes, units, now_ns, note).decision(override)
+    # The rest is `_Ask.local` and `_Ask.entered`, written out: this runs at every first use of a flag in a request.
     scope = flag.scope
     answer = flag.answer(unit_key, attributes, units)
     origin, revision = answer.origin, answer.revision
@@ -77,102 +96,190 @@ def decide(
     made = ledger.made
     if ledger.is_sealed or len(made) >= LEDGER_LIMIT_COUNT:
         return _unremembered(ledger, decision, note)
-    return made.setdefault((scope.key, unit_key), decision)
+    held = made.setdefault((scope.key, unit_key), decision)
+    if ledger.arrived:  # another thread has taken a response meanwhile; it may be a kill
+        return _Ask(flag, ruleset, ledger, unit_key, attributes, units, now_ns, note).decision(override)
+    return held
 
 
-def _held_before_deciding(
-    flag: Flag,
-    ruleset: Ruleset,
-    ledger: Ledger,
-    unit_key: str | None,
-    attributes: Mapping[str, object],
-    units: Mapping[str, str],
-    now_ns: int,
-    note: Callable[[Note], object],
-) -> Decision | None:
-    """What a kill or a carried entry says; None if neither says anything that holds here."""
-    entry = _carried_entry(flag.scope, ruleset, ledger, unit_key, note)
-    if flag.is_killed:
-        # Where a kill raised no floor (a ruleset that nobody's server made), what was made before it must not win.
-        killed = _local(flag, unit_key, attributes, units, now_ns)
-        held = ledger.enter(killed)
-        return held if held.origin is Origin.KILL else killed
-    if entry is None:
-        return None
-    variant = flag.variant_by_id(entry.variant_id)
-    if variant is None and entry.revision > ruleset.revision:
-        note(Note.UNKNOWN_VARIANT)
-        return _without_the_variant(flag, entry, unit_key, attributes, units, now_ns)
-    if variant is None:
-        note(Note.DELETED_VARIANT)
-        return None
-    origin, revision = entry.origin, entry.revision
-    answer = Answer(flag.key, variant.value, variant.key, variant.id, _REASONS[origin], origin, None, revision)
-    return ledger.enter(Decision(answer, flag.scope, unit_key, entry.decided_min * MINUTE_NS, origin, revision))
+class _Ask:
+    """One ask that has something to weigh."""
+
+    __slots__ = ("attributes", "flag", "ledger", "note", "now_ns", "ruleset", "unit_key", "units")
+
+    def __init__(
+        self,
+        flag: Flag,
+        ruleset: Ruleset,
+        ledger: Ledger,
+        unit_key: str | None,
+        attributes: Mapping[str, object],
+        units: Mapping[str, str],
+        now_ns: int,
+        note: Callable[[Note], object],
+    ) -> None:
+        self.flag, self.ruleset, self.ledger = flag, ruleset, ledger
+        self.unit_key, self.attributes, self.units = unit_key, attributes, units
+        self.now_ns, self.note = now_ns, note
+
+    def decision(self, override: str | None) -> Decision:
+        """The decision that holds, entered."""
+        flag, ledger, unit_key = self.flag, self.ledger, self.unit_key
+        returned_count = len(ledger.returned)
+        entry = self.entry(flag, unit_key)
+        if flag.is_killed:
+            return self.settled(self.local())
+        if entry is not None and entry.origin is Origin.KILL:
+            return self.carried(entry)
+        held = ledger.made.get((flag.scope.key, unit_key))
+        overridden = None if override is None else _variant_named(flag, override)
+        if overridden is not None:
+            return self.overridden(overridden, held)
+        if held is not None and (ledger.override is None or held.origin is not Origin.OVERRIDE):
+            return held
+        if held is not None:
+            self.note(Note.OVERRIDE_ENDED)
+            ledger.withdraw(held)
+        decision = self.carried(entry) if entry is not None else self.entered(self.local())
+        # What another thread took from a response meanwhile may be a kill.
+        return decision if len(ledger.returned) == returned_count else self.decision(override)
+
+    def entry(self, flag: Flag, unit_key: str | None) -> Entry | None:
+        """The entry that arrived and applies to a flag: this one, or one that it needs."""
+        scope = flag.scope
+        entries = self.ledger.arrived.get((scope.environment.id, scope.flag_id))
+        if entries is None:
+            return None
+        fingerprint = None if unit_key is None else fingerprint_of(scope.environment.salt, scope.unit_kind, unit_key)
+        first = entries[0]
+        if (
+            len(entries) == 1
+            and first.fingerprint == fingerprint
+            and first.epoch == scope.epoch
+            and scope.floor <= first.revision <= self.ruleset.revision
+            and flag.carry_max_age_ns is None
+            and flag.variant_by_id(first.variant_id) is not None
+        ):
+            return first  # almost always: nothing to weigh, nothing to note
+        return self.weighed(flag, entries, fingerprint)
+
+    def weighed(self, flag: Flag, entries: tuple[Entry, ...], fingerprint: int | None) -> Entry | None:
+        """The first entry that applies, a kill before any other; with a note on each that does not."""
+        here = [entry for entry in entries if entry.epoch == flag.scope.epoch]
+        notes = {why for entry in entries if (why := self.why_not(flag, entry, fingerprint)) is not None}
+        valid = [entry for entry in here if self.why_not(flag, entry, fingerprint) is None]
+        if any(entry.revision > self.ruleset.revision for entry in here):
+            notes.add(Note.AHEAD)
+        if any(entry.fingerprint == fingerprint for entry in here):
+            notes.discard(Note.FINGERPRINT)
+        winner = next((entry for entry in valid if entry.origin is Origin.KILL), valid[0] if valid else None)
+        if winner is not None:
+            notes.update(_notes_on_winner(flag, winner, valid))
+        for each in sorted(notes):
+            self.note(each)
+        return winner
+
+    def why_not(self, flag: Flag, entry: Entry, fingerprint: int | None) -> Note | None:
+        """Why an entry does not apply; None if it does."""
+        scope = flag.scope
+        if entry.epoch != scope.epoch:
+            return Note.NEWER_EPOCH if entry.epoch > scope.epoch else Note.OTHER_EPOCH
+        if entry.fingerprint != fingerprint:
+            return Note.FINGERPRINT
+        if entry.revision < scope.floor:
+            return Note.VOID
+        if entry.revision <= self.ruleset.revision and flag.variant_by_id(entry.variant_id) is None:
+            return Note.DELETED_VARIANT
+        # A kill has no age: it holds until an unkill raises the floor above it (docs/decisions/0006).
+        if flag.carry_max_age_ns is None or entry.origin is Origin.KILL:
+            return None
+        # The minute's beginning: what is nearly too old is, rather than the other way round.
+        age_ns = self.now_ns - entry.decided_min * MINUTE_NS
+        if age_ns < -SKEW_LIMIT_NS:
+            return Note.SKEW
+        return Note.TOO_OLD if age_ns > flag.carry_max_age_ns else None
+
+    def prior(self, flag: Flag, unit_key: str | None) -> Answer | None:
+        """What is held about a flag that this one needs; None: it answers for itself."""
+        made = self.ledger.made.get((flag.scope.key, unit_key))
+        if made is not None:
+            return made.answer
+        entry = self.entry(flag, unit_key)
+        return None if entry is None else _answer_from(flag, entry)
+
+    def carried(self, entry: Entry) -> Decision:
+        """The decision that an entry which applies is.
+
+        Where its variant is unknown nothing is entered, so that the entry is what leaves. A kill then serves the off
+        variant that is known here: that somebody killed the flag is sure, only to what is not.
+        """
+        flag, origin = self.flag, entry.origin
+        answer = _answer_from(flag, entry)
+        if answer is None:
+            return self.local()
+        decided_ns = entry.decided_min * MINUTE_NS
+        decision = Decision(answer, flag.scope, self.unit_key, decided_ns, origin, entry.revision)
+        if flag.variant_by_id(entry.variant_id) is None:
+            return decision
+        return self.settled(decision) if origin is Origin.KILL else self.ledger.enter(decision)
+
+    def overridden(self, variant: VariantRecord, held: Decision | None) -> Decision:
+        """The decision of a token, which stands above what was made."""
+        flag = self.flag
+        if held is not None and held.origin is Origin.OVERRIDE and held.answer.variant == variant.key:
+            return held
+        if held is not None:
+            self.note(Note.OVERRIDE_BEGAN)
+        revision = max(flag.off_answer.revision, flag.scope.floor)
+        answer = Answer(
+            flag.key, variant.value, variant.key, variant.id, Reason.OVERRIDE, Origin.OVERRIDE, None, revision
+        )
+        return self.settled(Decision(answer, flag.scope, self.unit_key, self.now_ns, Origin.OVERRIDE, revision))
+
+    def local(self) -> Decision:
+        """What this ruleset says now."""
+        flag = self.flag
+        answer = flag.answer_with(self.prior, self.unit_key, self.attributes, self.units)
+        revision = max(answer.revision, flag.scope.floor)
+        return Decision(answer, flag.scope, self.unit_key, self.now_ns, answer.origin, revision)
+
+    def entered(self, decision: Decision) -> Decision:
+        """What holds once this one has been entered; an ERROR never is."""
+        ledger = self.ledger
+        if decision.origin is None:
+            return decision
+        if ledger.is_sealed or len(ledger.made) >= LEDGER_LIMIT_COUNT:
+            return _unremembered(ledger, decision, self.note)
+        return ledger.enter(decision)
+
+    def settled(self, decision: Decision) -> Decision:
+        """A kill or an override, entered in place of what was made before."""
+        held = self.entered(decision)
+        if held.origin is decision.origin and held.answer.variant_id == decision.answer.variant_id:
+            return held
+        self.ledger.withdraw(held)
+        self.entered(decision)
+        return decision
 
 
-def _carried_entry(
-    scope: Scope, ruleset: Ruleset, ledger: Ledger, unit_key: str | None, note: Callable[[Note], object]
-) -> Entry | None:
-    """The entry that applies here: of this epoch and unit, not below the floor; a kill before any other."""
-    entries = ledger.arrived.get((scope.environment.id, scope.flag_id))
-    if entries is None:
-        return None
-    fingerprint = None if unit_key is None else fingerprint_of(scope.environment.salt, scope.unit_kind, unit_key)
-    first, epoch, floor = entries[0], scope.epoch, scope.floor
-    if (
-        len(entries) == 1
-        and first.fingerprint == fingerprint
-        and first.epoch == epoch
-        and floor <= first.revision <= ruleset.revision
-    ):
-        return first  # almost always: nothing to weigh, nothing to note
-    valid = [
-        entry
-        for entry in entries
-        if entry.fingerprint == fingerprint and entry.epoch == epoch and entry.revision >= floor
-    ]
-    notes = {each for entry in entries for each in _notes_on(entry, scope, ruleset.revision, fingerprint)}
-    for each in sorted(notes - {Note.FINGERPRINT} if valid else notes):
-        note(each)
-    return next((entry for entry in valid if entry.origin is Origin.KILL), valid[0] if valid else None)
+def _variant_named(flag: Flag, key: str) -> VariantRecord | None:
+    ids = (variant.id for variant in flag.record.variants if variant.key == key)
+    return next((variant for each in ids if (variant := flag.variant_by_id(each)) is not None), None)
 
 
-def _notes_on(entry: Entry, scope: Scope, revision: int, fingerprint: int | None) -> Iterator[Note]:
-    if entry.epoch != scope.epoch:
-        yield Note.NEWER_EPOCH if entry.epoch > scope.epoch else Note.OTHER_EPOCH
-        return
-    if entry.revision > revision:
-        yield Note.AHEAD
-    if entry.fingerprint != fingerprint:
-        yield Note.FINGERPRINT
-    elif entry.revision < scope.floor:
-        yield Note.VOID
+def _answer_from(flag: Flag, entry: Entry) -> Answer | None:
+    """What an entry that applies says; None if its variant is not known here and it is no kill."""
+    variant, origin = flag.variant_by_id(entry.variant_id), entry.origin
+    if variant is not None:
+        return Answer(flag.key, variant.value, variant.key, variant.id, _REASONS[origin], origin, None, entry.revision)
+    return flag.off_answer if origin is Origin.KILL else None
 
 
-def _without_the_variant(
-    flag: Flag,
-    entry: Entry,
-    unit_key: str | None,
-    attributes: Mapping[str, object],
-    units: Mapping[str, str],
-    now_ns: int,
-) -> Decision:
-    """An answer that is not entered, so that the arrived entry is the one that leaves.
-
-    A kill serves the off variant that is known here: that somebody killed the flag is sure, only to what is not.
-    """
-    if entry.origin is Origin.KILL:
-        answer = flag.off_answer
-        return Decision(answer, flag.scope, unit_key, now_ns, answer.origin, entry.revision)
-    return _local(flag, unit_key, attributes, units, now_ns)
-
-
-def _local(
-    flag: Flag, unit_key: str | None, attributes: Mapping[str, object], units: Mapping[str, str], now_ns: int
-) -> Decision:
-    answer = flag.answer(unit_key, attributes, units)
-    return Decision(answer, flag.scope, unit_key, now_ns, answer.origin, max(answer.revision, flag.scope.floor))
+def _notes_on_winner(flag: Flag, winner: Entry, valid: list[Entry]) -> Iterator[Note]:
+    if flag.variant_by_id(winner.variant_id) is None:
+        yield Note.UNKNOWN_VARIANT
+    if winner.origin is not Origin.KILL and any(entry.variant_id != winner.variant_id for entry in valid):
+        yield Note.CONFLICT
 
 
 def _unremembered(ledger: Ledger, decision: Decision, note: Callable[[Note], object]) -> Decision:

@@ -9,6 +9,7 @@ from zlib import crc32
 
 import msgspec
 
+from pennon.carry.entries import with_entry
 from pennon.carry.wire import ALPHABET, CRC, CUT, DECISION, FLAGS_GROUP_BYTES, HEAD, ORIGINS, REPLAY, REVISION_BITS
 from pennon.context import Entry
 
@@ -45,7 +46,8 @@ class GroupFault(StrEnum):
 class Decoded(msgspec.Struct, frozen=True):
     """What a member said.
 
-    arrived: its entries as a ledger takes them: (environment id, flag id) -> entries in wire order.
+    arrived: its entries as a ledger takes them: (environment id, flag id) -> entries, those of one epoch and unit by
+        ascending revision, else in wire order.
     was_cut: some hop dropped decisions for the budget.
     is_replay: a record is being processed again on purpose.
     dropped: one fault for each group that was not taken, in wire order.
@@ -137,11 +139,8 @@ def _long_revision(raw: bytes, revision: int, at: int, end: int) -> tuple[int, i
 
 
 def _unite(arrived: Arrived, entries: list[Entry]) -> None:
-    """Add what is new; of one environment, epoch, unit and flag the first entry wins."""
+    """Add what is new; of one environment, epoch, unit, flag and revision the first entry wins."""
     for entry in entries:
-        place = (entry.environment, entry.flag_id)
-        earlier = arrived.get(place)
-        if earlier is None:
-            arrived[place] = (entry,)
-        elif not any(each.epoch == entry.epoch and each.fingerprint == entry.fingerprint for each in earlier):
-            arrived[place] = (*earlier, entry)
+        flag = (entry.environment, entry.flag_id)
+        earlier = arrived.get(flag)
+        arrived[flag] = (entry,) if earlier is None else with_entry(earlier, entry)
