@@ -12,7 +12,7 @@ from pennon.clock import SYSTEM_CLOCK
 from pennon.control import Store
 from pennon.headers import Contract, public
 from pennon.http import asgi
-from pennon.server import flags, health, kills, projects, sdk
+from pennon.server import flags, health, kills, overrides, projects, reports, sdk
 from pennon.server.services import AUTHORING_WAITING_LIMIT_COUNT, Services
 from pennon.web import AccessLog, problem
 
@@ -51,7 +51,7 @@ def create_app(store: Store, *, authoring_waiting_limit_count: int = AUTHORING_W
     inner = FastAPI(title="pennon", version=version("pennon"), docs_url=None, redoc_url=None, lifespan=lifespan)
     inner.state.services = services
     inner.router.redirect_slashes = False
-    for part in (flags, kills, projects, sdk, health):
+    for part in (flags, kills, projects, overrides, sdk, reports, health):
         inner.include_router(part.router)
     problem.install(inner)
     watched = AccessLog(inner, observe=services.metrics.observe, monotonic_ns=SYSTEM_CLOCK.monotonic_ns)

@@ -40,6 +40,13 @@ Killing = Annotated[TokenRow, Depends(_killer)]
 Reading = Annotated[TokenRow, Depends(_reader)]
 
 
+def environment_of(token: TokenRow) -> int:
+    """The environment that a reading token names."""
+    if token.environment_id is None:
+        raise AssertionError("_reader lets no token without an environment through")
+    return token.environment_id
+
+
 async def _admin(request: Request, lane: Lane) -> TokenRow:
     row = await _token(request, services_of(request).store, lane)
     if row.role is not Role.ADMIN:

@@ -5,34 +5,32 @@ revision, which is what lasts.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from pennon.control import Action, ChangeRow
-from pennon.flags import FlagRecord, SegmentRecord
-from pennon.sync import Delete, Delta, Kill, Put
+from pennon.flags import Delete, Put
+from pennon.sync import Delta, Kill
 
 
 def delta_of(rows: Sequence[ChangeRow]) -> Delta:
     """One delta over consecutive changes, oldest first: of what was changed twice it holds the last."""
-    flags: dict[str, FlagRecord | None] = {}
-    segments: dict[str, SegmentRecord | None] = {}
-    for row in rows:
-        flags |= row.publication.put_flags
-        flags |= dict.fromkeys(row.publication.delete_flags)
-        segments |= row.publication.put_segments
-        segments |= dict.fromkeys(row.publication.delete_segments)
+    put: dict[str, dict[str, Any]] = {}
+    delete: dict[str, tuple[str, ...]] = {}
+    for kind in Put.__struct_fields__:
+        # key -> record, None where it was taken away.
+        records: dict[str, Any] = {}
+        for row in rows:
+            records |= getattr(row.publication, f"put_{kind}")
+            records |= dict.fromkeys(getattr(row.publication, f"delete_{kind}"))
+        put[kind] = {key: record for key, record in records.items() if record is not None}
+        delete[kind] = tuple(key for key, record in records.items() if record is None)
     return Delta(
         environment=rows[0].environment_id,
         epoch=rows[0].epoch,
         from_revision=rows[0].revision - 1,
         to_revision=rows[-1].revision,
-        put=Put(
-            {key: flag for key, flag in flags.items() if flag is not None},
-            {key: segment for key, segment in segments.items() if segment is not None},
-        ),
-        delete=Delete(
-            tuple(key for key, flag in flags.items() if flag is None),
-            tuple(key for key, segment in segments.items() if segment is None),
-        ),
+        put=Put(**put),
+        delete=Delete(**delete),
     )
 
 

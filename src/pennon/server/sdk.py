@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pennon.control import Exposure, TokenRow
+from pennon.control import Exposure
 from pennon.control.values import KEY_PATTERN
 from pennon.counters import Count, count
 from pennon.server import replies
-from pennon.server.auth import Reading
+from pennon.server.auth import Reading, environment_of
 from pennon.server.drafts import draft_of
 from pennon.server.services import services_of
 from pennon.sync import decode_position
@@ -52,7 +52,7 @@ async def read_ruleset(request: Request, token: Reading) -> Response:
     """The environment's ruleset as it is now; 304 where If-None-Match names it, gzip if asked for."""
     demand(request, JSON)
     services = services_of(request)
-    encoded = await services.snapshots.current(_environment(token))
+    encoded = await services.snapshots.current(environment_of(token))
     is_zipped = takes_gzip(request)
     headers = {"etag": encoded.gzip_etag if is_zipped else encoded.etag, **replies.CACHE}
     if has_seen(request, encoded.etag) or has_seen(request, encoded.gzip_etag):
@@ -67,7 +67,7 @@ async def read_ruleset(request: Request, token: Reading) -> Response:
 async def read_stream(request: Request, token: Reading) -> Response:
     """Server-sent events: a snapshot (or with Last-Event-ID what was missed), then deltas, kills and pings."""
     demand(request, "text/event-stream")
-    feed = services_of(request).feeds.feed(_environment(token))
+    feed = services_of(request).feeds.feed(environment_of(token))
     # An id that is not ours is no position: its reader gets a snapshot.
     after = decode_position(request.headers.get("last-event-id", ""))
 
@@ -86,18 +86,12 @@ async def report_exposures(request: Request, token: Reading) -> Response:
     media_type_of(request, JSON)
     batch = draft_of(ExposuresDraft, await read_json(request)).exposures
     services = services_of(request)
-    variants = (await services.snapshots.current(_environment(token))).variants
+    variants = (await services.snapshots.current(environment_of(token))).variants
     # Not a fault: the flag may have been archived while the report was on its way.
     taken = [
         Exposure(sent.id, sent.flag, sent.variant, sent.unit_kind, sent.phase, sent.at)
         for sent in batch
         if sent.variant in variants.get(sent.flag, ())
     ]
-    receipt = await services.sdk.run(lambda: services.store.add_exposures(_environment(token), taken))
+    receipt = await services.sdk.run(lambda: services.store.add_exposures(environment_of(token), taken))
     return replies.plain({"new": receipt.new_count, "known": receipt.known_count, "unknown": len(batch) - len(taken)})
-
-
-def _environment(token: TokenRow) -> int:
-    if token.environment_id is None:
-        raise AssertionError("auth lets no token without an environment through to these routes")
-    return token.environment_id

@@ -195,7 +195,7 @@ OVERRIDE_USES = Table(
     "override_uses",
     METADATA,
     Column("environment_id", BigInteger, ForeignKey("environments.id"), primary_key=True),
-    Column("id", _KEY, primary_key=True),
+    Column("id", String(200), primary_key=True),
     Column("flag", _KEY, primary_key=True),
     Column("variant", _KEY, primary_key=True),
     Column("service", String(100), primary_key=True),

@@ -53,7 +53,7 @@ def _reports() -> None:
     op.create_index("ix_reports_at_ns", "reports", ["at_ns"])
     _of_environments(
         "override_uses",
-        sa.Column("id", _KEY, nullable=False),
+        sa.Column("id", sa.String(200), nullable=False),
         sa.Column("flag", _KEY, nullable=False),
         sa.Column("variant", _KEY, nullable=False),
         sa.Column("service", _SERVICE, nullable=False),
