@@ -16,10 +16,11 @@ from pennon.context import Identity, RequestContext
 from pennon.headers import ENTROPY_BYTES, Boundary, Contract, Inbound, Report
 from pennon.http.hooks import is_app_hooked
 from pennon.http.refusal import refuse
-from pennon.http.rewriting import seen_inside, seen_outside
+from pennon.http.rewriting import decided_in, seen_inside, seen_outside
 from pennon.http.types import AsgiApp, Message, Receive, Scope, Send
 
-_STARTS: Final = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+_RESPONSE: Final = "http.response.start"
+_STARTS: Final = frozenset({_RESPONSE, "websocket.accept", "websocket.http.response.start"})
 _FAILED_STATUS: Final = 500
 
 
@@ -95,7 +96,7 @@ class AsgiDoor:
             inside["headers"] = seen_inside(
                 inbound.headers, self._contract, context, arrival.report, is_trusted=is_trusted
             )
-            exchange = _Exchange(send, context, arrival.report, span, inside)
+            exchange = _Exchange(send, context, arrival.report, span, inside, is_trusted=is_trusted)
             with ambient.entered(context):
                 if self._decide is not None:
                     self._decide()
@@ -119,20 +120,29 @@ class AsgiDoor:
 
 
 class _Exchange:
-    """One request's way back: the hop's ids on the response, the crossing noted on whichever span there is."""
+    """One request's way back: the hop's ids on the response, the crossing noted on whichever span there is.
 
-    __slots__ = ("_context", "_inside", "_report", "_send", "_span")
+    A verified caller is told what has been decided up to the response's start; nobody else is.
+    """
 
-    def __init__(self, send: Send, context: RequestContext, report: Report, span: otel.Span, inside: Scope) -> None:
+    __slots__ = ("_context", "_inside", "_is_trusted", "_report", "_send", "_span")
+
+    def __init__(
+        self, send: Send, context: RequestContext, report: Report, span: otel.Span, inside: Scope, *, is_trusted: bool
+    ) -> None:
         self._send = send
         self._context = context
         self._report = report
         self._span = span
         self._inside = inside
+        self._is_trusted = is_trusted
 
     async def send(self, message: Message) -> None:
         if message["type"] in _STARTS:
-            message = {**message, "headers": seen_outside(message.get("headers") or (), self._context)}
+            headers = seen_outside(message.get("headers") or (), self._context)
+            if self._is_trusted and message["type"] == _RESPONSE:
+                headers += decided_in(self._context)
+            message = {**message, "headers": headers}
             self._note(message.get("status"))
         await self._send(message)
 

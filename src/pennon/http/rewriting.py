@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
+from pennon.carry import returning
 from pennon.context import RequestContext
-from pennon.headers import Contract, Headers, Report, format_baggage
+from pennon.counters import Count, count
+from pennon.headers import DECIDED, Contract, Headers, Report, format_baggage
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -21,8 +23,8 @@ def seen_inside(
 ) -> RawHeaders:
     """A request's headers without what is ours and what the contract dropped.
 
-    A caller that is not trusted loses its trace
-    too: an instrumentation inside would take the parent, and the decision to sample, from it.
+    A caller that is not trusted loses its trace too: an instrumentation inside would take the parent, and the decision
+    to sample, from it.
     """
     gone = _OWNED if is_trusted else _OWNED | _TRACE
     if report.dropped:
@@ -43,6 +45,14 @@ def seen_outside(headers: Sequence[tuple[bytes, bytes]], context: RequestContext
     """A response's headers with the ids of this hop, each once, whatever the application set; nothing else of ours."""
     kept = [(name, value) for name, value in headers if (low := name.lower()) not in _IDS and not low.startswith(_OURS)]
     return kept + _ids_of(context)
+
+
+def decided_in(context: RequestContext) -> RawHeaders:
+    """What tells a verified caller what was decided in this request, by us and by whom we called; [] if nothing was."""
+    encoded = returning(context.ledger, is_replay=context.is_replay)
+    if encoded.cut_count:
+        count(Count.CARRY_CUT, by=encoded.cut_count)
+    return [(DECIDED.encode(), encoded.value.encode())] if encoded.value else []
 
 
 def _ids_of(context: RequestContext) -> RawHeaders:

@@ -1,16 +1,18 @@
 """httpx transports that stand around the client's own, sync and async."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Self
 
 import httpx
+from msgspec import structs
 
 from pennon import otel
-from pennon.headers import Contract
+from pennon.headers import DECIDED, Contract
 from pennon.http.hooks import is_transport_hooked
 from pennon.http.leaving import has_own_trace, headers_leaving
+from pennon.http.returning import Call
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _FAILED_STATUS: Final = 400
@@ -48,9 +50,9 @@ class SyncDoor(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a new request in place of this one."""
         hooks = _hooks(self, self.inner, "handle_request")
-        with _crossing(self._contract, request, *hooks) as (leaving, span):
+        with _crossing(self._contract, request, *hooks) as (leaving, came_back):
             response = self.inner.handle_request(leaving)
-            _status(span, response.status_code)
+            came_back(response)
         return response
 
     def close(self) -> None:
@@ -85,9 +87,9 @@ class AsyncDoor(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a new request in place of this one."""
         hooks = _hooks(self, self.inner, "handle_async_request")
-        with _crossing(self._contract, request, *hooks) as (leaving, span):
+        with _crossing(self._contract, request, *hooks) as (leaving, came_back):
             response = await self.inner.handle_async_request(leaving)
-            _status(span, response.status_code)
+            came_back(response)
         return response
 
     async def aclose(self) -> None:
@@ -115,8 +117,8 @@ def _hooks(door: object, inner: object, method: str) -> tuple[bool, bool]:
 @contextmanager
 def _crossing(
     contract: Contract, request: httpx.Request, is_hooked_around: bool, is_hooked_within: bool
-) -> Iterator[tuple[httpx.Request, otel.Span]]:
-    """The request that leaves and its span, in the context that the transport inside may see."""
+) -> Iterator[tuple[httpx.Request, Callable[[httpx.Response], None]]]:
+    """The request that leaves, in the context that the transport inside may see, and what to do with its response."""
     url = request.url
     port = url.port or _DEFAULT_PORTS.get(url.scheme)
     downstream = contract.downstream_for_host(url.host, port)
@@ -126,6 +128,13 @@ def _crossing(
     may_trace = downstream is not None and downstream.trace
     hook_traces = is_hooked_within and not is_hooked_around and may_trace and not own_trace
     span = otel.SILENT if is_hooked_around or hook_traces else _span(request, port)
+    call = Call(downstream)
+
+    def came_back(response: httpx.Response) -> None:
+        if call.take(response):
+            span.note(structs.replace(report, took=(DECIDED,)))
+        _status(span, response.status_code)
+
     with span:
         headers, report = headers_leaving(
             contract,
@@ -140,7 +149,7 @@ def _crossing(
             request.method, url, headers=headers, stream=request.stream, extensions=request.extensions
         )
         with otel.outbound(is_silenced=not hook_traces):
-            yield leaving, span
+            yield leaving, came_back
 
 
 def _span(request: httpx.Request, port: int | None) -> otel.Span:
