@@ -48,7 +48,7 @@ def test_client_room_exports_these() -> None:
 
 def test_testing_room_exports_these() -> None:
     """`pennon.testing.*`, each of which is there."""
-    names = ["Kafka", "LocalKafka", "ManualClock", "flags", "open_kafka"]
+    names = ["FixedFlag", "Kafka", "LocalKafka", "ManualClock", "flags", "open_kafka"]
     assert names == pennon.testing.__all__
     assert all(hasattr(pennon.testing, name) for name in names)
 

@@ -10,14 +10,17 @@ from typing import Any, Final
 from pennon import otel
 from pennon.ambient import CURRENT
 from pennon.carry import Note, decide
+from pennon.client.comparing import Comparing
 from pennon.client.evaluation import Asked
 from pennon.client.exposures import Buffer
 from pennon.client.live import Live
+from pennon.client.overrides import Overrides
+from pennon.client.reports import Reports
 from pennon.client.spans import Spans, can_record
 from pennon.client.state import State
 from pennon.client.units import settled_alone, settled_within
 from pennon.client.within import value_within
-from pennon.context import DEFAULT_UNIT_KIND, Answer, Decision, ErrorCode, Ledger, Reason
+from pennon.context import DEFAULT_UNIT_KIND, Answer, Decision, ErrorCode, Ledger, Origin, Reason
 from pennon.counters import Count, count
 from pennon.flags import Flag, FlagType
 
@@ -30,12 +33,16 @@ _request: Final = CURRENT.get
 class Asker:
     """Answers for one client, without knowing it. buffer: where exposures go; hurry: called after one went there."""
 
-    __slots__ = ("_buffer", "_hurry", "_noted", "_now_ns", "_spans", "_state")
+    __slots__ = (
+        "_buffer", "_comparing", "_hurry", "_noted", "_now_ns", "_overrides", "_reports", "_spans", "_state"
+    )  # fmt: skip
 
     def __init__(
         self,
         state: State,
         buffer: Buffer,
+        reports: Reports,
+        comparing: Comparing,
         spans: Spans,
         *,
         now_ns: Callable[[], int],
@@ -44,6 +51,9 @@ class Asker:
     ) -> None:
         self._state = state
         self._buffer = buffer
+        self._reports = reports
+        self._comparing = comparing
+        self._overrides = Overrides()
         self._spans = spans
         self._now_ns = now_ns
         self._noted = noted
@@ -71,9 +81,10 @@ class Asker:
         if context is None or context.ledger.is_sealed:
             return self._alone(live, flag, unit, attributes, exposes=exposes, asked=asked)
         unit_key, attributes, units = settled_within(context.identity, flag.unit_kind, unit, attributes)
-        decision = context.ledger.made.get((flag.scope.key, unit_key))
-        if decision is None:
-            decision = self._decided(live, flag, context.ledger, unit_key, attributes, units)
+        ledger = context.ledger
+        decision = ledger.made.get((flag.scope.key, unit_key))
+        if decision is None or ledger.override is not None:
+            decision = self._decided(live, flag, ledger, unit_key, attributes, units, decision)
         if flag.exposes and exposes and not context.is_replay:
             self._expose(live, flag, decision)
         if asked is not None:
@@ -104,17 +115,41 @@ class Asker:
         unit_key: str | None,
         attributes: Mapping[str, object],
         units: Mapping[str, str],
+        held: Decision | None,
     ) -> Decision:
-        """The decision that nobody has asked this ledger for yet."""
+        """The decision that nobody has asked this ledger for yet, or that an override may change. held: what it has."""
         ruleset: Any = live.ruleset
-        decision = decide(flag, ruleset, ledger, unit_key, attributes, units, self._now_ns(), self._noted)
+        now_ns, token = self._now_ns(), ledger.override
+        claims = None if not token else self._overrides.for_ask(token, ledger, ruleset, flag, unit_key, now_ns)
+        if held is not None and claims is None and held.origin is not Origin.OVERRIDE:
+            return held
+        override = None if claims is None else claims.variant
+        decision = decide(flag, ruleset, ledger, unit_key, attributes, units, now_ns, self._noted, override=override)
+        if claims is not None and decision.origin is Origin.OVERRIDE:
+            self._reports.overridden(claims.id, flag.key, claims.variant, now_ns)
+        if decision is not held:
+            self._decided_first(live, flag, ledger, decision, attributes, units)
+        return decision
+
+    def _decided_first(
+        self,
+        live: Live,
+        flag: Flag,
+        ledger: Ledger,
+        decision: Decision,
+        attributes: Mapping[str, object],
+        units: Mapping[str, str],
+    ) -> None:
+        """What a new decision is told to, and the shortest path for the next."""
         if decision.origin is None:
             count(Count.EVALUATION_ERRORS, decision.answer.error)
-        elif flag.key not in live.within and _is_plain(flag):
+        elif flag.key not in live.within and _is_plain(flag) and not flag.prerequisites:
             live.within[flag.key] = value_within(flag, self._spans, self._state)
+        if ledger.arrived or ledger.was_cut:
+            ruleset: Any = live.ruleset
+            self._comparing.first_use(flag, ruleset, ledger, decision, attributes, units)
         if self._spans is not Spans.NEVER and can_record():
             otel.record_decision(decision)
-        return decision
 
     def _alone(
         self,

@@ -13,9 +13,11 @@ from typing import Any, Final, Self, TypeVar
 
 from pennon.ambient import CURRENT
 from pennon.client.asking import Asker, failed
+from pennon.client.comparing import Comparing
 from pennon.client.evaluation import Asked, Evaluation, evaluation_of
 from pennon.client.exposures import Buffer
 from pennon.client.link import Link
+from pennon.client.reports import Reports
 from pennon.client.spans import Spans
 from pennon.client.state import Listener, State
 from pennon.client.status import Status
@@ -29,7 +31,7 @@ from pennon.flags import FlagType
 
 OptionalUnit = UnitLike | None
 # Within the class `float` is a typed call.
-Seconds = float
+_Float = float
 
 _BOOLEAN: Final = (FlagType.BOOLEAN,)
 _STRING: Final = (FlagType.STRING,)
@@ -63,14 +65,30 @@ class Client:
 
     __slots__ = ("__weakref__", "_ask", "_enter", "_link", "_state")
 
-    def __init__(self, state: State, link: Link | None, clock: Clock, *, spans: Spans) -> None:
-        """For `pennon.connect`. link: None for a client that has nowhere to connect to."""
+    def __init__(
+        self,
+        state: State,
+        link: Link | None,
+        clock: Clock,
+        *,
+        spans: Spans,
+        divergence: _Float,
+        sample: Callable[[], _Float],
+    ) -> None:
+        """For `pennon.connect`. link: None for a client that has nowhere to connect to. sample: uniform in [0, 1)."""
         self._state = state
         self._link = link
-        if link is None:
-            asker = Asker(state, Buffer(), spans, now_ns=clock.now_ns, noted=_ignore, hurry=_ignore)
-        else:
-            asker = Asker(state, link.buffer, spans, now_ns=clock.now_ns, noted=link.noted, hurry=link.hurry)
+        reports = Reports() if link is None else link.reports
+        asker = Asker(
+            state,
+            Buffer() if link is None else link.buffer,
+            reports,
+            Comparing(reports, divergence, sample),
+            spans,
+            now_ns=clock.now_ns,
+            noted=_ignore if link is None else link.noted,
+            hurry=_ignore if link is None else link.hurry,
+        )
         self._ask = asker.ask
         self._enter = asker.enter
 
@@ -194,7 +212,13 @@ class Client:
             raise SettingInvalid(faults)
         return lambda: self._enter(keys)
 
-    def wait_ready(self, timeout_s: Seconds) -> bool:
+    def decide_at_publish(self) -> None:
+        """For a producer's `decide`: decides the flags that are marked `at: publish`, as `decide_at_ingress` does."""
+        ruleset = self._state.live.ruleset
+        if ruleset is not None and ruleset.published:
+            self._enter(ruleset.published)
+
+    def wait_ready(self, timeout_s: _Float) -> bool:
         """Whether there is a ruleset to answer from, now or within timeout_s."""
         return self._state.wait_ready(timeout_s)
 

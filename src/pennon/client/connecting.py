@@ -4,6 +4,7 @@ import atexit
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from random import Random
 from typing import Final
 from weakref import WeakSet
 
@@ -13,9 +14,10 @@ from pennon.client.link import Link
 from pennon.client.outlets import Sink
 from pennon.client.spans import Spans
 from pennon.client.state import State
-from pennon.client.target import missing, target_of
+from pennon.client.target import Target, missing, target_of
 from pennon.client.timing import Timing
 from pennon.clock import SYSTEM_CLOCK, Clock
+from pennon.errors import Fault, SettingInvalid
 from pennon.flags import Ruleset
 
 # Weak, so that a client that nobody holds any more can say that it was not closed.
@@ -31,6 +33,7 @@ def connect(
     spans: bool | None = None,
     timing: Timing | None = None,
     sinks: Sequence[Sink] = (),
+    divergence: float = 0.01,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Client:
     """A client that follows this server from now on. Returns at once; `wait_ready` waits for the first ruleset.
@@ -39,16 +42,25 @@ def connect(
     spans: None puts what each request decides first on OpenTelemetry's current span, True every evaluation, False none.
     sinks: each is called with every batch of exposures, beside the server, in the client's own thread: it must return
         soon. One that raises is given the batch again later; a batch may hence come twice, with the same ids.
-    Raises: SettingInvalid with every fault of url and token: the one place of the SDK that raises.
+    divergence: the share, in [0, 1], of carried decisions that are compared with what this process would say.
+    Raises: SettingInvalid with every fault of url, token and divergence.
     """
-    target = target_of(url, token, os.environ)
+    target = _checked(url, token, divergence)
     with fixed.lock:
         block = fixed.current_block()
         if target is None and block is None:
             raise missing()
         state = State(block, clock.now_ns())
         link = None if target is None else Link(target, state, timing or Timing(), clock, tuple(sinks))
-        client = Client(state, link, clock, spans=Spans.of(spans))
+        client = Client(
+            state,
+            link,
+            clock,
+            spans=Spans.of(spans),
+            divergence=divergence,
+            # Not the system's randomness, whose every number is a system call: this one draws a sample, no secret.
+            sample=Random().random,  # noqa: S311
+        )
         _clients.add(client)
         _states.add(state)
         if link is not None:
@@ -56,6 +68,19 @@ def connect(
             if block is None:
                 link.start()
     return client
+
+
+def _checked(url: str | None, token: str | None, divergence: object) -> Target | None:
+    """Where to connect to. Raises: SettingInvalid with every fault."""
+    is_share = isinstance(divergence, int | float) and not isinstance(divergence, bool) and 0 <= divergence <= 1
+    faults = [] if is_share else [Fault("divergence", f"{divergence!r} is not a share; must be a number from 0 to 1")]
+    try:
+        target = target_of(url, token, os.environ)
+    except SettingInvalid as invalid:
+        raise SettingInvalid([*invalid.faults, *faults]) from None
+    if faults:
+        raise SettingInvalid(faults)
+    return target
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pennon.client.exposures import Buffer
 from pennon.client.fetching import open_http
 from pennon.client.follower import Follower
 from pennon.client.outlets import Sink
+from pennon.client.reports import Reports
 from pennon.client.state import State
 from pennon.client.target import Target
 from pennon.client.timing import Timing
@@ -29,6 +30,7 @@ class Link:
 
     def __init__(self, target: Target, state: State, timing: Timing, clock: Clock, sinks: Sequence[Sink] = ()) -> None:
         self.buffer = Buffer(1 + len(sinks))
+        self.reports = Reports()
         self._sinks = sinks
         self._target = target
         self._state = state
@@ -79,6 +81,7 @@ class Link:
         self._follower.abandon()
         _abandoned.append((self._http, self._follower, self._courier))
         self.buffer.clear()
+        self.reports.clear()
         self._make()
         if self._is_started and not self._is_stopped:
             self._courier.start()

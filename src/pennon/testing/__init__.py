@@ -8,12 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from pennon.testing.answers import flags
+    from pennon.testing.answers import FixedFlag, flags
     from pennon.testing.broker import LocalKafka
     from pennon.testing.clock import ManualClock
     from pennon.testing.kafka import Kafka, open_kafka
 
-__all__ = ["Kafka", "LocalKafka", "ManualClock", "flags", "open_kafka"]
+__all__ = ["FixedFlag", "Kafka", "LocalKafka", "ManualClock", "flags", "open_kafka"]
 
 
 def __getattr__(name: str) -> Any:
@@ -25,6 +25,7 @@ def __getattr__(name: str) -> Any:
 
 # Looked up when asked for: pytest loads this package in every run of everybody who has pennon installed.
 _HOMES: Final = {
+    "FixedFlag": "answers",
     "Kafka": "kafka",
     "LocalKafka": "broker",
     "ManualClock": "clock",
