@@ -73,7 +73,7 @@ def carried() -> Callable[[list[bytes]], list[tuple[int, str]]]:
 
 
 class Replica:
-    """What one service knows of the flag `checkout`, a split in which everybody gets one variant; asks as a client does.
+    """What one service knows of the flag `checkout`, a split in which all get one variant; it asks as a client does.
 
     revision: of the flag and the ruleset. notes: what the asks were to count.
     """

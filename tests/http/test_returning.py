@@ -255,7 +255,9 @@ def good() -> tuple[str, str]:
         ("stale", "http://posts.internal/", lambda: [("pennon-decided", value_of(entry(age_min=7)))]),
     ],
 )
-def test_anything_else_is_dropped_and_counted(get: Get, cause: str, url: str, headers: list[tuple[str, str]]) -> None:
+def test_anything_else_is_dropped_and_counted(
+    get: Get, cause: str, url: str, headers_of: Callable[[], list[tuple[str, str]]]
+) -> None:
     """Nothing of it is held, and the application does not see it either."""
     before = total(RETURNS_DROPPED, cause)
     with ambient.entered(request_here()) as context:
