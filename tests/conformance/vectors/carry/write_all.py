@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.conformance.vectors.carry.cases_baggage import BAGGAGE
 from tests.conformance.vectors.carry.cases_digests import EXPOSURES, FINGERPRINTS, USES
 from tests.conformance.vectors.carry.cases_hostile import HOSTILE
 from tests.conformance.vectors.carry.cases_read import CASES
@@ -24,6 +25,7 @@ def documents() -> dict[str, str]:
     """The files' contents, by name."""
     return {
         "wire.json": file_of(read=CASES + HOSTILE, write=WRITTEN),
+        "baggage.json": file_of(cases=BAGGAGE),
         "fingerprint.json": file_of(cases=FINGERPRINTS),
         "exposure.json": file_of(ids=EXPOSURES, uses=USES),
     }
