@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from pennon.carry import decide, entries_leaving
+from pennon.context import Decision, Entry, Ledger, Reason
 from pennon.control import Author, EnvironmentRow, Store
+from pennon.flags import Ruleset, RulesetRecord
 from pennon.store import open_store
 
 BY = Author("anna", "because")
@@ -75,6 +78,36 @@ class Books:
     def log(self, after: int = 0) -> Any:
         """Production's changes after a revision."""
         return self.store.changes_since(self.id, epoch=self.production.epoch, revision=after, limit=10_000)
+
+
+class Carrying:
+    """What a service would write into a request's baggage, and what another one would make of it later."""
+
+    def entries(self, record: RulesetRecord, flag: str = "checkout") -> list[Entry]:
+        """What leaves after the flag was asked for unit 7."""
+        ledger = Ledger()
+        self._asked(record, ledger, flag)
+        return entries_leaving(ledger)
+
+    def asked(self, record: RulesetRecord, entries: list[Entry], flag: str = "checkout") -> tuple[str | None, bool]:
+        """The variant that unit 7 gets where these entries have arrived, and whether it was carried."""
+        ledger = Ledger()
+        for entry in entries:
+            ledger.arrived[entry.environment, entry.flag_id] = (entry,)
+        answer = self._asked(record, ledger, flag).answer
+        return answer.variant, answer.reason is Reason.CARRIED
+
+    def _asked(self, record: RulesetRecord, ledger: Ledger, flag: str) -> Decision:
+        ruleset = Ruleset.of(record)
+        asked = ruleset.flag(flag)
+        assert asked is not None
+        return decide(asked, ruleset, ledger, "7", {}, {"user": "7"}, START_NS, lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def carrying() -> Carrying:
+    """Carries decisions from one ruleset to another."""
+    return Carrying()
 
 
 @pytest.fixture

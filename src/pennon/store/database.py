@@ -38,7 +38,8 @@ class Database:
         place = _checked(url)
         if place.database is None:
             raise AssertionError("checked above")
-        Path(place.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path = Path(place.database)
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._engine = create_engine(place, pool_size=_POOL_SIZE, max_overflow=0, hide_parameters=True)
         _set_up(self._engine)
         # SQLite has one writer. Its own queue is a poll with pauses of up to 100 ms; this one wakes at once.

@@ -1,0 +1,275 @@
+"""A backup in place of the database: real files, and what must not come back with it."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pennon.control import Action, Author, Role
+from pennon.errors import SettingInvalid, TokenRefused
+from pennon.store import KeptKill, Restored, open_store, restore_backup
+
+Restore = Callable[..., Restored]
+BY = Author("restorer", "the disk broke")
+
+
+@pytest.fixture
+def backup(tmp_path: Path) -> Path:
+    """Where the backup is put."""
+    return tmp_path / "backup.db"
+
+
+@pytest.fixture
+def back_up(path: Path, backup: Path) -> Callable[[], None]:
+    """Backs up the books as people do: by SQLite's own backup, while they are open."""
+
+    def save() -> None:
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as target:
+            source.backup(target)
+
+    return save
+
+
+@pytest.fixture
+def restore(books: Any, path: Path, backup: Path) -> Restore:
+    """Restores the backup over the books, which stay open, as they do under a running server."""
+
+    def run(**options: Any) -> Restored:
+        return restore_backup(f"sqlite:///{path}", backup, by=BY, clock=books.clock, **options)
+
+    return run
+
+
+def test_restore_brings_back_what_the_backup_held(books: Any, back_up: Callable[[], None], restore: Restore) -> None:
+    """Documents, records and the log, in an open store too; what was made since is gone."""
+    books.create("kept")
+    back_up()
+    then = books.store.snapshot(books.id)
+    books.create("lost")
+
+    restore()
+
+    now = books.store.snapshot(books.id)
+    assert then.flags == now.flags
+    assert (2, ()) == (now.revision, books.store.faults_of_log(books.id))
+
+
+def test_restore_begins_an_epoch_above_all_that_was(books: Any, back_up: Callable[[], None], restore: Restore) -> None:
+    """Also twice in the same minute, where the second backup knows nothing of the first restore."""
+    books.create()
+    back_up()
+    epochs = [books.at().epoch]
+
+    for _ in range(3):
+        restore()
+        epochs.append(books.at().epoch)
+
+    assert sorted(set(epochs)) == epochs
+
+
+def test_no_position_comes_twice(books: Any, back_up: Callable[[], None], restore: Restore) -> None:
+    """Edits before, between and after restores: each (epoch, revision) names one state."""
+    books.create()
+    back_up()
+    seen = []
+    for _ in range(3):
+        seen += [(row.epoch, row.revision) for is_on in (False, True) for row in books.patch({"on": is_on}).changes]
+        restore()
+        seen.append((books.at().epoch, books.at().revision))
+
+    assert len(seen) == len(set(seen))
+
+
+def test_every_environment_says_so_in_its_log(books: Any, back_up: Callable[[], None], restore: Restore) -> None:
+    """One row each, which publishes nothing."""
+    books.create()
+    back_up()
+
+    restore()
+
+    for row in books.store.environments("shop"):
+        last = books.store.changes_since(row.environment.id, epoch=row.epoch, revision=row.revision - 1)[-1]
+        assert (Action.NEW_EPOCH, "environment", row.environment.key) == (last.action, last.kind, last.key)
+        assert ("restorer", "the disk broke") == (last.who, last.why)
+        assert not last.publication.put_flags
+
+
+def test_a_kill_outlives_the_restore(books: Any, back_up: Callable[[], None], restore: Restore) -> None:
+    """What was killed after the backup is killed again, with a floor of its own; the other environment is not."""
+    books.create()
+    back_up()
+    books.kill()
+
+    done = restore()
+
+    record = books.store.snapshot(books.id).flags["checkout"]
+    assert (True, record.revision) == (record.killed, record.void_before)
+    assert (KeptKill("shop", "production", "checkout"),) == done.kept.kills
+    assert not books.store.settings("shop", "staging", "checkout").killed
+    last = books.store.history("shop", "production", "checkout").items[0]
+    assert (Action.KILL, "the disk broke") == (last.action, last.why)
+
+
+def test_a_kill_is_dropped_only_on_demand(books: Any, back_up: Callable[[], None], restore: Restore) -> None:
+    """The one way back to a backup that was made before the kill."""
+    books.create()
+    back_up()
+    books.kill()
+
+    done = restore(keeps_kills=False)
+
+    assert ((), False) == (done.kept.kills, books.store.settings("shop", "production", "checkout").killed)
+
+
+def test_a_kill_of_a_flag_that_the_backup_does_not_know_is_over(
+    books: Any, back_up: Callable[[], None], restore: Restore
+) -> None:
+    """There is nothing to kill, and nothing fails."""
+    back_up()
+    books.create()
+    books.kill()
+
+    assert () == restore().kept.kills
+
+
+def test_a_revoked_token_stays_revoked(books: Any, back_up: Callable[[], None], restore: Restore) -> None:
+    """Whoever stole it would get it back with the backup. One made since is not known any more."""
+    made = books.store.create_token(name="a", role=Role.ADMIN, project="shop", environment=None)
+    back_up()
+    books.store.revoke_token(made.row.id)
+    books.store.create_token(name="b", role=Role.ADMIN, project="shop", environment=None)
+
+    done = restore()
+
+    with pytest.raises(TokenRefused):
+        books.store.token(made.secret)
+    assert (1, 1) == (done.kept.revoked_token_count, done.kept.forgotten_token_count)
+
+
+def test_what_was_carried_before_the_restore_decides_nothing(
+    books: Any, back_up: Callable[[], None], restore: Restore, carrying: Any
+) -> None:
+    """Neither what the backup knew nor what was decided after it: all of it is of another epoch."""
+    books.create(carry=True)
+    back_up()
+    old = carrying.entries(books.store.snapshot(books.id))
+    books.patch({"fallthrough": {"variant": "on"}})
+    lost = carrying.entries(books.store.snapshot(books.id))
+    assert [("off", True), ("on", True)] == [
+        carrying.asked(books.store.snapshot(books.id), entries) for entries in (old, lost)
+    ]
+
+    restore()
+
+    restored = books.store.snapshot(books.id)
+    assert [("off", False)] * 2 == [carrying.asked(restored, entries) for entries in (old, lost)]
+
+
+def test_the_database_of_before_is_kept_beside(
+    books: Any, path: Path, back_up: Callable[[], None], restore: Restore
+) -> None:
+    """Whole, as it was in that moment; two restores keep two."""
+    books.create()
+    back_up()
+    books.create("since")
+
+    first, second = restore(), restore()
+
+    assert first.beside is not None
+    assert first.beside.parent == path.parent
+    assert first.beside != second.beside
+    with closing(open_store(f"sqlite:///{first.beside}")) as kept:
+        assert "since" == kept.flag("shop", "since").key
+
+
+def test_the_backup_stays_as_it_is(books: Any, backup: Path, back_up: Callable[[], None], restore: Restore) -> None:
+    """Byte for byte: it may be needed again."""
+    books.create()
+    back_up()
+    before = backup.read_bytes()
+
+    restore()
+
+    assert before == backup.read_bytes()
+
+
+def test_restore_where_no_database_is(books: Any, tmp_path: Path, backup: Path, back_up: Callable[[], None]) -> None:
+    """A new machine: the folder is made, nothing is kept beside."""
+    books.create()
+    back_up()
+    url = f"sqlite:///{tmp_path}/new/pennon.db"
+
+    done = restore_backup(url, backup, by=BY, clock=books.clock)
+
+    assert done.beside is None
+    with closing(open_store(url)) as store:
+        assert ("checkout", books.at().epoch + 1) == (
+            store.flag("shop", "checkout").key,
+            store.environment_by_id(books.id).epoch,
+        )
+
+
+def test_a_restore_that_fails_leaves_everything(
+    books: Any, path: Path, restore: Restore, backup: Path, back_up: Callable[[], None]
+) -> None:
+    """A backup with a row that refers to nothing fails late: what stood before stands."""
+    books.create()
+    back_up()
+    with closing(sqlite3.connect(backup)) as broken:
+        broken.execute("UPDATE settings SET environment_id = 1 WHERE environment_id = ?", (books.id,))
+        broken.commit()
+    before = books.store.snapshot(books.id)
+
+    with pytest.raises(SettingInvalid, match=r"backup\.db: FOREIGN KEY"):
+        restore()
+
+    assert before == books.store.snapshot(books.id)
+    assert [] == list(path.parent.glob("*before*"))
+
+
+def _database(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+
+
+def test_what_is_no_backup_is_refused(books: Any, path: Path, backup: Path, restore: Restore) -> None:
+    """By name, with what is wrong, and before anything is touched."""
+    with pytest.raises(SettingInvalid, match=r"backup\.db: no such file"):
+        restore()
+    backup.write_text("not a database, but long enough to be read as one" * 100)
+    with pytest.raises(SettingInvalid, match=r"backup\.db: file is not a database"):
+        restore()
+    backup.unlink()
+    _database(backup, "CREATE TABLE mine (number INTEGER)")
+    with pytest.raises(SettingInvalid, match=r"backup\.db is a database, but not one of pennon"):
+        restore()
+    with pytest.raises(SettingInvalid, match="is the database itself"):
+        restore_backup(f"sqlite:///{path}", path, by=BY, clock=books.clock)
+    assert [path.name] == [
+        file.name for file in path.parent.glob("pennon.db*") if "before" in file.name or file == path
+    ]
+
+
+def test_a_broken_database_names_the_way_out(
+    books: Any, path: Path, tmp_path: Path, backup: Path, back_up: Callable[[], None]
+) -> None:
+    """Its kills cannot be read; who restores over it has to say so by moving it away."""
+    back_up()
+    broken = tmp_path / "broken.db"
+    broken.write_text("no database" * 1000)
+
+    with pytest.raises(SettingInvalid, match=r"broken\.db: file is not a database; .* move the file away"):
+        restore_backup(f"sqlite:///{broken}", backup, by=BY, clock=books.clock)
+
+
+def test_a_plain_copy_of_the_file_is_a_backup_too(books: Any, path: Path, backup: Path, restore: Restore) -> None:
+    """As people make them of a server that is not running."""
+    books.create()
+    books.store.close()
+    shutil.copy(path, backup)
+
+    assert 2 == len(restore().environments)
