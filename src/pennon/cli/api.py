@@ -13,6 +13,7 @@ from pennon.cli.settings import Target
 # A person waits for the answer: longer than a commit that syncs to a slow disk, short enough to say "unreachable".
 CALL_TIMEOUT_S: Final = 10.0
 
+_NO_QUERY: Final[Mapping[str, Any]] = {}
 _BY_CODE: Final[Mapping[str, type[errors.Refused]]] = {leaf.code: leaf for leaf in errors.Refused.__subclasses__()}
 
 
@@ -84,6 +85,51 @@ class Api:
         body = {"role": role, "environment": environment, "name": name}
         return self._call("POST", f"{self._project}/tokens", json=body)
 
+    def signers(self, environment: str) -> list[dict[str, Any]]:
+        """Who may sign in an environment, oldest first, retired ones too."""
+        return list(self._pages(self._place(environment, "signers")))
+
+    def signer(self, environment: str, signer: str) -> Resource:
+        """One signer."""
+        return self._call("GET", self._place(environment, "signers", signer))
+
+    def put_signer(
+        self, environment: str, signer: str, document: Mapping[str, Any], *, etag: str | None = None
+    ) -> Resource:
+        """Register a signer, or with the ETag change until when it is believed."""
+        headers = {"if-match": etag} if etag else {}
+        return self._call("PUT", self._place(environment, "signers", signer), json=document, headers=headers)
+
+    def remove_signer(self, environment: str, signer: str, *, reason: str, etag: str | None) -> Resource:
+        """Nothing that it signed is believed any more."""
+        headers = {"if-match": etag} if etag else {}
+        path = self._place(environment, "signers", signer)
+        return self._call("DELETE", path, json={"reason": reason}, headers=headers)
+
+    def put_override(self, environment: str, override: str, document: Mapping[str, Any]) -> Resource:
+        """Register the claims of a signed token."""
+        return self._call("PUT", self._place(environment, "overrides", override), json=document)
+
+    def overrides(self, environment: str) -> Iterator[dict[str, Any]]:
+        """What was registered, the last first."""
+        return self._pages(self._place(environment, "overrides"))
+
+    def revoke_override(self, environment: str, override: str, *, reason: str) -> Resource:
+        """Believed nowhere any more."""
+        path = self._place(environment, "overrides", override) + "/revocation"
+        return self._call("PUT", path, json={"reason": reason})
+
+    def override_uses(self, environment: str, override: str | None) -> Iterator[dict[str, Any]]:
+        """Where tokens were used; one of them, if it is named."""
+        return self._pages(self._place(environment, "override-uses"), {"id": override} if override else {})
+
+    def divergence(self, environment: str, *, since_ms: int) -> list[dict[str, Any]]:
+        """How sampled decisions compared since then, by service, flag and cause."""
+        return list(self._pages(self._place(environment, "divergence"), {"since_ms": since_ms}))
+
+    def _place(self, environment: str, *parts: str) -> str:
+        return "/".join((f"{self._project}/environments", *(quote(part, safe="") for part in (environment, *parts))))
+
     def _flag(self, flag: str, environment: str | None = None) -> str:
         place = "" if environment is None else f"/environments/{quote(environment, safe='')}"
         return f"{self._project}{place}/flags/{quote(flag, safe='')}"
@@ -92,10 +138,10 @@ class Api:
         headers = {"content-type": "application/merge-patch+json"} | ({"if-match": etag} if etag else {})
         return self._call("PATCH", path, content=msgspec.json.encode(patch), headers=headers)
 
-    def _pages(self, path: str) -> Iterator[dict[str, Any]]:
+    def _pages(self, path: str, query: Mapping[str, Any] = _NO_QUERY) -> Iterator[dict[str, Any]]:
         cursor: str | None = None
         while True:
-            page = self._call("GET", path, params={"cursor": cursor} if cursor else {}).document
+            page = self._call("GET", path, params={**query, "cursor": cursor} if cursor else query).document
             yield from page["items"]
             cursor = page.get("next_cursor")
             if not cursor:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from pennon.cli import decode, evaluate, flags, journeys, serve, token
+from pennon.cli import decode, divergence, evaluate, flags, journeys, overrides, serve, signers, token
 from pennon.errors import Invalid, PennonError, Unreachable
 
 EXIT_REFUSED: Final = 1
@@ -48,6 +48,9 @@ _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
     decode.decode_,
     journeys.journeys,
     token.token,
+    signers.signer,
+    overrides.override,
+    divergence.divergence,
 )
 for _command in _COMMANDS:
     cli.add_command(_command)  # type: ignore[arg-type]  # click's decorators return commands, typed as callables here

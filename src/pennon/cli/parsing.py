@@ -1,12 +1,31 @@
 """What people type, as the API takes it. Each function raises `click.BadParameter`, which names what is allowed."""
 
 import sys
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
 
+from pennon.context import Unit
 from pennon.flags import BUCKETS
+
+_UNITS_S: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def duration_s_of(text: str, name: str) -> int:
+    """Seconds, from a number and its unit. name: of the option."""
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdigit() and len(number) <= 9 and unit in _UNITS_S):
+        raise click.BadParameter(f"{text!r} is not a duration such as 90s, 30m, 24h or 7d", param_hint=name)
+    return int(number) * _UNITS_S[unit]
+
+
+def unit_of(text: str) -> Unit:
+    """A unit from KIND:KEY."""
+    kind, colon, key = text.partition(":")
+    if not (colon and kind and key):
+        raise click.BadParameter(f"{text!r} is not KIND:KEY, e.g. user:7", param_hint="--unit")
+    return Unit(kind, key)
 
 
 def variant_of(text: str, type_: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What commands print: tables for people through rich, JSON for programs."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import click
 import msgspec
@@ -86,6 +87,19 @@ def flag_page(environment: str, flag: _Document, settings: _Document) -> None:
     _console().print(table)
 
 
+def listing(columns: Sequence[str], rows: Iterable[Sequence[object]], *, nothing: str) -> None:
+    """A table of plain cells. nothing: what is said where there is no row."""
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for cells in rows:
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    _console().print(table if table.row_count else nothing)
+
+
+def moment(at_s: float) -> str:
+    """A time since 1970, for people: UTC, to the second."""
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
 def history_table(flag: str, environment: str, rows: Iterable[_Document]) -> None:
     """One line a change."""
     table = Table("revision", "when", "who", "what", "why", box=None, header_style="bold", pad_edge=False)
@@ -99,6 +113,19 @@ def _carried(flag: _Document) -> str:
     carried = "yes" if flag.get("carry") else "if it splits" if flag.get("carry") is None else "no"
     age_s = flag.get("carry_max_age_s")
     return carried if age_s is None else f"{carried}, for at most {age_s} s"
+
+
+def restored(document: _Document) -> None:
+    """What a restore did, line by line."""
+    for row in document["environments"]:
+        click.echo(f"{row['project']}/{row['environment']}: epoch {row['epoch']} begins at revision {row['revision']}")
+    for kill in document.get("kills", ()):
+        click.echo(f"{kill['project']}/{kill['environment']}: {kill['flag']!r} stays killed")
+    for name, said in _KEPT.items():
+        if count := document.get(name):
+            click.echo(f"{count} {said}")
+    if document.get("beside"):
+        click.echo(f"the database of before is {document['beside']}")
 
 
 def _served(serve: _Document, off: str) -> str:
@@ -122,6 +149,14 @@ def _clause(clause: _Document) -> str:
     named = {key: value for key, value in clause.items() if key not in {"op", "attribute", "negate"}}
     words = [clause.get("attribute", ""), "not" * bool(clause.get("negate")), clause["op"], *map(_json, named.values())]
     return " ".join(word for word in words if word)
+
+
+_KEPT: Final[Mapping[str, str]] = {
+    "revoked_tokens": "tokens stay revoked",
+    "revoked_overrides": "overrides stay revoked",
+    "removed_signers": "signers stay removed",
+    "forgotten_tokens": "tokens made since the backup are unknown now: pennon token create makes new ones",
+}
 
 
 def _json(value: object) -> str:
