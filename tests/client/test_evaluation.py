@@ -19,6 +19,7 @@ from pennon.flags import (
     InClause,
     NumberClause,
     PrefixClause,
+    PrerequisiteRecord,
     PresentClause,
     RuleRecord,
     Ruleset,
@@ -42,6 +43,17 @@ def client(make: Any) -> Iterator[Client]:
         make.flag("killed", id=5, killed=True, revision=6),
         make.flag("disabled", id=6, on=False),
         make.flag("broken", id=7, serve="blue"),
+        make.flag("needing", id=8, prerequisites=(PrerequisiteRecord("static", ("on",)),)),
+        make.flag(
+            "closed",
+            id=9,
+            prerequisites=(
+                PrerequisiteRecord("needing", ("on",)),
+                PrerequisiteRecord("disabled", ("on",)),
+                PrerequisiteRecord("broken", ("on",)),
+                PrerequisiteRecord("nowhere", ("on",)),
+            ),
+        ),
     ]
     with answering(Ruleset.of(make.ruleset(*flags, revision=9))), pennon.connect() as client:
         yield client
@@ -95,6 +107,24 @@ the flag is killed: everybody gets its off variant""",
         """\
 disabled: 'off' = false for user 'u' (DISABLED, revision 1)
 the flag is off: everybody gets its off variant""",
+    ),
+    (
+        "needing",
+        {},
+        """\
+needing: 'on' = true without a unit (DEFAULT, revision 1)
+prerequisite 'static' holds: it answers 'on'""",
+    ),
+    (
+        "closed",
+        {"unit": "u"},
+        """\
+closed: 'off' = false for user 'u' (DISABLED, revision 1)
+a flag that it needs does not answer as it must: the off variant is served
+prerequisite 'needing' holds: it answers 'on'
+prerequisite 'disabled' does not hold: it answers 'off' (DISABLED) and must answer 'on'
+prerequisite 'broken' does not hold: it answers the default (PARSE_ERROR) and must answer 'on'
+prerequisite 'nowhere' does not hold: there is no such flag""",
     ),
     (
         "split",

@@ -14,6 +14,7 @@ from pennon.flags import (
     ClauseRecord,
     Comparison,
     ContainsClause,
+    Delete,
     EqualsClause,
     Flag,
     FlagRecord,
@@ -70,6 +71,10 @@ class Make:
             flags={flag.key: flag for flag in flags},
             segments={segment.key: segment for segment in segments},
         )
+
+    def delete(self, **kinds: tuple[str, ...]) -> Delete:
+        """What a delta takes away, by kind."""
+        return Delete(**kinds)
 
     def compiled(self, flag: FlagRecord, *segments: SegmentRecord) -> Flag:
         """The flag, compiled."""

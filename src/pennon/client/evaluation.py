@@ -17,6 +17,7 @@ from pennon.flags import (
     NumberClause,
     Outcome,
     PrefixClause,
+    PrerequisiteTrace,
     PresentClause,
     SegmentClause,
     SemverClause,
@@ -92,7 +93,9 @@ def _lines(evaluation: Evaluation, asked: Asked | None) -> Iterator[str]:
     if evaluation.error is not None:
         yield from _error_lines(evaluation.error, asked)
         return
-    if evaluation.reason in _SETTLED:
+    if evaluation.reason is Reason.DISABLED and asked is not None and asked.flag.record.on:
+        yield "a flag that it needs does not answer as it must: the off variant is served"
+    elif evaluation.reason in _SETTLED:
         yield _SETTLED[evaluation.reason]
     if asked is None:
         return
@@ -125,6 +128,8 @@ def _error_lines(error: ErrorCode, asked: Asked | None) -> Iterator[str]:
 
 
 def _explanation_lines(explanation: Explanation, asked: Asked) -> Iterator[str]:
+    for prerequisite in explanation.prerequisites:
+        yield _prerequisite_in_words(prerequisite)
     for rule in explanation.rules:
         yield f"rule {rule.rule!r} {'holds' if rule.holds else 'does not hold'}"
         for trace in rule.clauses:
@@ -136,6 +141,17 @@ def _explanation_lines(explanation: Explanation, asked: Asked) -> Iterator[str]:
         where = "outside coverage, so it gets the rest" if answer.origin is Origin.REST else "in the slot"
         yield f"{asked.flag.unit_kind} {asked.unit_key!r} is bucket {explanation.bucket} of 100000: {where}"
         yield f"serves {_served(answer)}"
+
+
+def _prerequisite_in_words(trace: PrerequisiteTrace) -> str:
+    name = f"prerequisite {trace.flag!r}"
+    if trace.answer is None:
+        return f"{name} does not hold: there is no such flag"
+    answers = f"it answers {_served(trace.answer)}"
+    if trace.holds:
+        return f"{name} holds: {answers}"
+    allowed = " or ".join(map(repr, trace.variants))
+    return f"{name} does not hold: {answers} ({trace.answer.reason}) and must answer {allowed}"
 
 
 def _served(answer: Answer) -> str:

@@ -160,7 +160,9 @@ class _Builder:
             raise Unusable(msg)
         if rule is not None:
             return self.answer(serve.variant, Reason.TARGETING_MATCH, Origin.RULE, rule)
-        reason = Reason.DEFAULT if self._record.rules else Reason.STATIC
+        # STATIC answers may be cached by whoever gets one: it hangs on nothing.
+        hangs = self._record.rules or self._record.prerequisites
+        reason = Reason.DEFAULT if hangs else Reason.STATIC
         return self.answer(serve.variant, reason, Origin.FALLTHROUGH)
 
 

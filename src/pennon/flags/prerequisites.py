@@ -4,7 +4,7 @@ Prerequisites form a graph that a ruleset's author keeps free of circles, and a 
 nothing here or above it recurses along the graph, so neither a circle nor a chain of thousands is a danger.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from pennon.flags.records import FlagRecord, PrerequisiteRecord
 
@@ -31,16 +31,18 @@ def needed_by(record: FlagRecord, records: Mapping[str, FlagRecord]) -> tuple[st
     return tuple(key for key in left if key in seen)
 
 
-def prerequisite_fault(record: FlagRecord, records: Mapping[str, FlagRecord]) -> str | None:
-    """Why a flag cannot need what it says it needs; None if it can. A flag that does not exist is no fault."""
+def prerequisite_fault(record: FlagRecord, needed: Collection[str], records: Mapping[str, FlagRecord]) -> str | None:
+    """Why a flag cannot need what it says it needs; None if it can. A flag that does not exist is no fault.
+
+    needed: as `needed_by` gives it.
+    """
+    if record.key in needed:
+        ways = (each.flag for each in record.prerequisites if each.flag in records)
+        way = next(key for key in ways if key == record.key or record.key in needed_by(records[key], records))
+        return f"prerequisite {way!r} needs {record.key!r} itself; prerequisites must not run in a circle"
     for each in record.prerequisites:
-        needed = records.get(each.flag)
-        if needed is None:
-            continue
-        if record.key == each.flag or record.key in needed_by(needed, records):
-            return f"prerequisite {each.flag!r} needs {record.key!r} itself; prerequisites must not run in a circle"
-        variants = {variant.key for variant in needed.variants}
-        for variant in each.variants:
-            if variant not in variants:
-                return f"prerequisite {each.flag!r}: variant {variant!r} is not one of {sorted(variants)}"
+        if each.flag in records:
+            variants = {variant.key for variant in records[each.flag].variants}
+            if gone := sorted({*each.variants} - variants):
+                return f"prerequisite {each.flag!r}: variant {gone[0]!r} is not one of {sorted(variants)}"
     return None

@@ -134,7 +134,7 @@ class Ruleset:
 
     def _needs(self, record: FlagRecord) -> Needs:
         keys = needed_by(record, self.records)
-        fault = prerequisite_fault(record, self.records)
+        fault = prerequisite_fault(record, keys, self.records)
         records = [needed for key in keys if (needed := self.records.get(key)) is not None]
         # What each needs has been compiled before it, so that this calls itself once at most. A circle has no such
         # order, and none of its flags gets here.
