@@ -150,8 +150,9 @@ def _prerequisite_in_words(trace: PrerequisiteTrace) -> str:
     answers = f"it answers {_served(trace.answer)}"
     if trace.holds:
         return f"{name} holds: {answers}"
-    allowed = " or ".join(map(repr, trace.variants))
-    return f"{name} does not hold: {answers} ({trace.answer.reason}) and must answer {allowed}"
+    # An error is said with the default already.
+    why = "" if trace.answer.error else f" ({trace.answer.reason})"
+    return f"{name} does not hold: {answers}{why} and must answer {' or '.join(map(repr, trace.variants))}"
 
 
 def _served(answer: Answer) -> str:
