@@ -89,7 +89,10 @@ def flag_page(environment: str, flag: _Document, settings: _Document) -> None:
 
 def listing(columns: Sequence[str], rows: Iterable[Sequence[object]], *, nothing: str) -> None:
     """A table of plain cells. nothing: what is said where there is no row."""
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        # Folded and not cut: an id is there to be copied.
+        table.add_column(column, overflow="fold")
     for cells in rows:
         table.add_row(*(Text(str(cell)) for cell in cells))
     _console().print(table if table.row_count else nothing)
@@ -118,7 +121,7 @@ def _carried(flag: _Document) -> str:
 def restored(document: _Document) -> None:
     """What a restore did, line by line."""
     for row in document["environments"]:
-        click.echo(f"{row['project']}/{row['environment']}: epoch {row['epoch']} begins at revision {row['revision']}")
+        click.echo(f"{row['project']}/{row['environment']}: epoch {row['epoch']}, revision {row['revision']}")
     for kill in document.get("kills", ()):
         click.echo(f"{kill['project']}/{kill['environment']}: {kill['flag']!r} stays killed")
     for name, said in _KEPT.items():

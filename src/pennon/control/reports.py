@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from pennon.carry.divergence import Divergence
+from pennon.carry import Divergence
 from pennon.control.ports import Page
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal, Protocol
 import msgspec
 from pydantic import AfterValidator, Field, Strict
 
-from pennon.carry.overriding import OVERRIDE_LIMIT_S
+from pennon.carry import OVERRIDE_LIMIT_S
 from pennon.control.checking import checked, demand_shallow, fixed_faults, without_server_members
 from pennon.control.documents import Document, members_of
 from pennon.control.merging import differences
@@ -219,8 +219,8 @@ def _flag_faults(document: dict[str, object], flag: FlagRecord | None) -> Iterat
         yield Fault("/flag", f"{found(document['flag'])} found, must be a flag of this environment, not archived")
         return
     if not flag.overridable:
-        way_out = f"PATCH {{\"overridable\": true}} on flag '{flag.key}'"
-        yield Fault("/flag", f"'{flag.key}' found, must be a flag that may be overridden; allow it first: {way_out}")
+        way_out = f'PATCH {{"overridable": true}} on it, or pennon flags edit {flag.key} --overridable'
+        yield Fault("/flag", f"'{flag.key}' found, must be a flag that may be overridden; {way_out}")
     variants = [variant.key for variant in flag.variants]
     if isinstance(document.get("variant"), str) and document["variant"] not in variants:
         allowed = ", ".join(f"'{key}'" for key in variants)

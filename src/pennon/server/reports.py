@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pennon.carry.divergence import Divergence
+from pennon.carry import Divergence
 from pennon.control import DivergenceCount, OverrideUse, Report
 from pennon.control.values import KEY_PATTERN, must
 from pennon.server import replies

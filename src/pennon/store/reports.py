@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, delete, func, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
-from pennon.carry.divergence import Divergence
+from pennon.carry import Divergence
 from pennon.control import DivergenceTotal, OverrideUse, OverrideUses, Page, Report
 from pennon.store import cursors, environments
 from pennon.store.tables import DIVERGENCE, OVERRIDE_USES, REPORTS
