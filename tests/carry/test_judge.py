@@ -1,4 +1,4 @@
-"""Judging against vectors, and what an ask leaves in the ledger."""
+"""What several asks leave in the ledger; single ones are vectors (tests/conformance/test_judge.py)."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from pennon.carry import RESYNC_NOTES, Note, decide, entries_leaving, fingerprint_of
 from pennon.context import LEDGER_LIMIT_COUNT, Decision, Entry, Environment, Ledger, Origin, Reason
@@ -55,24 +54,6 @@ def _ask(
     notes: list[Note] = []
     now_ns = minute * MINUTE_NS
     return decide(_flag(ruleset), ruleset, ledger, unit, NOTHING, NOTHING, now_ns, notes.append), notes
-
-
-@pytest.mark.parametrize("case", [pytest.param(case, id=case["id"]) for case in DOCUMENT["cases"]])
-def test_decide_judges_as_the_vector_says(case: dict[str, Any]) -> None:
-    """The answer, whether it is remembered, what is noted, and what leaves afterwards."""
-    ask = DEFAULTS["ask"] | case.get("ask", {})
-    ruleset = _ruleset(case.get("flag", {}), case.get("kills", {}), **case.get("ruleset", {}))
-    ledger = _ledger(*map(_entry, case["arrived"]))
-    decision, notes = _ask(ruleset, ledger, ask["unit"], minute=ask["now_min"])
-
-    expected = case["expect"]
-    assert expected["variant"] == decision.answer.variant
-    assert expected["reason"] == decision.answer.reason
-    assert expected["origin"] == (None if decision.origin is None else decision.origin.name.lower())
-    assert expected["revision"] == decision.revision
-    assert expected["entered"] == (decision in ledger.made.values())
-    assert case["notes"] == notes
-    assert [_entry(entry) for entry in case["leaves"]] == entries_leaving(ledger)
 
 
 def test_decide_gives_the_value_of_the_variant() -> None:

@@ -1,9 +1,11 @@
 """A second implementation of judging, to write vectors with: docs/reference/carrying.md in the plainest Python.
 
 A ruleset, a flag, an entry are the JSON that they are; a ledger is a dict with the lists `arrived`, `made` and
-`returned`. Nothing is compiled, remembered or shared, every ask looks at everything again. It imports nothing of pennon.
+`returned`. Nothing is compiled, remembered or shared, every ask looks at everything again. It imports nothing of
+pennon.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from tests.conformance.vectors.carry.wire_format import cbor_text, fingerprint, member_within, murmur3_32
@@ -22,7 +24,8 @@ def ledger_of(arrived: list[Json], *, is_public: bool = False, was_cut: bool = F
 def effective_floor(ruleset: Json, flag: Json) -> int:
     """The greatest of void floor and overlay over the flag and all it needs."""
     needed = [ruleset["flags"][key] for key in prerequisites_of(ruleset, flag)]
-    return max(max(each["void_before"], _overlay(ruleset, each)) for each in [flag, *needed])
+    floors: list[int] = [max(each["void_before"], _overlay(ruleset, each)) for each in [flag, *needed]]
+    return max(floors)
 
 
 def prerequisites_of(ruleset: Json, flag: Json) -> list[str]:
@@ -38,7 +41,7 @@ def prerequisites_of(ruleset: Json, flag: Json) -> list[str]:
 
 
 def _overlay(ruleset: Json, flag: Json) -> int:
-    revision: int = ruleset.get("kills", {}).get(str(flag["id"]), 0)
+    revision: int = ruleset["kills"].get(str(flag["id"]), 0)
     return revision
 
 
@@ -60,6 +63,7 @@ class Asked:
     # ---- the order of an ask
 
     def decision(self) -> Json:
+        self.notes |= set(self.void_made())
         entry = self.valid_entry(self.flag, self.unit)
         if is_killed(self.ruleset, self.flag):
             return self.settle(self.local())
@@ -78,6 +82,17 @@ class Asked:
             self.notes.add("override_ended")
             self.ledger["made"].remove(made)
         return self.enter(self.local()) if entry is None else self.carried(entry)
+
+    def void_made(self) -> Iterator[str]:
+        """What was decided here before the floor rose or the numbering began anew is found no more."""
+        floor = effective_floor(self.ruleset, self.flag)
+        for made in self.ledger["made"]:
+            about = (made["environment"]["id"], made["flag_id"], made["unit_kind"], made["unit"])
+            if about == (self.ruleset["environment"]["id"], self.flag["id"], self.flag["unit"], self.unit):
+                if made["epoch"] != self.ruleset["epoch"]:
+                    yield "other_epoch"
+                elif made["floor"] < floor:
+                    yield "void"
 
     def made(self, flag: Json, unit: str | None) -> Json | None:
         floor = effective_floor(self.ruleset, flag)
@@ -112,41 +127,40 @@ class Asked:
             if (each["environment"], each["flag_id"]) == (environment["id"], flag["id"])
         ]
         own = None if unit is None else fingerprint(environment["salt"], flag["unit"], unit)
-        faults = [self.fault(flag, own, each) for each in about]
+        faults = [(each, self.fault(flag, own, each)) for each in about]
         of_this_epoch = [each for each in about if each["epoch"] == self.ruleset["epoch"]]
-        self.notes |= {fault for fault in faults if fault not in {None, "fingerprint"}}
-        if "fingerprint" in faults and all(each["fingerprint"] != own for each in of_this_epoch):
+        self.notes |= {fault for _, fault in faults if fault not in {None, "fingerprint"}}
+        if of_this_epoch and all(each["fingerprint"] != own for each in of_this_epoch):
             self.notes.add("fingerprint")
         if any(int(each["revision"]) > self.ruleset["revision"] for each in of_this_epoch):
             self.notes.add("ahead")
-        valid = [each for each, fault in zip(about, faults, strict=True) if fault is None]
-        valid.sort(key=lambda each: int(each["revision"]))
-        kills = [each for each in valid if each["origin"] == "kill"]
-        if not valid:
-            return None
-        winner: Json = (kills or valid)[0]
-        if _variant(flag, winner["variant_id"]) is None:
-            self.notes.add("unknown_variant")
-        if not kills and any(each["variant_id"] != winner["variant_id"] for each in valid):
+        valid = _kills_first([each for each, fault in faults if fault is None])
+        unknown = _kills_first([each for each, fault in faults if fault == "unknown_variant"])
+        if (
+            valid
+            and valid[0]["origin"] != "kill"
+            and any(valid[0]["variant_id"] != each["variant_id"] for each in valid)
+        ):
             self.notes.add("conflict")
-        return winner
+        return next(iter(_kills_first([*valid[:1], *unknown[:1]], by_revision=False)), None)
 
     def fault(self, flag: Json, own: int | None, entry: Json) -> str | None:
         """Why an entry does not hold, by the first rule that it breaks."""
-        revision = int(entry["revision"])
+        revision, age_s = int(entry["revision"]), self.now_s - entry["decided_min"] * 60
+        longest_s = None if entry["origin"] == "kill" else flag.get("carry_max_age_s")
         if entry["epoch"] != self.ruleset["epoch"]:
             return "newer_epoch" if entry["epoch"] > self.ruleset["epoch"] else "other_epoch"
         if entry["fingerprint"] != own:
             return "fingerprint"
         if revision < effective_floor(self.ruleset, flag):
             return "void"
-        if revision <= self.ruleset["revision"] and _variant(flag, entry["variant_id"]) is None:
-            return "deleted_variant"
-        age_s = self.now_s - entry["decided_min"] * 60
-        longest_s = flag.get("carry_max_age_s")
-        if longest_s is None or entry["origin"] == "kill" or -300 <= age_s <= longest_s:
-            return None
-        return "skew" if age_s < 0 else "too_old"
+        if longest_s is not None and age_s < -300:
+            return "skew"
+        if longest_s is not None and age_s > longest_s:
+            return "too_old"
+        if _variant(flag, entry["variant_id"]) is None:
+            return "unknown_variant" if revision > self.ruleset["revision"] else "deleted_variant"
+        return None
 
     def carried(self, entry: Json) -> Json:
         """The decision that an entry is; one whose variant nobody here knows is not entered, so that it leaves."""
@@ -232,6 +246,11 @@ class Asked:
         }
 
 
+def _kills_first(entries: list[Json], *, by_revision: bool = True) -> list[Json]:
+    ordered = sorted(entries, key=lambda each: int(each["revision"])) if by_revision else entries
+    return sorted(ordered, key=lambda each: each["origin"] != "kill")
+
+
 def _variant(flag: Json, variant_id: int) -> Json | None:
     return next((each for each in flag["variants"] if each["id"] == variant_id), None)
 
@@ -248,7 +267,7 @@ def place_of(entry: Json) -> tuple[int, int, int, int]:
 
 
 def leaving(ledger: Json) -> list[Json]:
-    """What arrived and was not replaced, flag by flag, then what was made here, each unit's latest, in the order made."""
+    """What arrived and was not replaced, flag by flag; then each unit's latest decision here, in the order made."""
     latest: dict[tuple[Any, ...], Json] = {}
     for made in ledger["made"]:
         about = (made["environment"]["id"], made["flag_id"], made["unit_kind"], made["unit"])

@@ -7,8 +7,15 @@ from typing import Any
 from tests.conformance.vectors.carry.cases_baggage import BAGGAGE
 from tests.conformance.vectors.carry.cases_digests import EXPOSURES, FINGERPRINTS, USES
 from tests.conformance.vectors.carry.cases_hostile import HOSTILE
+from tests.conformance.vectors.carry.cases_judge import DEFAULTS, JUDGED
 from tests.conformance.vectors.carry.cases_read import CASES
 from tests.conformance.vectors.carry.cases_write import WRITTEN
+
+ABOUT_JUDGE = (
+    "One ask of one flag. Entries, rulesets and flags are given as what differs from the defaults; `unit` and "
+    "`unit_kind` of an entry stand for its fingerprint. `arrived_value` is the member that came, `leaves_value` the "
+    "one that a downstream gets afterwards."
+)
 
 
 def rows(cases: list[dict[str, Any]]) -> str:
@@ -16,9 +23,10 @@ def rows(cases: list[dict[str, Any]]) -> str:
     return "[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]"
 
 
-def file_of(**lists: list[dict[str, Any]]) -> str:
-    """A JSON object of such arrays."""
-    return "{" + ",\n".join(f'"{name}": {rows(cases)}' for name, cases in lists.items()) + "}\n"
+def file_of(**parts: Any) -> str:
+    """A JSON object of such arrays, and of what goes before them."""
+    texts = (f'"{name}": {rows(part) if isinstance(part, list) else json.dumps(part)}' for name, part in parts.items())
+    return "{" + ",\n".join(texts) + "}\n"
 
 
 def documents() -> dict[str, str]:
@@ -26,6 +34,7 @@ def documents() -> dict[str, str]:
     return {
         "wire.json": file_of(read=CASES + HOSTILE, write=WRITTEN),
         "baggage.json": file_of(cases=BAGGAGE),
+        "judge.json": file_of(about=ABOUT_JUDGE, defaults=DEFAULTS, cases=JUDGED),
         "fingerprint.json": file_of(cases=FINGERPRINTS),
         "exposure.json": file_of(ids=EXPOSURES, uses=USES),
     }
