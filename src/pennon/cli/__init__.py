@@ -1,7 +1,7 @@
 """The command line, and the only composition root: here real clocks, stores and servers are wired to the rooms below.
 
-Commands live in a file each. They speak to a control plane over its public API (`api.py`) and never reach into a
-database; what evaluates here is the SDK itself, so that `pennon eval` answers what a service would answer.
+Commands live in a file each. They speak to a control plane over its public API (`api.py`); only `serve` and `restore`
+open a database. What evaluates here is the SDK itself, so that `pennon eval` answers what a service would answer.
 """
 
 import sys

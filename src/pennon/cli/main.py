@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from pennon.cli import decode, divergence, evaluate, flags, journeys, overrides, serve, signers, token
+from pennon.cli import decode, divergence, evaluate, flags, journeys, overrides, restore, serve, signers, token
 from pennon.errors import Invalid, PennonError, Unreachable
 
 EXIT_REFUSED: Final = 1
@@ -43,6 +43,7 @@ def cli() -> None:
 
 _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
     serve.serve,
+    restore.restore,
     flags.flags,
     evaluate.evaluate,
     decode.decode_,

@@ -14,6 +14,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 environment_option = click.option(
     "--env", "-e", "environment", default="production", show_default=True, metavar="KEY", help="The environment."
 )
+database_option = click.option(
+    "--database",
+    default="sqlite:///.pennon/pennon.db",
+    show_default=True,
+    metavar="URL",
+    help="SQLAlchemy's form; created and migrated if need be.",
+)
 reason_option = click.option("--reason", default="", help="Why; goes into the history.")
 server_option = click.option("--server", metavar="URL", help="The control plane.")
 token_option = click.option("--token", metavar="TOKEN", help="Better left to PENNON_TOKEN or the credentials file.")

@@ -4,19 +4,14 @@ from pathlib import Path
 
 import click
 
+from pennon.cli.options import database_option
 from pennon.settings import CREDENTIALS_PATH
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8080, show_default=True, help="0 takes a free one.")
-@click.option(
-    "--database",
-    default="sqlite:///.pennon/pennon.db",
-    show_default=True,
-    metavar="URL",
-    help="SQLAlchemy's form; created and migrated at start.",
-)
+@database_option
 @click.option(
     "--credentials",
     type=click.Path(dir_okay=False, path_type=Path),

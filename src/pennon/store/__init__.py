@@ -6,7 +6,7 @@ looks into a document.
 """
 
 from pennon.store.keeping import Kept, KeptKill
-from pennon.store.restoring import Restored, restore_backup
+from pennon.store.restoring import Restored, begin_epoch, restore_backup
 from pennon.store.store import open_store
 
-__all__ = ["Kept", "KeptKill", "Restored", "open_store", "restore_backup"]
+__all__ = ["Kept", "KeptKill", "Restored", "begin_epoch", "open_store", "restore_backup"]

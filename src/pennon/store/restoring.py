@@ -67,6 +67,21 @@ def restore_backup(
     return Restored(rows, kept, beside)
 
 
+def begin_epoch(url: str, *, by: Author, seen: int = 0, clock: Clock = SYSTEM_CLOCK) -> tuple[EnvironmentRow, ...]:
+    """The environments of a database that other tools have restored, each in a new epoch.
+
+    seen: the latest epoch that was in use, if it is known; for a second restore within a minute.
+    Raises: SettingInvalid if there is no database, or it is not one of ours; Unreachable.
+    """
+    with closing(Database(url)) as database:
+        if not database.path.exists():
+            raise SettingInvalid([Fault("", f"{database.path}: no such file")])
+        _bring_up_to_date(database)
+        with database.writing() as connection:
+            epochs.begin(connection, None, by=by, seen=seen, at_ns=clock.now_ns())
+            return _environments(connection)
+
+
 def _replaced(
     old: Connection, new: Connection, *, keeps_kills: bool, by: Author, at_ns: int
 ) -> tuple[tuple[EnvironmentRow, ...], Kept]:
@@ -79,8 +94,12 @@ def _replaced(
             new.execute(insert(table), [dict(row) for row in rows])
     epochs.begin(new, None, by=by, seen=was.epoch, at_ns=at_ns)
     kept = keep(new, was, keeps_kills=keeps_kills, by=by, at_ns=at_ns)
-    projects = environments.projects(new)
-    return tuple(place.row for one in projects for place in environments.of_project(new, one.key)), kept
+    return _environments(new), kept
+
+
+def _environments(connection: Connection) -> tuple[EnvironmentRow, ...]:
+    projects = environments.projects(connection)
+    return tuple(place.row for one in projects for place in environments.of_project(connection, one.key))
 
 
 def _bring_up_to_date(database: Database) -> None:
