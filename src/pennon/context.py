@@ -163,12 +163,13 @@ class Ledger:
     foreign: baggage members of later versions, as they came; forwarded untouched.
     is_sealed: set when the door closes; from then on nothing enters.
     was_cut: a hop dropped decisions for the wire's budget.
+    ruleset: of the first ask that a decision had to be made for; by it a later one tells that a floor was raised.
     encoded: what `carry` has written of all this, and of which state; its own memory.
     """
 
     __slots__ = (
-        "__weakref__", "arrived", "encoded", "foreign", "is_sealed", "made", "override", "returned", "was_cut",
-        "withdrawn_count",
+        "__weakref__", "arrived", "encoded", "foreign", "is_sealed", "made", "override", "returned", "ruleset",
+        "was_cut", "withdrawn_count",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -180,6 +181,7 @@ class Ledger:
         self.is_sealed = False
         self.was_cut = False
         self.withdrawn_count = 0
+        self.ruleset: Any = None
         self.encoded: tuple[object, Any] | None = None
 
     def enter(self, decision: Decision) -> Decision:

@@ -103,7 +103,8 @@ def test_decide_revives_nothing_after_unkill_in_one_request() -> None:
     assert Reason.CARRIED is _ask(_ruleset(), ledger)[0].answer.reason
     assert Reason.KILLED is _ask(_ruleset({"killed": True, "void_before": 61, "revision": 61}), ledger)[0].answer.reason
     after, notes = _ask(_ruleset({"void_before": 62, "revision": 62}, revision=62), ledger)
-    assert ("local", 62, [Note.VOID]) == (after.answer.variant, after.revision, notes)
+    # The entry that arrived, and the kill that was obeyed.
+    assert ("local", 62, [Note.VOID, Note.VOID]) == (after.answer.variant, after.revision, notes)
 
 
 def test_decide_gives_each_unit_its_own() -> None:

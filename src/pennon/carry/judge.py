@@ -9,7 +9,7 @@ ascending revision. What was made or arrived about a flag that another needs ans
 not enter by that.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -36,7 +36,7 @@ class Note(StrEnum):
     DELETED_VARIANT = "deleted_variant"
     """An entry names a variant that is gone. Decided anew."""
     VOID = "void"
-    """An entry lies below the flag's floor: killed, unkilled, re-phased or archived since. Decided anew."""
+    """An entry, or what was made here, lies below the flag's floor: killed, unkilled, re-phased or archived since."""
     TOO_OLD = "too_old"
     """An entry is older than the flag's author lets a decision be. Decided anew."""
     SKEW = "skew"
@@ -82,6 +82,8 @@ def decide(
     A hit needs no call where `ledger.override` is None: `ledger.made.get((flag.scope.key, unit_key))` is the same
     decision. Where it is not, each use asks again, with what the token then is worth.
     """
+    if ledger.ruleset is not ruleset:
+        _note_what_is_void(flag, ruleset, ledger, unit_key, note)
     if ledger.arrived or flag.is_killed or flag.prerequisites or ledger.override is not None or override is not None:
         return _Ask(flag, ruleset, ledger, unit_key, attributes, units, now_ns, note).decision(override)
     # The rest is `_Ask.local` and `_Ask.entered`, written out: this runs at every first use of a flag in a request.
@@ -164,23 +166,30 @@ class _Ask:
         return self.weighed(flag, entries, fingerprint)
 
     def weighed(self, flag: Flag, entries: tuple[Entry, ...], fingerprint: int | None) -> Entry | None:
-        """The first entry that applies, a kill before any other; with a note on each that does not."""
+        """The first entry that applies, a kill before any other; with a note on each that does not.
+
+        Where none does, the first whose variant alone is in doubt.
+        """
+        judged = [(entry, self.why_not(flag, entry, fingerprint)) for entry in entries]
+        standing = [(entry, why) for entry, why in judged if why in (None, Note.UNKNOWN_VARIANT)]
+        winner, _ = min(
+            standing, key=lambda each: (each[0].origin is not Origin.KILL, each[1] is not None), default=(None, None)
+        )
+        notes = {why for _, why in judged if why is not None}
         here = [entry for entry in entries if entry.epoch == flag.scope.epoch]
-        notes = {why for entry in entries if (why := self.why_not(flag, entry, fingerprint)) is not None}
-        valid = [entry for entry in here if self.why_not(flag, entry, fingerprint) is None]
         if any(entry.revision > self.ruleset.revision for entry in here):
             notes.add(Note.AHEAD)
         if any(entry.fingerprint == fingerprint for entry in here):
             notes.discard(Note.FINGERPRINT)
-        winner = next((entry for entry in valid if entry.origin is Origin.KILL), valid[0] if valid else None)
-        if winner is not None:
-            notes.update(_notes_on_winner(flag, winner, valid))
+        rivals = [entry for entry, why in standing if why is None and entry is not winner]
+        if winner is not None and winner.origin is not Origin.KILL:
+            notes |= {Note.CONFLICT for entry in rivals if entry.variant_id != winner.variant_id}
         for each in sorted(notes):
             self.note(each)
         return winner
 
     def why_not(self, flag: Flag, entry: Entry, fingerprint: int | None) -> Note | None:
-        """Why an entry does not apply; None if it does."""
+        """Why an entry does not apply, or must not be entered; None if it applies."""
         scope = flag.scope
         if entry.epoch != scope.epoch:
             return Note.NEWER_EPOCH if entry.epoch > scope.epoch else Note.OTHER_EPOCH
@@ -188,16 +197,17 @@ class _Ask:
             return Note.FINGERPRINT
         if entry.revision < scope.floor:
             return Note.VOID
-        if entry.revision <= self.ruleset.revision and flag.variant_by_id(entry.variant_id) is None:
-            return Note.DELETED_VARIANT
         # A kill has no age: it holds until an unkill raises the floor above it (docs/decisions/0006).
-        if flag.carry_max_age_ns is None or entry.origin is Origin.KILL:
+        if flag.carry_max_age_ns is not None and entry.origin is not Origin.KILL:
+            # From the minute's beginning: what is nearly too old is, rather than the other way round.
+            age_ns = self.now_ns - entry.decided_min * MINUTE_NS
+            if age_ns < -SKEW_LIMIT_NS:
+                return Note.SKEW
+            if age_ns > flag.carry_max_age_ns:
+                return Note.TOO_OLD
+        if flag.variant_by_id(entry.variant_id) is not None:
             return None
-        # The minute's beginning: what is nearly too old is, rather than the other way round.
-        age_ns = self.now_ns - entry.decided_min * MINUTE_NS
-        if age_ns < -SKEW_LIMIT_NS:
-            return Note.SKEW
-        return Note.TOO_OLD if age_ns > flag.carry_max_age_ns else None
+        return Note.UNKNOWN_VARIANT if entry.revision > self.ruleset.revision else Note.DELETED_VARIANT
 
     def prior(self, flag: Flag, unit_key: str | None) -> Answer | None:
         """What is held about a flag that this one needs; None: it answers for itself."""
@@ -275,11 +285,23 @@ def _answer_from(flag: Flag, entry: Entry) -> Answer | None:
     return flag.off_answer if origin is Origin.KILL else None
 
 
-def _notes_on_winner(flag: Flag, winner: Entry, valid: list[Entry]) -> Iterator[Note]:
-    if flag.variant_by_id(winner.variant_id) is None:
-        yield Note.UNKNOWN_VARIANT
-    if winner.origin is not Origin.KILL and any(entry.variant_id != winner.variant_id for entry in valid):
-        yield Note.CONFLICT
+def _note_what_is_void(
+    flag: Flag, ruleset: Ruleset, ledger: Ledger, unit_key: str | None, note: Callable[[Note], object]
+) -> None:
+    """A decision that was made here and that nobody will find again, since the flag's floor has been raised."""
+    first: Ruleset | None = ledger.ruleset
+    if first is None:
+        ledger.ruleset = first = ruleset
+    scope = flag.scope
+    # No floor above where this request began, nothing to look for: fan-outs come here once for each unit.
+    if scope.environment.id != first.environment.id or (scope.epoch == first.epoch and scope.floor <= first.revision):
+        return
+    about = (scope.environment.id, scope.flag_id, scope.unit_kind, unit_key)
+    for decision in list(ledger.made.values()):
+        made = decision.scope
+        if (made.environment.id, made.flag_id, made.unit_kind, decision.unit_key) == about and made.key != scope.key:
+            note(Note.VOID if made.epoch == scope.epoch else Note.OTHER_EPOCH)
+            return
 
 
 def _unremembered(ledger: Ledger, decision: Decision, note: Callable[[Note], object]) -> Decision:
