@@ -17,7 +17,7 @@ NAMES = [
     "counters", "current", "detached", "headers", "http", "kafka", "otel", "testing",
 ]  # fmt: skip
 CLIENT_NAMES = [
-    "close", "decide_at_ingress", "decision", "float", "for_unit", "integer", "is_on", "json",
+    "close", "decide_at_ingress", "decide_at_publish", "decision", "float", "for_unit", "integer", "is_on", "json",
     "listen", "peek", "status", "status_detail", "string", "wait_ready",
 ]  # fmt: skip
 

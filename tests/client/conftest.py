@@ -14,6 +14,7 @@ import pennon
 from pennon.carry import fingerprint_of
 from pennon.client import Client, Timing
 from pennon.context import Entry, Environment, Identity, Ledger, Origin, RequestContext, Trace
+from pennon.counters import Count, samples
 from pennon.flags import (
     BUCKETS,
     EqualsClause,
@@ -250,9 +251,9 @@ class Make:
         """A rule that holds where the attribute is this value."""
         return RuleRecord(rule_id, (EqualsClause(attribute, value),), ServeRecord(serve))
 
-    def ruleset(self, *flags: FlagRecord, revision: int = 1, epoch: int = 1) -> RulesetRecord:
-        """A ruleset of these flags; ids that are not told apart are made so."""
-        return RulesetRecord(self.ENVIRONMENT, epoch, revision, flags={flag.key: flag for flag in flags})
+    def ruleset(self, *flags: FlagRecord, revision: int = 1, epoch: int = 1, **fields: Any) -> RulesetRecord:
+        """A ruleset of these flags."""
+        return RulesetRecord(self.ENVIRONMENT, epoch, revision, flags={flag.key: flag for flag in flags}, **fields)
 
     def request(
         self, units: Mapping[str, str] | None = None, attributes: Mapping[str, Any] | None = None, **fields: Any
@@ -272,6 +273,22 @@ class Make:
         arrived = context.ledger.arrived
         arrived[7, flag_id] = (*arrived.get((7, flag_id), ()), entry)
         return entry
+
+
+@pytest.fixture
+def counted() -> Callable[[Count], dict[str, int]]:
+    """What a counter has counted since the test began, by cause."""
+
+    def readings(name: Count) -> dict[str, int]:
+        return {each.cause: each.total for each in samples() if each.name is name}
+
+    before = {name: readings(name) for name in Count}
+
+    def since(name: Count) -> dict[str, int]:
+        totals = {cause: total - before[name].get(cause, 0) for cause, total in readings(name).items()}
+        return {cause: total for cause, total in totals.items() if total}
+
+    return since
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pennon.client import Client, answering
 from pennon.context import ErrorCode, Ledger
 from pennon.counters import Count, samples
 from pennon.errors import SettingInvalid
-from pennon.flags import Ruleset
+from pennon.flags import DecideAt, Ruleset
 
 
 def errors(code: ErrorCode) -> int:
@@ -133,3 +133,30 @@ def test_ingress_exposes_nobody(server: Any, connect: Any, make: Any) -> None:
                 client.is_on("checkout")
     client.close()
     assert 1 == len(server.exposures)
+
+
+def test_publish_decides_every_flag_that_says_so(make: Any) -> None:
+    """And no other; for the request's own units, exposing nobody, and nothing outside a request."""
+    flags = [
+        make.split(at=DecideAt.PUBLISH),
+        make.split("of-accounts", id=11, unit="account", at=DecideAt.PUBLISH),
+        make.split("consumed", id=12),
+        make.flag("static", id=13, at=DecideAt.PUBLISH),
+    ]
+    with answering(Ruleset.of(make.ruleset(*flags, revision=9))), pennon.connect() as client:
+        client.decide_at_publish()
+        with entered(make.request({"user": "u"})) as context:
+            client.decide_at_publish()
+            assert {("checkout", "u"), ("static", "u")} == set(decided(context.ledger))
+            before = list(context.ledger.made.values())
+            client.decide_at_publish()
+            assert before == list(context.ledger.made.values())
+
+
+def test_publish_without_a_ruleset_is_no_error(make: Any, connect: Any) -> None:
+    """Which flags would say so is not known either."""
+    before = errors(ErrorCode.PROVIDER_NOT_READY)
+    with entered(make.request({"user": "u"})) as context:
+        connect().decide_at_publish()
+        assert [] == decided(context.ledger)
+    assert before == errors(ErrorCode.PROVIDER_NOT_READY)

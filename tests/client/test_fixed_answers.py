@@ -9,6 +9,7 @@ import pennon
 from pennon.ambient import entered
 from pennon.client import Client, Status
 from pennon.errors import SettingInvalid
+from pennon.testing import FixedFlag
 
 Connect = Callable[..., Client]
 ALLOWED = "bool, str, int, float, or dict, list and None as in JSON"
@@ -103,6 +104,72 @@ def test_unknown_flag_is_the_default() -> None:
     with pennon.testing.flags({}), pennon.connect() as client:
         assert client.is_on("checkout", default=True)
         assert pennon.ErrorCode.FLAG_NOT_FOUND is client.decision("checkout").error
+
+
+def test_flag_of_a_block_needs_others() -> None:
+    """It answers `off` where one of them answers something else: for a boolean False, for others what is named."""
+    for value, expected in ((True, [True, "new", 1]), (False, [False, "old", 1])):
+        fixed: dict[str, Any] = {
+            "base": value,
+            "on-top": FixedFlag(value=True, prerequisites={"base": True}),
+            "page": FixedFlag("new", off="old", prerequisites={"on-top": True}),
+            "count": FixedFlag(1, prerequisites={"base": value}, off=2),
+        }
+        with pennon.testing.flags(fixed), pennon.connect() as client:
+            asked = [
+                client.is_on("on-top"),
+                client.string("page", default=""),
+                client.integer("count", default=0),
+            ]
+        assert expected == asked
+
+
+def test_flag_of_a_block_says_what_authors_say() -> None:
+    """Who decides, what testers may set, how old a carried decision may be."""
+    fixed = FixedFlag(value=True, overridable=True, at="publish", carry_max_age_s=60)
+    with pennon.testing.flags({"a": fixed, "b": True}), pennon.connect() as client:
+        ruleset = client._state.live.ruleset
+        assert ruleset is not None
+        record = ruleset.records["a"]
+        assert (True, "publish", 60, ("a",)) == (
+            record.overridable, record.at, record.carry_max_age_s, ruleset.published
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        (FixedFlag({1}), f"a: {{1}} is of type set; must be {ALLOWED}"),
+        (FixedFlag("x", off=1), "a/off: 1 is integer; must be string, as the value is"),
+        (FixedFlag("x", off=b"y"), f"a/off: b'y' is of type bytes; must be {ALLOWED}"),
+        (
+            FixedFlag("x", prerequisites={"b": True}),
+            "a/off: is missing; must be what it answers where a prerequisite does not hold",
+        ),
+        (FixedFlag(value=True, prerequisites={"none": True}), "a/prerequisites: 'none' is no flag of this block"),
+        (FixedFlag(value=True, prerequisites={"b": 1}), "a/prerequisites/b: 1 is no value of that flag"),
+        (FixedFlag(value=True, at="never"), "a/at: 'never' must be 'consume' or 'publish'"),
+        (
+            FixedFlag(value=True, carry_max_age_s=0),
+            "a/carry_max_age_s: 0 must be a whole number of seconds, at least 1",
+        ),
+    ],
+)
+def test_flag_that_cannot_be_is_named_early(flag: FixedFlag, message: str) -> None:
+    """As its value is."""
+    with pytest.raises(SettingInvalid) as invalid, pennon.testing.flags({"a": flag, "b": True}):
+        pass
+    assert message == str(invalid.value)
+
+
+def test_circle_of_prerequisites_is_named_early() -> None:
+    """Not as a default that nobody asked for."""
+    fixed = {
+        "a": FixedFlag(value=True, prerequisites={"b": True}),
+        "b": FixedFlag(value=True, prerequisites={"a": True}),
+    }
+    with pytest.raises(SettingInvalid, match="circle"), pennon.testing.flags(fixed):
+        pass
 
 
 @pytest.mark.parametrize(

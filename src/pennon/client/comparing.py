@@ -35,7 +35,10 @@ class Comparing:
         is_carried = decision.answer.reason is Reason.CARRIED
         if not (is_carried or was_dropped(ledger, decision)) or not self._is_drawn():
             return
-        cause = divergence_of(flag, ruleset, decision, attributes, units) if is_carried else Divergence.DROPPED
+        try:
+            cause = divergence_of(flag, ruleset, decision, attributes, units) if is_carried else Divergence.DROPPED
+        except Exception:  # noqa: BLE001 - attributes that cannot be read; the answer is there, and must not suffer
+            cause = Divergence.OTHER
         self._reports.compared(flag.key, cause)
 
     def _is_drawn(self) -> bool:

@@ -27,6 +27,7 @@ _KEY: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _ENVIRONMENT: Final = Environment(0, "testing", "testing")
 _ALLOWED: Final = "bool, str, int, float, or dict, list and None as in JSON"
 _AT: Final = " or ".join(repr(at.value) for at in DecideAt)
+_SWITCH: Final = (VariantRecord("on", 1, value=True), VariantRecord("off", 2, value=False))
 # Each block is an epoch of its own, so that what a request decided in one is not found in the next.
 _epochs: Final = count(1)
 
@@ -120,14 +121,13 @@ def _off_faults(key: str, fixed: FixedFlag) -> Iterator[Fault]:
 
 
 def _record(key: str, fixed: FixedFlag, flag_id: int, given: Mapping[str, FixedFlag]) -> FlagRecord:
-    variants = _variants(fixed)
     return FlagRecord(
         key,
         flag_id,
         _type_of(fixed.value),
-        variants,
-        variants[-1].key,
-        ServeRecord(variants[0].key),
+        _variants(fixed),
+        _off_key(fixed),
+        ServeRecord(_served_key(fixed)),
         revision=1,
         prerequisites=tuple(
             PrerequisiteRecord(other, _variants_with(value, given[other]))
@@ -140,13 +140,22 @@ def _record(key: str, fixed: FixedFlag, flag_id: int, given: Mapping[str, FixedF
 
 
 def _variants(fixed: FixedFlag) -> tuple[VariantRecord, ...]:
-    """What it serves, and last the off variant; one if they are the same."""
     if isinstance(fixed.value, bool):
-        served = (VariantRecord("off", 2, value=False), VariantRecord("on", 1, value=True))[fixed.value]
-        off = VariantRecord("on", 1, value=True) if fixed.off is True else VariantRecord("off", 2, value=False)
-        return (served,) if served == off else (served, off)
+        return _SWITCH
     served = VariantRecord("fixed", 1, fixed.value)
     return (served,) if fixed.off is msgspec.UNSET else (served, VariantRecord("off", 2, fixed.off))
+
+
+def _served_key(fixed: FixedFlag) -> str:
+    if isinstance(fixed.value, bool):
+        return "on" if fixed.value else "off"
+    return "fixed"
+
+
+def _off_key(fixed: FixedFlag) -> str:
+    if isinstance(fixed.value, bool):
+        return "on" if fixed.off is True else "off"
+    return "fixed" if fixed.off is msgspec.UNSET else "off"
 
 
 def _variants_with(value: object, fixed: FixedFlag) -> tuple[str, ...]:
