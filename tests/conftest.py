@@ -1,8 +1,23 @@
 """Rules for the whole suite."""
 
 import os
+import time
+from typing import Any
 
 import pytest
+
+from pennon import ambient, carry
+from pennon.context import Decision, Environment
+from pennon.flags import (
+    FlagRecord,
+    FlagType,
+    Ruleset,
+    RulesetRecord,
+    ServeRecord,
+    SplitRecord,
+    VariantRecord,
+    ranges_of,
+)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -16,3 +31,41 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+class Replica:
+    """What one service knows of the flag `checkout`, a split in which all get one variant; it asks as a client does.
+
+    revision: of the flag and the ruleset. more: of the flag. notes: what the asks were to count.
+    """
+
+    def __init__(self, variant: str, *, revision: int = 41, **more: Any) -> None:
+        variants = (VariantRecord("off", 1, value=False), VariantRecord("on", 2, value=True))
+        serve = ServeRecord(split=SplitRecord("m3-cbor", "salt", 1, ranges_of(((variant, 100_000),), 100_000), "off"))
+        given = {"carry": True, "revision": revision, **more}
+        record = FlagRecord("checkout", 10, FlagType.BOOLEAN, variants, "off", serve, **given)
+        environment = Environment(0x1122334455, "production", "pepper")
+        self.ruleset = Ruleset.of(RulesetRecord(environment, 9, revision, flags={"checkout": record}))
+        flag = self.ruleset.flag("checkout")
+        assert flag is not None
+        self.flag = flag
+        self.notes: list[carry.Note] = []
+
+    def decide(self, unit_key: str = "7", *, after_min: int = 0) -> Decision:
+        """The decision in the request served here. after_min: how much later than now it is."""
+        context = ambient.current()
+        assert context is not None, "no request context here"
+        now_ns = time.time_ns() + after_min * 60_000_000_000
+        ledger, units = context.ledger, {"user": unit_key}
+        return carry.decide(self.flag, self.ruleset, ledger, unit_key, {}, units, now_ns, self.notes.append)
+
+    def ask(self, unit_key: str = "7") -> tuple[str | None, str]:
+        """The variant, and whether it was decided here: SPLIT or CARRIED."""
+        answer = self.decide(unit_key).answer
+        return answer.variant, answer.reason.value
+
+
+@pytest.fixture
+def replica() -> type[Replica]:
+    """Makes services' replicas of one flag, which need not agree."""
+    return Replica

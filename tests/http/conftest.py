@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -15,19 +14,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from pennon import ambient
-from pennon import carry as carrying
 from pennon.carry import CARRY_KEY, decode
 from pennon.context import Answer, Decision, Environment, Origin, Reason, Scope
-from pennon.flags import (
-    FlagRecord,
-    FlagType,
-    Ruleset,
-    RulesetRecord,
-    ServeRecord,
-    SplitRecord,
-    VariantRecord,
-    ranges_of,
-)
 from pennon.headers import parse_baggage
 
 ENVIRONMENT = Environment(0x1122334455, "production", "pepper")
@@ -70,39 +58,6 @@ def carried() -> Callable[[list[bytes]], list[tuple[int, str]]]:
         return [(entry.flag_id, chr(entry.variant_id)) for value in ours for entry in decode(value).entries]
 
     return carried
-
-
-class Replica:
-    """What one service knows of the flag `checkout`, a split in which all get one variant; it asks as a client does.
-
-    revision: of the flag and the ruleset. notes: what the asks were to count.
-    """
-
-    def __init__(self, variant: str, *, revision: int = 41) -> None:
-        variants = (VariantRecord("off", 1, value=False), VariantRecord("on", 2, value=True))
-        serve = ServeRecord(split=SplitRecord("m3-cbor", "salt", 1, ranges_of(((variant, 100_000),), 100_000), "off"))
-        flag = FlagRecord("checkout", 10, FlagType.BOOLEAN, variants, "off", serve, carry=True, revision=revision)
-        self.ruleset = Ruleset.of(RulesetRecord(ENVIRONMENT, 9, revision, flags={"checkout": flag}))
-        self.notes: list[carrying.Note] = []
-
-    def ask(self, unit_key: str = "7") -> tuple[str, str]:
-        """The variant, and whether it was decided here: SPLIT or CARRIED."""
-        context = ambient.current()
-        assert context is not None, "no request context here"
-        flag = self.ruleset.flag("checkout")
-        assert flag is not None
-        units = {"user": unit_key}
-        made = carrying.decide(
-            flag, self.ruleset, context.ledger, unit_key, {}, units, time.time_ns(), self.notes.append
-        )
-        assert made.answer.variant is not None
-        return made.answer.variant, made.answer.reason.value
-
-
-@pytest.fixture
-def replica() -> type[Replica]:
-    """Makes services' replicas of one flag, which need not agree."""
-    return Replica
 
 
 class _Server(uvicorn.Server):
