@@ -9,12 +9,21 @@ from tests.conformance.vectors.carry.cases_digests import EXPOSURES, FINGERPRINT
 from tests.conformance.vectors.carry.cases_hostile import HOSTILE
 from tests.conformance.vectors.carry.cases_judge import DEFAULTS, JUDGED
 from tests.conformance.vectors.carry.cases_read import CASES
+from tests.conformance.vectors.carry.cases_request import CHANGES, OVERRIDES, PREREQUISITES, RETURNS
 from tests.conformance.vectors.carry.cases_write import WRITTEN
 
 ABOUT_JUDGE = (
     "One ask of one flag. Entries, rulesets and flags are given as what differs from the defaults; `unit` and "
     "`unit_kind` of an entry stand for its fingerprint. `arrived_value` is the member that came, `leaves_value` the "
     "one that a downstream gets afterwards."
+)
+
+ABOUT_REQUEST = (
+    "One request from its beginning to its end. `ruleset` is the replica's at first, `kills` the overlay by flag id. "
+    "Steps: a flag is asked, the ruleset changes, a response with these Pennon-Decided headers comes back. "
+    "`is_public`: a token was shown at this boundary, and an ask's `override` is the variant that it sets, if it is "
+    "believed then. `notes`: what a step counts, each once. At the end, `leaves_value` is the member that a call gets, "
+    "`returns_value` the response's Pennon-Decided."
 )
 
 
@@ -35,6 +44,13 @@ def documents() -> dict[str, str]:
         "wire.json": file_of(read=CASES + HOSTILE, write=WRITTEN),
         "baggage.json": file_of(cases=BAGGAGE),
         "judge.json": file_of(about=ABOUT_JUDGE, defaults=DEFAULTS, cases=JUDGED),
+        "request.json": file_of(
+            about=ABOUT_REQUEST,
+            prerequisites=PREREQUISITES,
+            overrides=OVERRIDES,
+            changes=CHANGES,
+            returns=RETURNS,
+        ),
         "fingerprint.json": file_of(cases=FINGERPRINTS),
         "exposure.json": file_of(ids=EXPOSURES, uses=USES),
     }
