@@ -75,6 +75,11 @@ class Books:
         """The flag unkilled."""
         return self.store.unkill("shop", flag, environment=environment, by=BY)
 
+    def forget(self, flag: str = "checkout", environment: str = "production") -> Any:
+        """What is carried of the flag, forgotten by an author who has just read its settings."""
+        version = self.store.settings("shop", environment, flag).revision
+        return self.store.forget_carried("shop", environment, flag, if_match=version, by=BY)
+
     def log(self, after: int = 0) -> Any:
         """Production's changes after a revision."""
         return self.store.changes_since(self.id, epoch=self.production.epoch, revision=after, limit=10_000)

@@ -8,6 +8,7 @@ carried (docs/reference/documents.md).
 """
 
 from collections.abc import Container, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from pennon.control.checking import (
@@ -36,6 +37,7 @@ from pennon.control.merging import is_same, merged
 from pennon.control.outcomes import draft_of, outcome, segment_differences
 from pennon.control.ports import Action
 from pennon.control.prerequisites import dependence_faults
+from pennon.control.reading import FAULTS_LIMIT_COUNT
 from pennon.control.rules import Surroundings
 from pennon.control.salting import given_salts, new_salt, phase_faults, with_known_salts
 from pennon.control.states import Draw, FlagEdit, FlagState, Outcome, Place, SegmentEdit, SettingsState
@@ -166,13 +168,16 @@ def _surroundings(flag: FlagDraft, place: Place) -> Surroundings:
 
 def _demand_served(draft: FlagDraft, places: Sequence[Place]) -> None:
     """Nothing, if the flag fits every environment's settings, its own and others'. Raises: DocumentInvalid."""
-    faults = [
+    faults = (
         Fault(fault.path, f"in environment '{place.environment}': {fault.message}")
         for place in places
         for fault in (*_unserved(draft, place), *_unmet(draft, place))
-    ]
-    if faults:
-        raise DocumentInvalid(faults)
+    )
+    said: dict[str, list[str]] = {}
+    for fault in islice(faults, FAULTS_LIMIT_COUNT):
+        said.setdefault(fault.path, []).append(fault.message)
+    if said:
+        raise DocumentInvalid(Fault(path, "; ".join(messages)) for path, messages in said.items())
 
 
 def _unserved(draft: FlagDraft, place: Place) -> Iterator[Fault]:
