@@ -171,15 +171,28 @@ class Still:
 @given(
     units=st.dictionaries(st.sampled_from(["user", "account"]), st.sampled_from(["u", "v", "7"])),
     own=st.dictionaries(st.sampled_from(["plan", "country"]), st.sampled_from(["pro", "de"])),
+    arrived=st.dictionaries(st.integers(1, 5), st.tuples(st.sampled_from(["u", "v"]), st.integers(1, 2))),
+    was_cut=st.booleans(),
     asks=st.lists(st.tuples(st.sampled_from(["static", "ruled", "split", "of-accounts"]), UNITS, ATTRIBUTES)),
     sealed_after=st.integers(0, 8),
 )
 def test_shortest_path_says_what_carry_decides(
-    units: dict[str, str], own: dict[str, str], asks: list[tuple[str, Any, Mapping[str, Any] | None]], sealed_after: int
+    units: dict[str, str],
+    own: dict[str, str],
+    arrived: dict[int, tuple[str, int]],
+    was_cut: bool,
+    asks: list[tuple[str, Any, Mapping[str, Any] | None]],
+    sealed_after: int,
 ) -> None:
     """Value and ledger are those of `carry.decide`, ask by ask; where the short path declines it has done nothing."""
     ruleset = _ruleset()
     short, long = _context(units, own), _context(units, own)
+    for context in (short, long):
+        context.ledger.was_cut = was_cut
+        for flag_id, (unit, variant_id) in arrived.items():
+            kind = "account" if flag_id == 4 else "user"
+            entry = Entry(1, 1, fingerprint_of("s", kind, unit), 29_000_000, flag_id, variant_id, Origin.SPLIT, 9)
+            context.ledger.arrived[1, flag_id] = (entry,)
     paths = {
         key: value_within(flag, Spans.REQUESTS, Still())
         for key in ruleset.records
@@ -191,20 +204,65 @@ def test_shortest_path_says_what_carry_decides(
         if at == sealed_after:
             short.ledger.seal()
             long.ledger.seal()
+        settled = settled_within(long.identity, flag.unit_kind, unit, attributes)
+        held = long.ledger.made.get((flag.scope.key, settled[0]))
+        decision = held or decide(flag, ruleset, long.ledger, *settled, 5, _ignore)
         before = dict(short.ledger.made)
         value = paths[key](short, unit, attributes)
         if value is None:
             assert before == short.ledger.made
-            continue
-        settled = settled_within(long.identity, flag.unit_kind, unit, attributes)
-        held = long.ledger.made.get((flag.scope.key, settled[0]))
-        decision = held or decide(flag, ruleset, long.ledger, *settled, 5, _refuse)
-        assert decision.answer.value is value
+            decide(flag, ruleset, short.ledger, *settled, 5, _ignore)
+        else:
+            assert decision.answer.value is value
         assert long.ledger.made == short.ledger.made
 
 
-def _refuse(note: Note) -> None:
-    raise AssertionError(note)
+def test_shortest_path_serves_hits_of_a_request_with_which_decisions_arrived(make: Any) -> None:
+    """The first use is judged, all later ones and those of other flags need no judge."""
+    flags = [make.flag(), make.flag("static", id=11), make.flag("other", id=12)]
+    ruleset = Ruleset.of(make.ruleset(*flags, revision=9))
+    with answering(ruleset), pennon.connect() as client:
+        with entered(make.request({"user": "u"})):
+            for flag in flags:
+                client.is_on(flag.key)
+        context = carried(make, Origin.SPLIT, 2)
+        paths = dict(client._state.live.within)
+        with entered(context):
+            assert [None, None] == [paths[key](context, None, None) for key in ("checkout", "other")]
+            assert not client.is_on("checkout")
+            assert [False, True] == [paths[key](context, None, None) for key in ("checkout", "other")]
+
+
+def test_kill_that_a_response_brings_meanwhile_is_not_overlooked(make: Any) -> None:
+    """It came between the look at what arrived and the entry, and so found nothing to take away."""
+    ruleset = Ruleset.of(make.ruleset(make.split(), revision=9))
+    flag = ruleset.flag("checkout")
+    assert flag is not None
+    context, original = make.request({"user": "u"}), flag.answer
+    kill = Entry(7, 1, fingerprint_of("salt", "user", "u"), 29_000_000, 10, 2, Origin.KILL, 9)
+
+    def answer(*asked: Any) -> Any:
+        context.ledger.arrived[7, 10] = (kill,)
+        return original(*asked)
+
+    flag.answer = answer
+    value = value_within(flag, Spans.REQUESTS, Still())
+    assert (None, {}) == (value(context, None, None), context.ledger.made)
+
+
+def test_flags_path_is_made_once(make: Any) -> None:
+    """Not at each request's first decision: making it costs more than deciding."""
+    with client_of(make, make.flag()) as client:
+        paths = []
+        for _ in range(2):
+            with entered(carried(make, Origin.SPLIT, 2)):
+                client.is_on("checkout")
+                paths.append(client._state.live.within["checkout"])
+    assert paths[0] is paths[1]
+
+
+def _ignore(note: Note) -> None:
+    """What is counted is not looked at here."""
 
 
 def _context(units: dict[str, str], attributes: dict[str, str]) -> RequestContext:
