@@ -160,6 +160,16 @@ def test_contract_refuses_topics_that_are_none(topic: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "where", [{"host": "a", "external": True}, {"topic": "a"}, {"topic": "a", "external": True}], ids=str
+)
+def test_contract_refuses_deciders_that_are_not_hosts_of_ours(where: dict[str, Any]) -> None:
+    """Nobody else's word joins the caller's ledger, and a topic sends no responses."""
+    faults = _faults(downstreams=[Downstream("a", decides=True, **where)])
+
+    assert {"/downstreams/0/decides"} == set(faults)
+
+
+@pytest.mark.parametrize(
     ("first", "second", "part"),
     [
         ({"host": "Posts.internal"}, {"host": "posts.INTERNAL"}, "host"),
