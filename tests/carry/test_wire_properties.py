@@ -1,4 +1,4 @@
-"""The wire format under anything: round trips, damage, budgets."""
+"""The wire format under anything: round trips, candidates, budgets; damage is test_wire_damage.py's."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,15 +34,6 @@ entry_lists = st.lists(st.one_of(entries_of_few, entries_of_any), max_size=12)
 UNBOUNDED = 1_000_000
 
 
-def _place(entry: Entry) -> tuple[int, int, int, int]:
-    return entry.environment, entry.epoch, entry.fingerprint, entry.flag_id
-
-
-def _unique(entries: list[Entry]) -> list[Entry]:
-    """Of one environment, epoch, unit and flag one entry, as a ledger has it."""
-    return list({_place(entry): entry for entry in entries}.values())
-
-
 @given(entry_lists, st.booleans(), st.booleans())
 def test_decode_gives_back_what_was_encoded(entries: list[Entry], was_cut: bool, is_replay: bool) -> None:
     """Nothing is lost, added or changed within the budget."""
@@ -52,43 +43,27 @@ def test_decode_gives_back_what_was_encoded(entries: list[Entry], was_cut: bool,
     assert (was_cut, is_replay, ()) == (decoded.was_cut, decoded.is_replay, decoded.dropped)
 
 
+@given(st.lists(entries_of_few, max_size=12), st.lists(entries_of_few, max_size=12))
+def test_decode_keeps_candidates_by_ascending_revision(one: list[Entry], two: list[Entry]) -> None:
+    """Of two members: of one place and revision what stands first on the wire, and behind it the first kill."""
+    values = [encode_entries(entries, budget_bytes=UNBOUNDED).value for entries in (one, two)]
+    kept: dict[tuple[int, int, int, int], list[Entry]] = {}
+    for entry in [*_in_wire_order(one), *_in_wire_order(two)]:
+        held = kept.setdefault(_place(entry), [])
+        rivals = [each.origin for each in held if each.revision == entry.revision]
+        if not rivals or (entry.origin is Origin.KILL and Origin.KILL not in rivals):
+            held.append(entry)
+    decoded = decode(".".join(filter(None, values)))
+    assert {place: sorted(held, key=lambda entry: entry.revision) for place, held in kept.items()} == {
+        place: [entry for entry in decoded.entries if _place(entry) == place] for place in kept
+    }
+
+
 @given(entry_lists)
-def test_decode_takes_the_first_of_each_place(entries: list[Entry]) -> None:
-    """However groups interleave: of one environment, epoch, unit and flag the entry that stands first on the wire."""
+def test_decode_of_a_member_twice_is_the_member(entries: list[Entry]) -> None:
+    """Some proxy has doubled it."""
     value = encode_entries(entries, budget_bytes=UNBOUNDED).value
-    groups = {(entry.environment, entry.epoch, entry.fingerprint, entry.decided_min): None for entry in entries}
-    on_the_wire = [
-        entry
-        for group in groups
-        for entry in entries
-        if group == (entry.environment, entry.epoch, entry.fingerprint, entry.decided_min)
-    ]
-    firsts = {_place(entry): entry for entry in reversed(on_the_wire)}
-    assert set(firsts.values()) == set(decode(value).entries)
-
-
-@given(st.lists(entries_of_any, min_size=1, max_size=6), st.booleans(), st.data())
-def test_decode_of_one_damaged_character_gives_a_subset(
-    entries: list[Entry], is_replay: bool, data: st.DataObject
-) -> None:
-    """Cut, replaced or repeated: groups that were there, or fewer; never another decision."""
-    value = encode_entries(_unique(entries), is_replay=is_replay, budget_bytes=UNBOUNDED).value
-    at = data.draw(st.integers(0, len(value) - 1))
-    sign = data.draw(
-        st.one_of(st.sampled_from(["", value[at] * 2, "%", "=", " "]), st.sampled_from(SIGNS), st.characters())
-    )
-    decoded = decode(value[:at] + sign + value[at + 1 :])
-    assert set(decoded.entries) <= set(entries)
-    assert is_replay or not decoded.is_replay
-    assert not decoded.was_cut
-
-
-@given(st.lists(entries_of_any, min_size=1, max_size=6), st.data())
-def test_decode_of_a_cut_value_gives_a_subset(entries: list[Entry], data: st.DataObject) -> None:
-    """A member that ends anywhere, or begins anywhere."""
-    value = encode_entries(_unique(entries), budget_bytes=UNBOUNDED).value
-    begin, end = sorted((data.draw(st.integers(0, len(value))), data.draw(st.integers(0, len(value)))))
-    assert set(decode(value[begin:end]).entries) <= set(entries)
+    assert decode(value).arrived == decode(".".join(filter(None, (value, value)))).arrived
 
 
 @given(st.one_of(st.text(), st.text(alphabet=SIGNS, max_size=400), st.text(alphabet="A.", max_size=60)))
@@ -135,10 +110,20 @@ def test_encode_drops_nothing_newer_than_what_it_keeps(entries: list[Entry]) -> 
     assert max(dropped, default=0) <= min((entry.decided_min for entry in kept), default=2**32)
 
 
-@given(entry_lists, entry_lists)
-def test_decode_of_two_members_prefers_the_first(one: list[Entry], two: list[Entry]) -> None:
-    """Joined by a dot they unite; where both speak of one environment, epoch, unit and flag, the first holds."""
-    one, two = _unique(one), _unique(two)
-    values = [encode_entries(entries, budget_bytes=UNBOUNDED).value for entries in (one, two)]
-    united = {_place(entry): entry for entry in [*two, *one]}
-    assert set(united.values()) == set(decode(".".join(filter(None, values))).entries)
+def _place(entry: Entry) -> tuple[int, int, int, int]:
+    return entry.environment, entry.epoch, entry.fingerprint, entry.flag_id
+
+
+def _group(entry: Entry) -> tuple[int, int, int, int]:
+    return entry.environment, entry.epoch, entry.fingerprint, entry.decided_min
+
+
+def _in_wire_order(entries: list[Entry]) -> list[Entry]:
+    """Groups stand in the order of their first decision."""
+    groups = dict.fromkeys(_group(entry) for entry in entries)
+    return [entry for group in groups for entry in entries if _group(entry) == group]
+
+
+def _unique(entries: list[Entry]) -> list[Entry]:
+    """Of one environment, epoch, unit, flag and revision one entry, as a ledger has it."""
+    return list({(_place(entry), entry.revision): entry for entry in entries}.values())
