@@ -96,9 +96,9 @@ def test_member_survives_many_hops_of_others_and_ours(hops: list[Callable[[str],
 
 
 def test_member_of_a_later_version_survives_a_hop_of_opentelemetry() -> None:
-    """Its value; the properties are lost there, and would be of any member."""
-    ledger = _arrive(_python("pennon2=x.y;p=1,pennon=")).ledger
-    assert [("pennon2", "x.y")] == [(member.key, member.value) for member in ledger.foreign]
+    """It does if it has no properties: those become part of the value there, whosever they are."""
+    ledger = _arrive(_python("pennon2=x.y,pennon3=x;p=1,pennon=")).ledger
+    assert [("pennon2", "x.y"), ("pennon3", "x;p=1")] == [(member.key, member.value) for member in ledger.foreign]
 
 
 def _arrive(header: str) -> RequestContext:
