@@ -25,9 +25,10 @@ RUNNERS = {
     "baggage": "tests/conformance/test_baggage.py",
     "judge": "tests/conformance/test_judge.py",
     "request": "tests/conformance/test_request.py",
-    "token": "tests/conformance/test_token.py",
+    "override": "tests/conformance/test_override.py",
     "exposure": "tests/conformance/test_digests.py",
     "fingerprint": "tests/conformance/test_digests.py",
+    "signing/tokens": "tests/signing/test_tokens.py",
     "sync/replica": "tests/sync/test_vectors.py",
 }
 
@@ -98,8 +99,8 @@ def _vectors_of(file: str) -> set[str]:
 
 
 def _slug(name: str) -> str:
-    """A vector's name as it is cited: hyphens for white space."""
-    return "-".join(name.split())
+    """A vector's name as it is cited: hyphens for whatever is not a letter, a digit, a dot or a plus."""
+    return re.sub(r"[^\w.+]+", "-", name).strip("-")
 
 
 def _unmet(cited: Iterable[str], passed: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 FOLDER = Path(__file__).parent / "vectors" / "carry"
-FEWEST = {"wire": 300, "baggage": 40, "judge": 80, "request": 100, "fingerprint": 20, "exposure": 20}
+FEWEST = {"wire": 300, "baggage": 40, "judge": 80, "request": 100, "override": 40, "fingerprint": 20, "exposure": 20}
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from tests.conformance.vectors.carry.cases_baggage import BAGGAGE
 from tests.conformance.vectors.carry.cases_digests import EXPOSURES, FINGERPRINTS, USES
 from tests.conformance.vectors.carry.cases_hostile import HOSTILE
 from tests.conformance.vectors.carry.cases_judge import DEFAULTS, JUDGED
+from tests.conformance.vectors.carry.cases_override import CLAIMS, REFUSALS, RULESET
 from tests.conformance.vectors.carry.cases_read import CASES
 from tests.conformance.vectors.carry.cases_request import CHANGES, OVERRIDES, PREREQUISITES, RETURNS
 from tests.conformance.vectors.carry.cases_write import WRITTEN
@@ -44,6 +45,7 @@ def documents() -> dict[str, str]:
         "wire.json": file_of(read=CASES + HOSTILE, write=WRITTEN),
         "baggage.json": file_of(cases=BAGGAGE),
         "judge.json": file_of(about=ABOUT_JUDGE, defaults=DEFAULTS, cases=JUDGED),
+        "override.json": file_of(ruleset=RULESET, claims=CLAIMS, refusals=REFUSALS),
         "request.json": file_of(
             about=ABOUT_REQUEST,
             prerequisites=PREREQUISITES,
