@@ -41,7 +41,8 @@ def test_refusal_is_remembered_too(signer: Any, other: Any, verified: Counter[st
 def test_signer_that_is_gone_is_not_believed_from_memory(signer: Any) -> None:
     """Keys come with the ruleset: what was verified with one that was taken away counts no more."""
     asked, token = Verifier(OVERRIDE_TYPE), signer.token()
-    said = [asked.claims(token, keys) for keys in (signer.keys, {}, signer.keys)]
+    held: list[dict[str, str]] = [signer.keys, {}, signer.keys]
+    said = [asked.claims(token, keys) for keys in held]
     assert [{"flag": "checkout"}, SigningFault.UNKNOWN_KEY, {"flag": "checkout"}] == said
 
 
