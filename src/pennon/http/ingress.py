@@ -42,7 +42,8 @@ def asgi(
         mounted below a path. Where the spans are made inside, a trace begun at this boundary is begun there, and
         the request context has another trace id than the spans; doors that send take the span's.
     decide: called in each request's context before the application, e.g. `flags.decide_at_ingress("new-checkout")`:
-        what it decides, all the request's calls agree on, also concurrent ones. It runs in the event loop.
+        what it decides, all the request's calls agree on, also concurrent ones. It runs in the event loop, and what it
+        raises is the application's error.
 
     Over the contract's limits a request is refused with 431 (RFC 6585 §5) and problem details naming the field.
     """

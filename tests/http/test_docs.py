@@ -1,0 +1,25 @@
+"""The reference page says what the doors do."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pennon.carry import ReturnDrop
+from pennon.context import LEDGER_LIMIT_COUNT
+from pennon.headers.ingress import OVERRIDE_MAX_BYTES
+from pennon.http.returning import Unread
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "http.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("cause", [*Unread, *ReturnDrop])
+def test_page_names_every_cause_for_which_returned_decisions_are_dropped(cause: Unread | ReturnDrop) -> None:
+    """Who finds a cause in a metric finds it here."""
+    assert f"| `{cause.value}` |" in PAGE
+
+
+def test_page_states_the_limits_that_hold() -> None:
+    """A token's size, and how much callees may return."""
+    assert f"at most {OVERRIDE_MAX_BYTES:,} bytes of visible ASCII" in re.sub(r"\s+", " ", PAGE)
+    assert f"more than {LEDGER_LIMIT_COUNT:,} in this request" in PAGE
