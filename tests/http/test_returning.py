@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import pennon
@@ -306,6 +308,29 @@ def test_broken_value_is_counted_like_a_broken_member(get: Get) -> None:
 
     assert 1 == len(context.ledger.returned)
     assert before + 1 == total("pennon.carry.groups_dropped")
+
+
+NAMES = st.sampled_from(["pennon-decided", "Pennon-Decided", "PENNON-DECIDED", "age", "Age", "pennon-override", "etag"])
+VALUES = st.sampled_from([lambda: value_of(entry()), lambda: value_of(entry(1)), lambda: value_of(entry(age_min=9))])
+HOSTS = st.sampled_from(["posts.internal", "silent.internal", "bank.example", "elsewhere.example"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(HOSTS, st.lists(st.tuples(NAMES, VALUES | st.text("aA.-_ ,\t", max_size=600).map(lambda text: lambda: text))))
+def test_only_one_fresh_line_of_a_host_that_decides_is_ever_taken(
+    host: str, drawn: list[tuple[str, Callable[[], str]]]
+) -> None:
+    """Whatever stands on the response: the ledger changes for nothing else, and the application sees none of it."""
+    headers = [(name, value()) for name, value in drawn]
+    with ambient.entered(request_here()) as context:
+        response = get_sync(f"http://{host}/", lambda _: httpx.Response(200, headers=headers))
+
+    lines = [value for name, value in headers if name.lower() == "pennon-decided"]
+    is_cached = any(name.lower() == "age" for name, _ in headers)
+    may_be_taken = host == "posts.internal" and len(lines) == 1 and not is_cached
+    assert may_be_taken or [] == context.ledger.returned
+    assert "pennon-decided" not in response.headers
+    assert len(headers) - len(lines) == len(response.headers.raw)
 
 
 @pytest.mark.parametrize("value", [b"", b"\xff\xfe", b".", b"pennon", b"A" * 512, "é".encode()])

@@ -222,6 +222,8 @@ def test_override_is_read_from_a_topic_of_strangers_only(record: Any, produced: 
         assert token == context.ledger.override
         for topic in ("posts", "elsewhere"):
             assert token.encode() not in [value for _, value in produced(topic, headers=given)]
+    for topic in ("posts", "elsewhere"):
+        assert [] == produced(topic, headers=given)
     for boundary in (mesh(), mesh(verify=lambda _: False)):
         with pennon.kafka.process(record(given), CONTRACT, boundary=boundary) as context:
             assert None is context.ledger.override
