@@ -28,18 +28,15 @@ class Comparing:
         units: Mapping[str, str],
     ) -> None:
         """Look at a decision that this request had not made before. For requests with which something arrived."""
-        if len(ledger.made) == 1 and self._is_drawn():
-            unknown_count = unknown_flags(ledger, ruleset)
-            if unknown_count:
-                self._reports.compared("", Divergence.UNKNOWN_FLAG, by=unknown_count)
-        is_carried = decision.answer.reason is Reason.CARRIED
-        if not (is_carried or was_dropped(ledger, decision)) or not self._is_drawn():
+        if self._sample() >= self._share:
             return
-        try:
-            cause = divergence_of(flag, ruleset, decision, attributes, units) if is_carried else Divergence.DROPPED
-        except Exception:  # noqa: BLE001 - attributes that cannot be read; the answer is there, and must not suffer
-            cause = Divergence.OTHER
-        self._reports.compared(flag.key, cause)
-
-    def _is_drawn(self) -> bool:
-        return self._sample() < self._share
+        if len(ledger.made) == 1 and (unknown_count := unknown_flags(ledger, ruleset)):
+            self._reports.compared("", Divergence.UNKNOWN_FLAG, by=unknown_count)
+        if decision.answer.reason is Reason.CARRIED:
+            try:
+                cause = divergence_of(flag, ruleset, decision, attributes, units)
+            except Exception:  # noqa: BLE001 - attributes that cannot be read; the answer is there, and must not suffer
+                cause = Divergence.OTHER
+            self._reports.compared(flag.key, cause)
+        elif was_dropped(ledger, decision):
+            self._reports.compared(flag.key, Divergence.DROPPED)
