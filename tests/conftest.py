@@ -1,8 +1,12 @@
 """Rules for the whole suite."""
 
 import os
+import socket
+import threading
 import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final
 
 import pytest
 
@@ -18,6 +22,9 @@ from pennon.flags import (
     VariantRecord,
     ranges_of,
 )
+
+# How long tests wait for what happens in another thread; far above what it takes on a busy machine.
+PATIENCE_S: Final = 10.0
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -69,3 +76,46 @@ class Replica:
 def replica() -> type[Replica]:
     """Makes services' replicas of one flag, which need not agree."""
     return Replica
+
+
+@contextmanager
+def _serving(app: Any) -> Iterator[str]:
+    # Imported here: most tests need no server, and pay for none.
+    import uvicorn
+
+    from pennon.web.protocol import Protocol, Server
+
+    started = threading.Event()
+    config = uvicorn.Config(app, http=Protocol, ws="none", log_config=None, timeout_graceful_shutdown=3)
+    server = Server(config, on_started=started.set, on_drain=app.drain)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
+        thread.start()
+        try:
+            assert started.wait(PATIENCE_S), "the server did not start"
+            yield "http://{}:{}".format(*listener.getsockname())
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[[Any], AbstractContextManager[str]]:
+    """Serves an app that has a `drain`, as the real thing is served, for as long as a block lasts: its base URL."""
+    return _serving
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[[Callable[[], object]], None]:
+    """Waits until something holds, and fails if it never does."""
+
+    def wait(condition: Callable[[], object]) -> None:
+        tick = threading.Event()
+        for _ in range(int(PATIENCE_S / 0.005)):
+            if condition():
+                return
+            tick.wait(0.005)
+        raise AssertionError(f"never held: {condition}")
+
+    return wait

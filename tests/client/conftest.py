@@ -206,21 +206,6 @@ def connect(server: Server) -> Iterator[Connect]:
         client.close()
 
 
-@pytest.fixture
-def until() -> Callable[[Callable[[], object]], None]:
-    """Waits until something holds, and fails if it never does."""
-
-    def wait(condition: Callable[[], object]) -> None:
-        tick = Event()
-        for _ in range(int(PATIENCE_S / 0.005)):
-            if condition():
-                return
-            tick.wait(0.005)
-        raise AssertionError(f"never held: {condition}")
-
-    return wait
-
-
 class Make:
     """Builds records and requests."""
 

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -22,7 +20,6 @@ from pennon.journeys.spans import hop_of, hops_of
 from pennon.server import create_app as create_control_plane
 from pennon.store import open_store
 from pennon.sync import FrameReader
-from pennon.web.protocol import Protocol, Server
 
 DEADLINE_S = 10.0
 PAGE_TOKEN = "the page's token"
@@ -31,6 +28,7 @@ BEGAN_NS = 1_795_267_082_000_000_000
 MS = 1_000_000
 
 MakeHop = Callable[..., Hop]
+Serving = Callable[[Any], AbstractContextManager[str]]
 
 
 def make_span(number: int = 1, *, trace: int = 1, parent: int = 0, start_ms: float = 0, ms: float = 1) -> Span:
@@ -91,24 +89,6 @@ def sample() -> list[Hop]:
     return [each for each in hops if isinstance(each, Hop)]
 
 
-@contextmanager
-def serving(app: Any) -> Iterator[str]:
-    """The base URL of an app with a `drain`, served as the real thing is."""
-    started = threading.Event()
-    config = uvicorn.Config(app, http=Protocol, ws="none", log_config=None, timeout_graceful_shutdown=3)
-    server = Server(config, on_started=started.set, on_drain=app.drain)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
-        thread.start()
-        try:
-            assert started.wait(DEADLINE_S), "the server did not start"
-            yield "http://{}:{}".format(*listener.getsockname())
-        finally:
-            server.should_exit = True
-            thread.join(DEADLINE_S)
-    assert not thread.is_alive()
-
-
 class Journeys:
     """The served app: its memory, and a client that behaves as the page does."""
 
@@ -148,6 +128,9 @@ class Journeys:
             yield _events(response)
 
 
+ServeApp = Callable[[ControlPlane | None], AbstractContextManager[Journeys]]
+
+
 def _events(response: httpx.Response) -> Iterator[tuple[str, Any]]:
     reader = FrameReader()
     for chunk in response.iter_bytes():
@@ -156,31 +139,31 @@ def _events(response: httpx.Response) -> Iterator[tuple[str, Any]]:
 
 
 @pytest.fixture
-def journeys() -> Iterator[Journeys]:
+def journeys(serve_app: ServeApp) -> Iterator[Journeys]:
     """The app without a control plane."""
-    with _in_front_of(None) as served:
+    with serve_app(None) as served:
         yield served
 
 
 @pytest.fixture(scope="module")
-def shared_journeys() -> Iterator[Journeys]:
+def shared_journeys(serve_app: ServeApp) -> Iterator[Journeys]:
     """The same, one for all tests of a module."""
-    with _in_front_of(None) as served:
+    with serve_app(None) as served:
         yield served
 
 
-@pytest.fixture
-def serve_app() -> Callable[[ControlPlane | None], AbstractContextManager[Journeys]]:
+@pytest.fixture(scope="session")
+def serve_app(serving: Serving) -> ServeApp:
     """The app in front of a control plane of one's own, for as long as a block lasts."""
-    return _in_front_of
 
+    @contextmanager
+    def in_front_of(control: ControlPlane | None) -> Iterator[Journeys]:
+        memory = Memory(limit_journeys=100)
+        app = create_app(memory=memory, control=control, page_token=PAGE_TOKEN)
+        with serving(app) as url, closing(Journeys(url, memory)) as served:
+            yield served
 
-@contextmanager
-def _in_front_of(control: ControlPlane | None) -> Iterator[Journeys]:
-    memory = Memory(limit_journeys=100)
-    app = create_app(memory=memory, control=control, page_token=PAGE_TOKEN)
-    with serving(app) as url, closing(Journeys(url, memory)) as served:
-        yield served
+    return in_front_of
 
 
 @pytest.fixture
@@ -218,30 +201,32 @@ class Plane:
 
 
 @pytest.fixture
-def plane(tmp_path: Path) -> Iterator[Plane]:
+def plane(tmp_path: Path, serving: Serving) -> Iterator[Plane]:
     """A control plane behind a real uvicorn."""
-    with _control_plane(tmp_path) as served:
+    with _control_plane(tmp_path, serving) as served:
         yield served
 
 
 @pytest.fixture
-def with_plane(plane: Plane) -> Iterator[Journeys]:
+def with_plane(plane: Plane, serve_app: ServeApp) -> Iterator[Journeys]:
     """The app in front of that control plane."""
-    with _in_front_of(ControlPlane(plane.url, token=plane.admin_token)) as served:
+    with serve_app(ControlPlane(plane.url, token=plane.admin_token)) as served:
         yield served
 
 
 @pytest.fixture(scope="module")
-def with_empty_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journeys]:
+def with_empty_plane(
+    tmp_path_factory: pytest.TempPathFactory, serving: Serving, serve_app: ServeApp
+) -> Iterator[Journeys]:
     """The app in front of a control plane without flags, one for all tests of a module."""
     with (
-        _control_plane(tmp_path_factory.mktemp("empty")) as plane,
-        _in_front_of(ControlPlane(plane.url, token=plane.admin_token)) as served,
+        _control_plane(tmp_path_factory.mktemp("empty"), serving) as plane,
+        serve_app(ControlPlane(plane.url, token=plane.admin_token)) as served,
     ):
         yield served
 
 
 @contextmanager
-def _control_plane(folder: Path) -> Iterator[Plane]:
+def _control_plane(folder: Path, serving: Serving) -> Iterator[Plane]:
     with closing(open_store(f"sqlite:///{folder}/pennon.db")) as store, serving(create_control_plane(store)) as url:
         yield Plane(url, store)

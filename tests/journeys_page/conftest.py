@@ -3,23 +3,19 @@
 import json
 import os
 import shutil
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, Response, sync_playwright
 
 from pennon.control import Role
 from pennon.journeys import ControlPlane, Memory, create_app
 from pennon.server import create_app as create_control_plane
 from pennon.store import open_store
-from pennon.web.protocol import Protocol, Server
 
 DEADLINE_S: Final = 10.0
 PROJECT: Final = "default"
@@ -27,6 +23,7 @@ PROJECT: Final = "default"
 SAMPLE: Final = Path(__file__).parents[1] / "journeys" / "sample_trace.json"
 SAMPLE_TRACE: Final = "4bf92f3577b34da6a3ce929d0e0e4736"
 ENVIRONMENT: Final = "production"
+Serving = Callable[[Any], AbstractContextManager[str]]
 PAGE_TOKEN: Final = 'a token with "quotes" & <signs>'
 
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -56,24 +53,6 @@ def find_browser() -> str:
         way_out = "apt-get install -y chromium (or: python -m playwright install chromium)"
         raise pytest.UsageError(f"no Chromium on the PATH: {way_out}")
     return found
-
-
-@contextmanager
-def serving(app: Any) -> Iterator[str]:
-    """The base URL of the app, served as the real thing is."""
-    started = threading.Event()
-    config = uvicorn.Config(app, http=Protocol, ws="none", log_config=None, timeout_graceful_shutdown=3)
-    server = Server(config, on_started=started.set, on_drain=app.drain)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
-        thread.start()
-        try:
-            assert started.wait(DEADLINE_S), "the server did not start"
-            yield "http://{}:{}".format(*listener.getsockname())
-        finally:
-            server.should_exit = True
-            thread.join(DEADLINE_S)
-    assert not thread.is_alive()
 
 
 class Plane:
@@ -156,21 +135,14 @@ def reset(plane: Plane) -> None:
 
 
 @pytest.fixture(scope="session")
-def served_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
+def served_plane(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Plane]:
     """A real `pennon serve` app over a store of its own."""
-    with planed(f"sqlite:///{tmp_path_factory.mktemp('store')}/pennon.db") as made:
-        add_flags(made)
-        yield made
-
-
-@contextmanager
-def planed(database: str) -> Iterator[Plane]:
-    """A control plane on this database."""
-    with closing(open_store(database)) as store:
+    with closing(open_store(f"sqlite:///{tmp_path_factory.mktemp('store')}/pennon.db")) as store:
         store.create_project(PROJECT, environments=[ENVIRONMENT])
         admin = store.create_token(name="page", role=Role.ADMIN, project=PROJECT, environment=None).secret
         sdk = store.create_token(name="sdk", role=Role.SDK, project=PROJECT, environment=ENVIRONMENT).secret
         with serving(create_control_plane(store)) as url, closing(Plane(url, admin, sdk)) as made:
+            add_flags(made)
             yield made
 
 
@@ -182,7 +154,7 @@ def plane(served_plane: Plane) -> Plane:
 
 
 @pytest.fixture(scope="session")
-def served_address(served_plane: Plane) -> Iterator[str]:
+def served_address(served_plane: Plane, serving: Serving) -> Iterator[str]:
     """The app, which remembers the sample trace."""
     control = ControlPlane(served_plane.url, token=served_plane.token, project=PROJECT, environment=ENVIRONMENT)
     with serving(create_app(memory=Memory(), control=control, page_token=PAGE_TOKEN)) as url:

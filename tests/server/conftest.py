@@ -1,25 +1,23 @@
 """A control plane over SQLite behind a real uvicorn, and readers of its streams; all ended by their fixtures."""
 
 import itertools
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from pennon.control import Role, Store
 from pennon.server import create_app
 from pennon.store import open_store
 from pennon.sync import FrameReader, Message, decode_message
-from pennon.web.protocol import Protocol, Server
 
 DEADLINE_S = 10.0
 PROJECT = "default"
+
+Serving = Callable[[Any], AbstractContextManager[str]]
 
 
 class Plane:
@@ -102,35 +100,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     opened.close()
 
 
-@contextmanager
-def serving(app: Any) -> Iterator[str]:
-    """The base URL of the app, served as the real thing is."""
-    started = threading.Event()
-    config = uvicorn.Config(app, http=Protocol, ws="none", log_config=None, timeout_graceful_shutdown=3)
-    server = Server(config, on_started=started.set, on_drain=app.drain)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
-        thread.start()
-        try:
-            assert started.wait(DEADLINE_S), "the server did not start"
-            yield "http://{}:{}".format(*listener.getsockname())
-        finally:
-            server.should_exit = True
-            thread.join(DEADLINE_S)
-    assert not thread.is_alive()
-
-
 @pytest.fixture(scope="module")
-def plane(store: Store) -> Iterator[Plane]:
+def plane(store: Store, serving: Serving) -> Iterator[Plane]:
     """A served control plane with a project, two environments and a token of each kind."""
     with serving(create_app(store)) as url, closing(Plane(url, store)) as plane:
         yield plane
-
-
-@pytest.fixture(scope="module")
-def serve() -> Callable[[Any], Any]:
-    """`serving`, for tests that need an app of their own."""
-    return serving
 
 
 @pytest.fixture

@@ -256,3 +256,56 @@ def test_method_that_a_path_has_not_is_405_and_names_those_it_has(plane: Any, pa
     response = plane.admin.post(path, json={})
     assert (405, allowed) == (response.status_code, response.headers["allow"])
     assert "method_not_allowed" == response.json()["code"]
+
+
+def test_forget_carried_needs_the_version_that_was_read(plane: Any) -> None:
+    """428 without If-Match, 412 with an older one; nothing is forgotten."""
+    flag = plane.flag()
+    path = plane.settings(flag)
+    before = plane.admin.get(path)
+    missing = plane.admin.post(path + "/forget-carried")
+    stale = plane.admin.post(path + "/forget-carried", headers={"if-match": '"0"'})
+    assert (428, 412) == (missing.status_code, stale.status_code)
+    assert before.json() == plane.admin.get(path).json()
+
+
+def test_forget_carried_answers_the_raised_floor_and_says_so(plane: Any) -> None:
+    """The settings with their next ETag and a note; reason and diff are in the history; staging is as it was."""
+    flag = plane.flag()
+    path = plane.settings(flag)
+    etag = plane.admin.get(path).headers["etag"]
+    answer = plane.admin.post(path + "/forget-carried", json={"reason": "wrong units"}, headers={"if-match": etag})
+    document = answer.json()
+    assert (200, document["revision"]) == (answer.status_code, document["void_before"])
+    assert [f'"{document["revision"]}"'] * 2 == [answer.headers["etag"], plane.admin.get(path).headers["etag"]]
+    assert ["forgotten: units are decided anew, and what was decided before is void"] == document["notes"]
+    change = plane.admin.get(path + "/history").json()["items"][0]
+    assert ("forget", "wrong units") == (change["action"], change["reason"])
+    assert [{"path": "/void_before", "before": 0, "after": document["revision"]}] == change["diff"]
+    assert 0 == plane.admin.get(plane.settings(flag, "staging")).json()["void_before"]
+
+
+def test_forget_carried_is_a_delta_and_no_kill(plane: Any) -> None:
+    """Replicas get the floor as they get every change."""
+    flag = plane.flag()
+    path = plane.settings(flag)
+    with plane.stream() as events:
+        next(events)
+        plane.admin.post(path + "/forget-carried", headers={"if-match": plane.admin.get(path).headers["etag"]})
+        name, delta, _ = next(events)
+    record = delta.put.flags[flag]
+    assert ("delta", delta.to_revision, False) == (name, record.void_before, record.killed)
+
+
+def test_a_prerequisite_travels_to_replicas(plane: Any) -> None:
+    """As it was authored, and checked against the flags of the environment."""
+    flag, asked = plane.flag(), plane.flag()
+    plane.patch(flag, prerequisites=[{"flag": asked, "variants": ["on"]}])
+    record = plane.sdk.get("/v1/sdk/ruleset").json()["flags"][flag]
+    assert [{"flag": asked, "variants": ["on"]}] == record["prerequisites"]
+    path = plane.settings(asked)
+    cycle = {"prerequisites": [{"flag": flag, "variants": ["on"]}]}
+    refused = plane.admin.patch(path, json=cycle, headers={"if-match": plane.admin.get(path).headers["etag"]})
+    (fault,) = refused.json()["faults"]
+    assert (422, "/prerequisites/0/flag") == (refused.status_code, fault["path"])
+    assert f"{asked} → {flag} → {asked}" in fault["message"]

@@ -67,7 +67,7 @@ def test_kill_of_an_unknown_flag_is_404(plane: Any) -> None:
 
 
 def test_kill_passes_while_authors_are_shed(
-    new_store: Any, serve: Callable[[Any], Any], plane_over: Callable[[str, Any], Any]
+    new_store: Any, serving: Callable[[Any], Any], plane_over: Callable[[str, Any], Any]
 ) -> None:
     """With the authoring lane full, an edit gets 429 with Retry-After and the kill gets through."""
     entered, gate = threading.Semaphore(0), threading.Event()
@@ -84,7 +84,7 @@ def test_kill_passes_while_authors_are_shed(
             gate.wait(10)
             return new_store.flags(*arguments, **named)
 
-    with serve(create_app(Slow(), authoring_waiting_limit_count=0)) as url:
+    with serving(create_app(Slow(), authoring_waiting_limit_count=0)) as url:
         plane = plane_over(url, new_store)
         flag = plane.flag()
         crowd = [threading.Thread(target=_list, args=(plane,)) for _ in range(4)]

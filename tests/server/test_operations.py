@@ -37,7 +37,7 @@ def test_live_and_ready_need_no_token(plane: Any) -> None:
 
 
 def test_not_ready_when_the_store_does_not_answer(
-    new_store: Any, serve: Callable[[Any], Any], plane_over: Callable[[str, Any], Any]
+    new_store: Any, serving: Callable[[Any], Any], plane_over: Callable[[str, Any], Any]
 ) -> None:
     """Alive, but traffic should go elsewhere; the answer tells nothing of the inside."""
 
@@ -51,7 +51,7 @@ def test_not_ready_when_the_store_does_not_answer(
             """Fail."""
             raise OSError("secret-host is down")
 
-    with serve(create_app(Broken())) as url, plane_over(url, new_store).client(None) as client:
+    with serving(create_app(Broken())) as url, plane_over(url, new_store).client(None) as client:
         ready = client.get("/health/ready")
         assert (503, 200) == (ready.status_code, client.get("/health/live").status_code)
     assert "secret-host" not in ready.text
@@ -79,12 +79,12 @@ def test_metrics_show_open_streams(plane: Any) -> None:
 
 def test_logs_are_events_in_json_without_secrets(
     new_store: Any,
-    serve: Callable[[Any], Any],
+    serving: Callable[[Any], Any],
     plane_over: Callable[[str, Any], Any],
     log_lines: Callable[[], list[dict[str, Any]]],
 ) -> None:
     """Each request is one event with route, status and ids; no token, no key, no value is in any."""
-    with serve(create_app(new_store)) as url:
+    with serving(create_app(new_store)) as url:
         plane = plane_over(url, new_store)
         flag = plane.flag(description="a-secret-description")
         answer = plane.admin.get(plane.settings(flag))
@@ -100,7 +100,7 @@ def test_logs_are_events_in_json_without_secrets(
 
 def test_failure_is_answered_500_and_logged_without_locals(
     new_store: Any,
-    serve: Callable[[Any], Any],
+    serving: Callable[[Any], Any],
     plane_over: Callable[[str, Any], Any],
     log_lines: Callable[[], list[dict[str, Any]]],
 ) -> None:
@@ -118,7 +118,7 @@ def test_failure_is_answered_500_and_logged_without_locals(
             raise ZeroDivisionError("a bug")
 
     broken = create_app(Broken())
-    with serve(broken) as url:
+    with serving(broken) as url:
         plane = plane_over(url, new_store)
         response = plane.admin.get("/v1/projects")
     failed = [line for line in log_lines() if line["event"] == "http.failed"]
