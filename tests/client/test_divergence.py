@@ -107,6 +107,18 @@ def test_local_decision_after_a_cut_may_have_been_dropped(connected: Any, rules:
     assert {("checkout", "agreed"): 1, ("ruled", "dropped"): 1} == found(client)
 
 
+def test_error_is_no_decision_that_was_dropped(connected: Any, make: Any) -> None:
+    """However often it is asked."""
+    client = connected(1.0)
+    context = make.request({"user": "u"})
+    context.ledger.was_cut = True
+    broken = make.flag(serve="no-such-variant", carry=True)
+    with answering(Ruleset.of(make.ruleset(broken, revision=9))), entered(context):
+        for _ in range(3):
+            client.is_on("checkout")
+    assert {} == found(client)
+
+
 def test_decisions_about_unknown_flags_are_counted_once_a_request(connected: Any, rules: Ruleset, make: Any) -> None:
     """They are forwarded, and nobody here can ask for them."""
     client = connected(1.0)

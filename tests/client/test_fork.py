@@ -20,6 +20,7 @@ Until = Callable[[Callable[[], object]], None]
 FORKING = """
 import json, os, sys, threading
 import pennon
+from pennon.carry import Divergence
 
 def say(**what):
     os.write(1, (json.dumps({"pid": os.getpid(), **what}) + "\\n").encode())
@@ -32,6 +33,7 @@ def ask():
     while not busy.is_set():
         flags.is_on("unknown", unit="u")
         flags.is_on("exposing", unit=str(busy))
+        flags._link.reports.compared("checkout", Divergence.AGREED)
 threading.Thread(target=ask, daemon=True).start()
 
 def await_change():
@@ -44,7 +46,11 @@ children = []
 for _ in range(int(sys.argv[1])):
     child = os.fork()
     if child == 0:
-        say(at="once", value=flags.is_on("checkout", unit="u"), status=flags.status)
+        reports = flags._link.reports
+        inherited = len(reports.drain_divergences())
+        reports.compared("checkout", Divergence.AGREED)
+        counted = [inherited, len(reports.drain_divergences())]
+        say(at="once", value=flags.is_on("checkout", unit="u"), status=flags.status, reports=counted)
         await_change()
         flags.is_on("unknown", unit="u")
         say(at="later", value=flags.is_on("checkout", unit="u"), status=flags.status)
@@ -83,6 +89,8 @@ def test_forked_children_answer_at_once_and_follow_anew(server: Any, make: Any, 
     by_place = {at: [line for line in said if line["at"] == at] for at in ("once", "later", "closed", "parent")}
     assert 3 == len({line["pid"] for line in by_place["once"]})
     assert [True] * 3 == [line["value"] for line in by_place["once"]]
+    # What the parent had counted it reports itself.
+    assert [[0, 1]] * 3 == [line["reports"] for line in by_place["once"]]
     assert {"STALE", "READY"} >= {line["status"] for line in by_place["once"]}
     assert [False] * 3 == [line["value"] for line in by_place["later"]]
     assert ["CLOSED"] * 3 == [line["status"] for line in by_place["closed"]]

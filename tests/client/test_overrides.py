@@ -19,7 +19,7 @@ from pennon.client.reports import KEYS_LIMIT_COUNT, Reports
 from pennon.context import Origin, Reason, RequestContext, Unit
 from pennon.counters import Count
 from pennon.flags import RevocationRecord, Ruleset, SignerRecord, SignerUse
-from pennon.signing import KILL_TYPE, OVERRIDE_TYPE, key_id_of, new_key, sign
+from pennon.signing import KILL_TYPE, OVERRIDE_TYPE, Verifier, key_id_of, new_key, sign
 from pennon.testing import ManualClock
 
 Counted = Callable[[Count], dict[str, int]]
@@ -220,6 +220,20 @@ def test_token_that_cannot_be_verified_here_changes_nothing(
     with answering(rules()), bearing(token):
         assert not client.is_on("checkout")
     assert {"unavailable": 1} == counted(Count.OVERRIDES_REFUSED)
+
+
+def test_token_that_breaks_its_reader_changes_nothing(
+    client: Client, rules: Any, bearing: Any, counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a stranger sends turns no answer into the default."""
+
+    def claims(*_: Any) -> Any:
+        raise RuntimeError
+
+    monkeypatch.setattr(Verifier, "claims", claims)
+    with answering(rules()), bearing(token_of()):
+        assert not client.is_on("checkout", default=True)
+    assert {"failed": 1} == counted(Count.OVERRIDES_REFUSED)
 
 
 def test_every_use_is_told_to_the_audit(

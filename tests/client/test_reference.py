@@ -7,9 +7,14 @@ import msgspec
 import pytest
 
 import pennon
-from pennon.client import Change, Evaluation, Exposure, Notice, Timing
+from pennon.carry import Divergence, OverrideRefusal
+from pennon.client import Change, Evaluation, Exposure, Notice, Timing, UnitFlags
 from pennon.client.exposures import Lost
 from pennon.client.fetching import Trouble
+from pennon.client.overrides import TokenFault
+from pennon.client.reports import Report
+from pennon.signing import SigningFault
+from pennon.testing import FixedFlag
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "client.md").read_text(encoding="utf-8")
 CODE = {word for code in re.findall(r"`([^`\n]+)`", PAGE) for word in re.findall(r"\w+", code)}
@@ -20,6 +25,11 @@ NAMES = {
     "changes": list(Change.__members__),
     "troubles": [trouble.value for trouble in Trouble],
     "losses": [lost.value for lost in Lost],
+    "refusals of tokens": [cause.value for kind in (SigningFault, OverrideRefusal, TokenFault) for cause in kind],
+    "divergence": [cause.value for cause in Divergence],
+    "reports": [report.value for report in Report],
+    "calls for one unit": [name for name in dir(UnitFlags) if not name.startswith("_")],
+    "fixed flags": list(FixedFlag.__struct_fields__),
     "timing": list(Timing.__struct_fields__),
     "exposure": list(Exposure.__struct_fields__),
     "notice": list(Notice.__struct_fields__),

@@ -143,11 +143,12 @@ class Asker:
         """What a new decision is told to, and the shortest path for the next."""
         if decision.origin is None:
             count(Count.EVALUATION_ERRORS, decision.answer.error)
-        elif flag.key not in live.within and _is_plain(flag) and not flag.prerequisites:
-            live.within[flag.key] = value_within(flag, self._spans, self._state)
-        if ledger.arrived or ledger.was_cut:
-            ruleset: Any = live.ruleset
-            self._comparing.first_use(flag, ruleset, ledger, decision, attributes, units)
+        else:
+            if flag.key not in live.within and _is_plain(flag) and not flag.prerequisites:
+                live.within[flag.key] = value_within(flag, self._spans, self._state)
+            if ledger.arrived or ledger.was_cut:
+                ruleset: Any = live.ruleset
+                self._comparing.first_use(flag, ruleset, ledger, decision, attributes, units)
         if self._spans is not Spans.NEVER and can_record():
             otel.record_decision(decision)
 

@@ -20,11 +20,13 @@ _SECOND_NS: Final = 1_000_000_000
 _log: Final = logging.getLogger("pennon.client")
 
 
-class ClaimsFault(StrEnum):
-    """Why a token whose signature is right says nothing."""
+class TokenFault(StrEnum):
+    """Why a token says nothing, beside what `signing` and `carry` know."""
 
     CLAIMS = "claims"
-    """Its claims are not those of an override."""
+    """Its signature is right, its claims are not those of an override."""
+    FAILED = "failed"
+    """Reading it raised."""
 
 
 class Overrides:
@@ -41,7 +43,10 @@ class Overrides:
         self, token: str, ledger: Ledger, ruleset: Ruleset, flag: Flag, unit_key: str | None, now_ns: int
     ) -> OverrideClaims | None:
         """The token's claims if it is believed now and is about this flag and unit; else None."""
-        found = self._judged(token, ruleset, now_ns)
+        try:
+            found = self._judged(token, ruleset, now_ns)
+        except Exception:  # noqa: BLE001 - what a stranger sends must not turn an answer into the default
+            found = TokenFault.FAILED
         if not isinstance(found, OverrideClaims):
             self._refuse(ledger, found)
             return None
@@ -58,7 +63,7 @@ class Overrides:
             return said
         claims = override_claims_of(said, key_id=key_id)
         if claims is None:
-            return ClaimsFault.CLAIMS
+            return TokenFault.CLAIMS
         return override_refusal(claims, ruleset, now_ns // _SECOND_NS) or claims
 
     def _refuse(self, ledger: Ledger, cause: StrEnum) -> None:
