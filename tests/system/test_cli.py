@@ -1,6 +1,7 @@
 """The commands, as typed, against a real server."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,21 +13,6 @@ import pytest
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def run(control_plane: Any) -> Run:
-    """Type a command in the folder where the server wrote its credentials."""
-    folder = control_plane.credentials.parent.parent
-
-    def typed(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        command = [str(Path(sys.executable).with_name("pennon")), *arguments]
-        plain = {"PATH": "/usr/bin:/bin", "COLUMNS": "120", **environment}
-        return subprocess.run(
-            command, cwd=folder, env=plain, input=stdin, capture_output=True, text=True, timeout=30, check=False
-        )
-
-    return typed
 
 
 def _json(done: subprocess.CompletedProcess[str]) -> Any:
@@ -160,3 +146,67 @@ def test_missing_server_names_every_way_to_say_it(run: Run, tmp_path: Path) -> N
 
     assert 1 == done.returncode
     assert all(way in done.stderr for way in ("--server", "PENNON_SERVER", ".pennon/credentials"))
+
+
+def test_a_flag_is_edited_shown_and_its_decisions_forgotten(run: Run) -> None:
+    """What the project says of it, what it asks for, and the floor."""
+    run("flags", "create", "gate")
+    run("flags", "create", "payments")
+    asked = {"prerequisites": [{"flag": "payments", "variants": ["on"]}]}
+    assert 0 == run("flags", "set", "gate", "--patch", json.dumps(asked)).returncode
+    edited = run("flags", "edit", "gate", "--at", "publish", "--carry-max-age", "60", "--overridable")
+    assert "changed 'gate' in every environment" in edited.stdout
+
+    shown = run("flags", "show", "gate").stdout
+    assert all(said in shown for said in ("for at most 60 s", "publish", "if payments", "is 'on', else 'off'"))
+    flag = _json(run("flags", "edit", "gate", "--carry-max-age", "none", "--not-overridable", "--json"))
+    assert (None, "publish", False) == (flag["carry_max_age_s"], flag["at"], flag["overridable"])
+    assert "nothing to change" in run("flags", "edit", "gate").stderr
+
+    forgotten = _json(run("flags", "forget-carried", "gate", "--reason", "wrong units", "--json"))
+    assert forgotten["revision"] == forgotten["void_before"]
+    assert "before revision" in run("flags", "forget-carried", "gate").stdout
+    assert ["forget", "forget"] == [row["action"] for row in _json(run("flags", "history", "gate", "--json"))][:2]
+
+
+def test_a_backup_is_restored_under_a_running_server(run: Run, control_plane: Any) -> None:
+    """The old state in a new epoch; what was killed since stays killed, unless it is to be dropped."""
+    folder = control_plane.credentials.parent.parent
+    database, backup = f"sqlite:///{folder}/pennon.db", folder / "backup.db"
+    run("flags", "create", "gate")
+    with sqlite3.connect(folder / "pennon.db") as source, sqlite3.connect(backup) as target:
+        source.backup(target)
+    source.close()
+    target.close()
+    run("flags", "create", "since")
+    run("flags", "kill", "gate")
+
+    restored = run("restore", "backup.db", "--database", database)
+    assert "default/production: 'gate' stays killed" in restored.stdout
+    assert "the database of before is" in restored.stdout
+    assert _json(run("flags", "show", "gate", "--json"))["settings"]["killed"]
+    assert "no flag 'since'" in run("flags", "show", "since").stderr
+
+    again = _json(run("restore", "backup.db", "--database", database, "--drop-kills", "--json"))
+    assert not _json(run("flags", "show", "gate", "--json"))["settings"]["killed"]
+    last = _json(run("restore", "--in-place", "--database", database, "--json"))
+    before, after = ([row["epoch"] for row in done["environments"]] for done in (again, last))
+    assert all(now > was for was, now in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((), 2, "either BACKUP or --in-place"),
+        (("backup.db", "--in-place"), 2, "either BACKUP or --in-place"),
+        (("nowhere.db",), 1, "nowhere.db: no such file"),
+        (("--in-place", "--database", "sqlite:///nowhere/pennon.db"), 1, "no such file"),
+    ],
+)
+def test_a_restore_of_nothing_is_refused(run: Run, arguments: tuple[str, ...], code: int, said: str) -> None:
+    """One line, and no database is made."""
+    done = run("restore", *arguments)
+
+    assert code == done.returncode, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
