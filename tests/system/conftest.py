@@ -193,6 +193,21 @@ def control_plane(processes: Processes) -> Iterator[ControlPlane]:
     plane.http.close()
 
 
+@pytest.fixture
+def run(control_plane: ControlPlane) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Type a command in the folder where the server wrote its credentials."""
+    folder = control_plane.credentials.parent.parent
+
+    def typed(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).with_name("pennon")), *arguments]
+        plain = {"PATH": "/usr/bin:/bin", "COLUMNS": "120", **environment}
+        return subprocess.run(
+            command, cwd=folder, env=plain, input=stdin, capture_output=True, text=True, timeout=30, check=False
+        )
+
+    return typed
+
+
 def virtual_environment(folder: Path, *packages: str) -> Path:
     """The Python of a new virtual environment with these packages, in the versions of constraints.txt."""
     venv.create(folder, with_pip=True)
