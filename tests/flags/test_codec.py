@@ -122,6 +122,11 @@ def test_decode_ruleset_names_every_place(document: dict[str, Any]) -> None:
         ("flags", {"static": None}),
         ("segments", 5),
         ("segments", {"s": []}),
+        ("signers", []),
+        ("signers", {"k1": {"id": "k1", "key": "A", "use": "dance"}}),
+        ("signers", {"k1": {"id": "k1", "key": "A", "use": "kill", "until_s": "later"}}),
+        ("revocations", {"t1": {"id": "t1", "until_s": None}}),
+        ("reconciled", {"bg-1": {"until_s": 1}}),
     ],
 )
 def test_decode_ruleset_refuses_a_bad_part(document: dict[str, Any], part: str, value: Any) -> None:
@@ -136,6 +141,40 @@ def test_decode_ruleset_refuses_a_record_under_another_key(document: dict[str, A
     """The map's key is the record's own; else a delete would miss it."""
     document["flags"]["static"]["key"] = "other"
     assert [("/flags/static/key", "is 'other'; must be 'static', under which it stands")] == faults_of(document)
+
+
+@pytest.mark.parametrize(
+    ("kind", "record"),
+    [
+        ("signers", {"id": "other", "key": "A", "use": "kill"}),
+        ("revocations", {"id": "other", "until_s": 5}),
+        ("reconciled", {"id": "other", "until_s": 5}),
+    ],
+)
+def test_decode_ruleset_refuses_a_record_under_another_id(
+    document: dict[str, Any], kind: str, record: dict[str, Any]
+) -> None:
+    """What is looked up by id stands under its id."""
+    document[kind] = {"mine": record}
+    assert [(f"/{kind}/mine/id", "is 'other'; must be 'mine', under which it stands")] == faults_of(document)
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("prerequisites", [{"flag": "static"}]),
+        ("prerequisites", [{"flag": "static", "variants": "on"}]),
+        ("carry_max_age_s", 0),
+        ("carry_max_age_s", 1.5),
+        ("at", "sometime"),
+        ("overridable", "yes"),
+    ],
+)
+def test_decode_ruleset_refuses_a_bad_member_of_a_flag(document: dict[str, Any], member: str, value: Any) -> None:
+    """Its place is named."""
+    document["flags"]["static"][member] = value
+    (fault,) = faults_of(document)
+    assert fault[0].startswith(f"/flags/static/{member}")
 
 
 def test_decode_ruleset_refuses_two_flags_of_one_id(document: dict[str, Any]) -> None:

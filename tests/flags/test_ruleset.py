@@ -4,15 +4,36 @@ import gc
 import threading
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pennon.context import Origin, Reason
-from pennon.flags import Delete, Put, Ruleset, SegmentClause, SegmentRecord, ServeRecord, member_hash
+from pennon.flags import (
+    DecideAt,
+    Delete,
+    Put,
+    ReconciledRecord,
+    RevocationRecord,
+    Ruleset,
+    SegmentClause,
+    SegmentRecord,
+    ServeRecord,
+    SignerRecord,
+    SignerUse,
+    member_hash,
+)
 
 UNITS = ("user-1", "user-2", None)
 KEYS = ("f", "g", "h", "gone")
+KILLER, OVERRIDER = SignerRecord("k1", "AAAA", SignerUse.KILL), SignerRecord("k2", "BBBB", SignerUse.OVERRIDE, 99)
+REVOKED, RECONCILED = RevocationRecord("t1", 50), ReconciledRecord("bg-1", 60)
+
+
+def kinds_of(rules: Ruleset) -> tuple[set[str], set[str], set[str]]:
+    """Ids of signers, revocations and reconciled kills."""
+    return {*rules.signers}, {*rules.revocations}, {*rules.reconciled}
 
 
 def seen(rules: Ruleset) -> Any:
@@ -159,6 +180,47 @@ def test_patched_lets_the_earlier_one_go(make: Any) -> None:
     environment = rules.environment
     held = [found for found in gc.get_objects() if type(found) is Ruleset and found.environment is environment]
     assert [rules] == [found for found in held if found.revision > 1]
+
+
+def test_patched_puts_and_takes_records_of_every_kind(make: Any) -> None:
+    """Signers, revocations and reconciled kills come and go as flags do, and stay through kills and other deltas."""
+    record = msgspec.structs.replace(make.record(make.flag("f")), signers={"k1": KILLER}, revocations={"t1": REVOKED})
+    rules = Ruleset.of(record).with_kills({1: 5})
+    assert ({"k1"}, {"t1"}, set()) == kinds_of(rules)
+    rules = rules.patched(2, Put(signers={"k2": OVERRIDER}, reconciled={"bg-1": RECONCILED}), Delete())
+    assert ({"k1", "k2"}, {"t1"}, {"bg-1"}) == kinds_of(rules)
+    rules = rules.patched(3, Put(), Delete(signers=("k1", "never"), revocations=("t1",), reconciled=("bg-1",)))
+    assert ({"k2"}, set(), set()) == kinds_of(rules.with_kills({}))
+    assert OVERRIDER == rules.signers["k2"]
+
+
+def test_patched_without_flags_shares_them(make: Any) -> None:
+    """A delta that brings a revocation copies no flags."""
+    rules = Ruleset.of(make.record(make.flag("f")))
+    flag = rules.flag("f")
+    patched = rules.patched(2, Put(revocations={"t1": REVOKED}), Delete())
+    assert rules.records is patched.records
+    assert flag is patched.flag("f")
+
+
+def test_published_are_the_flags_that_the_writer_decides(make: Any) -> None:
+    """In the ruleset's order; a delta is followed."""
+    flags = [make.flag(key, id=at, at=DecideAt.PUBLISH) for at, key in enumerate("ab")]
+    rules = Ruleset.of(make.record(flags[0], make.flag("f", id=7), flags[1]))
+    assert ("a", "b") == rules.published
+    assert rules.published is rules.published
+    assert ("a", "b") == rules.with_kills({0: 3}).published
+    assert ("b", "g") == rules.patched(
+        2, Put({"g": make.flag("g", id=9, at=DecideAt.PUBLISH)}), Delete(("a",))
+    ).published
+
+
+def test_flag_says_how_its_decisions_travel(make: Any) -> None:
+    """Age in nanoseconds, as the judge compares it; who decides; whether a tester may."""
+    flag = make.compiled(make.flag(carry_max_age_s=90, at=DecideAt.PUBLISH, overridable=True))
+    assert (90_000_000_000, DecideAt.PUBLISH, True) == (flag.carry_max_age_ns, flag.at, flag.overridable)
+    flag = make.compiled(make.flag())
+    assert (None, DecideAt.CONSUME, False) == (flag.carry_max_age_ns, flag.at, flag.overridable)
 
 
 @pytest.mark.slow

@@ -9,8 +9,21 @@ from hypothesis import strategies as st
 
 from pennon.context import Environment
 from pennon.errors import RulesetInvalid
-from pennon.flags import FlagRecord, FlagType, RulesetRecord, SegmentRecord, ServeRecord, UnknownClause, VariantRecord
+from pennon.flags import (
+    FlagRecord,
+    FlagType,
+    ReconciledRecord,
+    RevocationRecord,
+    RulesetRecord,
+    SegmentRecord,
+    ServeRecord,
+    SignerRecord,
+    SignerUse,
+    UnknownClause,
+    VariantRecord,
+)
 from pennon.sync import (
+    BreakGlass,
     Delete,
     Delta,
     FrameReader,
@@ -28,8 +41,15 @@ VARIANTS = (VariantRecord("on", 1, value=True), VariantRecord("off", 2, value=Fa
 FLAG = FlagRecord("checkout", 10, FlagType.BOOLEAN, VARIANTS, "off", ServeRecord("on"), revision=5)
 SEGMENT = SegmentRecord("beta", "user", "salt", ("0123456789abcdef",))
 ENVIRONMENT = Environment(7, "production", "salt")
-SNAPSHOT = RulesetRecord(ENVIRONMENT, 1, 5, flags={"checkout": FLAG}, segments={"beta": SEGMENT})
-DELTA = Delta(7, 1, 4, 5, Put({"checkout": FLAG}, {"beta": SEGMENT}), Delete(("old",), ("older",)))
+SIGNERS = {"k1": SignerRecord("k1", "AAAA", SignerUse.KILL, 99), "k2": SignerRecord("k2", "BBBB", SignerUse.OVERRIDE)}
+REVOCATIONS = {"t1": RevocationRecord("t1", 50)}
+RECONCILED = {"bg-1": ReconciledRecord("bg-1", 60)}
+SNAPSHOT = RulesetRecord(
+    ENVIRONMENT, 1, 5, "server", {"checkout": FLAG}, {"beta": SEGMENT}, SIGNERS, REVOCATIONS, RECONCILED
+)
+PUT = Put({"checkout": FLAG}, {"beta": SEGMENT}, SIGNERS, REVOCATIONS, RECONCILED)
+DELTA = Delta(7, 1, 4, 5, PUT, Delete(("old",), ("older",), ("k0",), ("t0",), ("bg-0",)))
+BREAK_GLASS = BreakGlass(7, 10, "bg-1", 1_900_000_000)
 
 # Flags as the wire has them, to bend one thing in each test.
 WIRE = json.loads(json.dumps({"environment": 7, "epoch": 1, "from": 4, "to": 5, "put": {}, "delete": {}}))
@@ -49,7 +69,9 @@ def wire_flag(**bent: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("message", "id_"), [(SNAPSHOT, "1.5"), (DELTA, "1.5"), (Kill(7, 1, 10, 6), None), (Ping(), None)], ids=repr
+    ("message", "id_"),
+    [(SNAPSHOT, "1.5"), (DELTA, "1.5"), (Kill(7, 1, 10, 6), None), (BREAK_GLASS, None), (Ping(), None)],
+    ids=repr,
 )
 def test_message_comes_back_from_its_event(message: Message, id_: str | None) -> None:
     """Encoded, framed, read and decoded it is the same; only snapshot and delta have an id."""
@@ -62,6 +84,39 @@ def test_delta_names_on_the_wire_are_the_specification() -> None:
     (frame,) = FrameReader().feed(encode_message(Delta(7, 1, 4, 5, delete=Delete(flags=("old",)))))
     expected = {"environment": 7, "epoch": 1, "from": 4, "to": 5, "put": {}, "delete": {"flags": ["old"]}}
     assert expected == json.loads(frame.data)
+
+
+def test_kinds_of_a_delta_on_the_wire_are_the_specification() -> None:
+    """`put` has records by key, `delete` lists of keys, each under its kind."""
+    (frame,) = FrameReader().feed(encode_message(DELTA))
+    delta = json.loads(frame.data)
+    assert ["flags", "segments", "signers", "revocations", "reconciled"] == list(delta["put"]) == list(delta["delete"])
+    assert {"id": "k1", "key": "AAAA", "use": "kill", "until_s": 99} == delta["put"]["signers"]["k1"]
+    assert {"t1": {"id": "t1", "until_s": 50}} == delta["put"]["revocations"]
+    assert ["bg-0"] == delta["delete"]["reconciled"]
+
+
+def test_break_glass_kill_is_a_kill_event_with_an_id() -> None:
+    """Its name is the one that every reader obeys; the id tells it apart."""
+    (frame,) = FrameReader().feed(encode_message(BREAK_GLASS))
+    assert "kill" == frame.name
+    assert {"environment": 7, "flag": 10, "id": "bg-1", "until_s": 1_900_000_000} == json.loads(frame.data)
+
+
+def test_kill_with_an_id_and_a_position_is_a_break_glass_kill() -> None:
+    """A later version may say more; what has an id of its own is never read as numbered."""
+    both = {"environment": 7, "epoch": 1, "flag": 10, "revision": 6, "id": "bg-1", "until_s": 9}
+    assert BreakGlass(7, 10, "bg-1", 9) == decode_message("kill", json.dumps(both).encode())
+
+
+@pytest.mark.parametrize(
+    "bent", [{"id": None}, {"id": 5}, {"id": ""}, {"until_s": None}, {"until_s": -1}, {"flag": "f"}]
+)
+def test_break_glass_kill_of_impossible_members_is_refused(bent: dict[str, object]) -> None:
+    """Text for an id, a second for an end."""
+    good = {"environment": 7, "flag": 10, "id": "bg-1", "until_s": 9}
+    with pytest.raises(RulesetInvalid):
+        decode_message("kill", json.dumps({**good, **bent}).encode())
 
 
 def test_event_of_another_name_is_passed_over() -> None:
@@ -91,6 +146,10 @@ def test_decoding_is_total(name: str, data: bytes) -> None:
         ({"put": {"flags": {"other": wire_flag()}}}, "/put/flags/other/key"),
         ({"put": {"flags": {"checkout": wire_flag(), "twin": wire_flag(key="twin")}}}, "/put/flags/twin/id"),
         ({"put": {"segments": {"beta": {"key": "beta", "unit": 5, "salt": "s"}}}}, "/put/segments/beta/unit"),
+        ({"put": {"signers": {"k1": {"id": "k1", "key": "A", "use": "dance"}}}}, "/put/signers/k1/use"),
+        ({"put": {"signers": {"k1": {"id": "k2", "key": "A", "use": "kill"}}}}, "/put/signers/k1/id"),
+        ({"put": {"revocations": {"t1": {"id": "t1"}}}}, "/put/revocations/t1"),
+        ({"put": {"reconciled": {"bg-1": {"id": "bg-2", "until_s": 5}}}}, "/put/reconciled/bg-1/id"),
     ],
 )
 def test_fault_in_a_delta_has_its_place(bent: dict[str, object], place: str) -> None:

@@ -55,7 +55,7 @@ class BreakGlass(msgspec.Struct, frozen=True, gc=False):
 
     environment: _Number
     flag: _Number
-    id: str
+    id: Annotated[str, msgspec.Meta(min_length=1)]
     until_s: _Number
 
 
