@@ -5,9 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from pennon.context import Answer, Decision, Entry, Environment, Origin, Reason, Scope
+from pennon.carry import Note, decide, fingerprint_of
+from pennon.context import Answer, Decision, Entry, Environment, Ledger, Origin, Reason, Scope
+from pennon.flags import FlagRecord, Ruleset, RulesetRecord
 
 VECTORS = Path(__file__).parent.parent / "conformance" / "vectors" / "carry"
 ENVIRONMENT = Environment(0x0102030405, "production", "salt")
@@ -72,3 +75,71 @@ def decision_of() -> Callable[..., Decision]:
         return Decision(answer, scope, unit_key, minute * MINUTE_NS, origin, revision)
 
     return build
+
+
+def _ruleset(*flags: dict[str, Any], revision: int = 60, epoch: int = 5, **others: Any) -> Ruleset:
+    records = {record.key: record for record in (_record(**flag) for flag in flags or [{}])}
+    return Ruleset.of(RulesetRecord(ENVIRONMENT, epoch, revision, flags=records, **others))
+
+
+def _record(key: str = "checkout", **changes: Any) -> FlagRecord:
+    plain = {
+        "key": key,
+        "id": 1,
+        "type": "string",
+        "variants": [{"key": f"v{number}", "id": number, "value": f"value {number}"} for number in range(5)],
+        "off": "v0",
+        "fallthrough": {"variant": "v1"},
+        "carry": True,
+        "revision": 41,
+    }
+    return msgspec.convert(plain | changes, FlagRecord)
+
+
+@pytest.fixture(scope="session")
+def ruleset_of() -> Callable[..., Ruleset]:
+    """A ruleset of these flags: `checkout`, id 1, serving v1, unless said otherwise; off is v0, variants up to v4."""
+    return _ruleset
+
+
+class Asking:
+    """What asks of one ledger come to. notes: all so far."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger, self.notes = ledger, list[Note]()
+
+    def __call__(
+        self,
+        ruleset: Ruleset,
+        key: str = "checkout",
+        *,
+        unit: str | None = "7",
+        units: dict[str, str] = {},  # noqa: B006
+        minute: int = 29_925_600,
+        override: str | None = None,
+    ) -> Decision:
+        flag = ruleset.flag(key)
+        assert flag is not None
+        now_ns = minute * MINUTE_NS
+        note = self.notes.append
+        return decide(flag, ruleset, self.ledger, unit, {}, units, now_ns, note, override=override)
+
+
+@pytest.fixture
+def asking() -> Callable[..., Asking]:
+    """Asks of a ledger to which these entries have come."""
+
+    def build(*entries: Entry) -> Asking:
+        ledger = Ledger()
+        for entry in entries:
+            place = (entry.environment, entry.flag_id)
+            ledger.arrived[place] = (*ledger.arrived.get(place, ()), entry)
+        return Asking(ledger)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def seven() -> int:
+    """The fingerprint of user 7."""
+    return fingerprint_of(ENVIRONMENT.salt, "user", "7")

@@ -147,10 +147,13 @@ def _append(ledger: Ledger, taken: list[Entry]) -> None:
     seen_count = 0
     while seen_count < len(returned):
         seen_count = len(returned)
-        for entry in returned[:seen_count]:
-            flag = (entry.environment, entry.flag_id)
-            if flag in flags:
-                ledger.arrived[flag] = with_entry(ledger.arrived.get(flag, ()), entry)
+        for flag in flags:
+            held = ledger.arrived.get(flag, ())
+            known = set(held)
+            for entry in returned[:seen_count]:
+                if (entry.environment, entry.flag_id) == flag and entry not in known:
+                    held = with_entry(held, entry)
+            ledger.arrived[flag] = held
 
 
 def _obey_kills(ledger: Ledger, taken: list[Entry]) -> None:
