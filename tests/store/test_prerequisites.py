@@ -1,8 +1,12 @@
 """Prerequisites through the store: what an edit finds around a flag, in its environment and no other."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pennon.errors import DocumentInvalid
 from pennon.flags import Ruleset
@@ -110,3 +114,44 @@ def test_names_beyond_the_limit_are_not_looked_up(chained: Any) -> None:
 
     with pytest.raises(DocumentInvalid, match="/prerequisites: 40000 elements found, must be at most 10"):
         chained.patch({"prerequisites": asked})
+
+
+FLAGS = ("a", "b", "c", "d")
+EDITS = st.lists(
+    st.tuples(
+        st.sampled_from(("ask", "ask", "ask", "kill", "unkill", "forget", "archive", "return")),
+        st.sampled_from(FLAGS),
+        st.sets(st.sampled_from(FLAGS), max_size=2),
+    ),
+    max_size=14,
+)
+
+
+def _do(books: Any, deed: str, flag: str, asked: set[str]) -> None:
+    if deed == "ask":
+        books.patch({"prerequisites": [{"flag": one, "variants": ["on"]} for one in sorted(asked)]}, flag)
+    elif deed in {"archive", "return"}:
+        books.patch_flag({"archived": deed == "archive"}, flag)
+    else:
+        getattr(books, deed)(flag)
+
+
+@pytest.mark.slow
+@given(edits=EDITS)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_effective_floor_ever_sinks(edits: list[tuple[str, str, set[str]]], new_books: Callable[[], Any]) -> None:
+    """Whatever is asked for, taken away, killed and archived: what was void once is void for good. Nor is any cycle made."""
+    books, floors = new_books(), dict.fromkeys(FLAGS, 0)
+    for key in FLAGS:
+        books.create(key)
+    for edit in edits:
+        # A refused edit changes nothing.
+        with suppress(DocumentInvalid):
+            _do(books, *edit)
+        ruleset = Ruleset.of(books.store.snapshot(books.id))
+        for key in FLAGS:
+            flag = ruleset.flag(key)
+            if flag is not None:
+                assert flag.fault is None
+                assert floors[key] <= flag.floor
+                floors[key] = flag.floor

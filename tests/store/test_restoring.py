@@ -11,6 +11,7 @@ import pytest
 
 from pennon.control import Action, Author, Role
 from pennon.errors import SettingInvalid, TokenRefused
+from pennon.flags.keys import key_id_of
 from pennon.store import KeptKill, Restored, open_store, restore_backup
 
 Restore = Callable[..., Restored]
@@ -148,6 +149,38 @@ def test_a_revoked_token_stays_revoked(books: Any, back_up: Callable[[], None], 
     with pytest.raises(TokenRefused):
         books.store.token(made.secret)
     assert (1, 1) == (done.kept.revoked_token_count, done.kept.forgotten_token_count)
+
+
+def test_a_revoked_override_stays_revoked_and_a_removed_signer_removed(
+    books: Any, back_up: Callable[[], None], restore: Restore
+) -> None:
+    """Also one that the backup does not know: its token is still out there. Replicas are told, and the chain holds."""
+    books.create(overridable=True)
+    place = ("shop", "production")
+    keys = [letter * 42 + "A" for letter in "AB"]
+    for number, key in enumerate(keys):
+        document = {"name": f"ops {number}", "use": "override", "key": key}
+        books.store.put_signer(*place, key_id_of(key), document, if_match=None, by=BY)
+    now_s = books.clock.at_ns // 10**9
+    claims = {"signer": key_id_of(keys[0]), "flag": "checkout", "variant": "on", "unit_kind": "user", "unit_key": "7"}
+    tested = claims | {"issued_s": now_s, "until_s": now_s + 3_600}
+    books.store.put_override(*place, "known", tested, by=BY)
+    back_up()
+    books.store.put_override(*place, "since", tested, by=BY)
+    for override in ("known", "since"):
+        books.store.revoke_override(*place, override, by=BY)
+    version = books.store.signer(*place, key_id_of(keys[1])).revision
+    books.store.remove_signer(*place, key_id_of(keys[1]), if_match=version, by=BY)
+
+    kept = restore().kept
+
+    now = books.store.snapshot(books.id)
+    assert ({"known", "since"}, {key_id_of(keys[0])}) == (set(now.revocations), set(now.signers))
+    assert (2, 1) == (kept.revoked_override_count, kept.removed_signer_count)
+    assert books.store.override(*place, "known").revoked_s is not None
+    assert () == books.store.faults_of_log(books.id)
+    again = restore().kept
+    assert (2, 1) == (again.revoked_override_count, again.removed_signer_count)
 
 
 def test_what_was_carried_before_the_restore_decides_nothing(
