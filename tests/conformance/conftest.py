@@ -29,6 +29,7 @@ RUNNERS = {
     "exposure": "tests/conformance/test_digests.py",
     "fingerprint": "tests/conformance/test_digests.py",
     "signing/tokens": "tests/signing/test_tokens.py",
+    "prerequisites": "tests/flags/test_prerequisites.py",
     "sync/replica": "tests/sync/test_vectors.py",
 }
 
@@ -56,16 +57,18 @@ class Sentence(NamedTuple):
 class Page(NamedTuple):
     """A page's sentences outside headings and code, and what each of its footnotes cites."""
 
+    path: Path
     sentences: tuple[Sentence, ...]
     footnotes: dict[str, tuple[str, ...]]
 
 
-def _page_of(text: str) -> Page:
+def _page_at(path: Path) -> Page:
+    text = path.read_text(encoding="utf-8")
     sentences = [
         Sentence(line, each, tuple(_MARK.findall(each))) for line, block in _blocks(text) for each in _sentences(block)
     ]
     footnotes = {each[1]: tuple(each[2].split()) for each in map(_FOOTNOTE.match, text.splitlines()) if each}
-    return Page(tuple(sentences), {name: tuple(i.strip("`") for i in ids) for name, ids in footnotes.items()})
+    return Page(path, tuple(sentences), {name: tuple(i.strip("`") for i in ids) for name, ids in footnotes.items()})
 
 
 def _blocks(text: str) -> Iterator[tuple[int, str]]:
@@ -106,7 +109,7 @@ def _slug(name: str) -> str:
 def _unmet(cited: Iterable[str], passed: Iterable[str]) -> list[str]:
     """Of what is cited, that for which no test passed. passed: node ids."""
     calls = [nodeid.partition("[") for nodeid in passed]
-    tests = {test for test, _, _ in calls}
+    tests = {"::".join(test.split("::")[:2]) for test, _, _ in calls}
     vectors = {(test.partition("::")[0], _slug(parameter.removesuffix("]"))) for test, _, parameter in calls}
 
     def is_met(each: str) -> bool:
@@ -152,7 +155,7 @@ class CitedTests:
             or exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
         ):
             return
-        pages = [_page_of((self._root / page).read_text(encoding="utf-8")) for page in PAGES]
+        pages = [_page_at(self._root / page) for page in PAGES]
         self._missing = _unmet(
             sorted({each for page in pages for ids in page.footnotes.values() for each in ids}), self._passed
         )
@@ -171,15 +174,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def page_of() -> Callable[[str], Page]:
-    """A page from its text."""
-    return _page_of
+def page_at() -> Callable[[Path], Page]:
+    """The page in a file."""
+    return _page_at
 
 
 @pytest.fixture(scope="session", params=PAGES)
 def page(request: pytest.FixtureRequest) -> Page:
     """Each of the pages in turn."""
-    return _page_of((request.config.rootpath / str(request.param)).read_text(encoding="utf-8"))
+    return _page_at(request.config.rootpath / str(request.param))
 
 
 @pytest.fixture(scope="session")

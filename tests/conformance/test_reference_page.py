@@ -12,7 +12,8 @@ import pytest
 pytest_plugins = ("pytester",)
 
 ROOT = Path(__file__).parents[2]
-ID = re.compile(r"V:(?P<file>[\w/-]+)/(?P<vector>[\w.+-]+)|T:(?P<module>tests/[\w/]+\.py)::(?P<test>test_\w+)")
+ID = re.compile(r"V:(?P<file>[\w/-]+)/(?P<vector>[\w.+-]+)|T:(?P<module>tests/[\w/]+\.py)::(?P<test>(?:test_|Test)\w+)")
+LINK = re.compile(r"\]\(([^)]+)\)")
 
 
 def _exists(cited: str, vectors_of: Callable[[str], set[str]]) -> bool:
@@ -23,9 +24,14 @@ def _exists(cited: str, vectors_of: Callable[[str], set[str]]) -> bool:
         return match["vector"] in vectors_of(match["file"])
     path = ROOT / match["module"]
     tree = ast.parse(path.read_text(encoding="utf-8")) if path.is_file() else ast.Module([], [])
-    return any(
-        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == match["test"] for node in tree.body
-    )
+    return match["test"] in {name for node in tree.body for name in _bound_by(node)}
+
+
+def _bound_by(node: ast.stmt) -> list[str]:
+    """The names of tests that a statement may make: functions, classes, and the classes of state machines."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    return [each.id for each in node.targets if isinstance(each, ast.Name)] if isinstance(node, ast.Assign) else []
 
 
 def test_page_cites_something_for_every_normative_sentence(page: Any) -> None:
@@ -43,6 +49,21 @@ def test_page_has_each_footnote_that_it_marks_and_no_other(page: Any) -> None:
     """No mark leads nowhere, nothing is cited by nobody, no footnote is empty."""
     marked = {mark for each in page.sentences for mark in each.marks}
     assert marked == {name for name, ids in page.footnotes.items() if ids}
+
+
+def test_page_links_lead_somewhere(page: Any) -> None:
+    """To files that are there, and to headings in them."""
+    targets = [LINK.findall(each.text) for each in page.sentences]
+    assert [] == [target for found in targets for target in found if not _leads(page.path, target)]
+
+
+def _leads(page: Path, target: str) -> bool:
+    name, _, anchor = target.partition("#")
+    path = page.parent / name if name else page
+    if not path.is_file():
+        return False
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return not anchor or anchor in {"-".join(re.findall(r"[\w-]+", heading.lower())) for heading in headings}
 
 
 # ---- the reading of a page
@@ -69,9 +90,17 @@ this must not count
 """
 
 
-def test_page_is_read_by_sentence(page_of: Callable[[str], Any]) -> None:
+@pytest.fixture
+def read(page_at: Callable[[Path], Any], tmp_path: Path) -> Any:
+    """The page above."""
+    path = tmp_path / "page.md"
+    path.write_text(PAGE, encoding="utf-8")
+    return page_at(path)
+
+
+def test_page_is_read_by_sentence(read: Any) -> None:
     """Paragraphs, items and rows; no headings, code or footnotes."""
-    sentences = page_of(PAGE).sentences
+    sentences = read.sentences
     assert [
         (3, ("a",), True),
         (3, (), False),
@@ -85,9 +114,9 @@ def test_page_is_read_by_sentence(page_of: Callable[[str], Any]) -> None:
     assert "It MUST end.[^b][^c]" == sentences[2].text
 
 
-def test_page_is_read_with_its_footnotes(page_of: Callable[[str], Any]) -> None:
+def test_page_is_read_with_its_footnotes(read: Any) -> None:
     """Ids without the marks of code around them."""
-    assert {"a": ("V:wire/one", "T:tests/carry/test_wire.py::test_x"), "b": ("V:wire/two",)} == page_of(PAGE).footnotes
+    assert {"a": ("V:wire/one", "T:tests/carry/test_wire.py::test_x"), "b": ("V:wire/two",)} == read.footnotes
 
 
 # ---- the check that what is cited ran

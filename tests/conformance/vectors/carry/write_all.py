@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.conformance.vectors.carry.cases_baggage import BAGGAGE
+from tests.conformance.vectors.carry.cases_changes import CHANGES
 from tests.conformance.vectors.carry.cases_digests import EXPOSURES, FINGERPRINTS, USES
 from tests.conformance.vectors.carry.cases_hostile import HOSTILE
 from tests.conformance.vectors.carry.cases_judge import DEFAULTS, JUDGED
-from tests.conformance.vectors.carry.cases_override import CLAIMS, REFUSALS, RULESET
+from tests.conformance.vectors.carry.cases_overrides import OVERRIDES
+from tests.conformance.vectors.carry.cases_prerequisites import PREREQUISITES
 from tests.conformance.vectors.carry.cases_read import CASES
-from tests.conformance.vectors.carry.cases_request import CHANGES, OVERRIDES, PREREQUISITES, RETURNS
+from tests.conformance.vectors.carry.cases_returns import RETURNS
+from tests.conformance.vectors.carry.cases_tokens import CLAIMS, REFUSALS, RULESET
 from tests.conformance.vectors.carry.cases_write import WRITTEN
 
 ABOUT_JUDGE = (

@@ -1,0 +1,168 @@
+"""The cases of request.json about overrides; `override` is what a believed token sets for this flag and unit."""
+
+from tests.conformance.vectors.carry.cases_judge import ALL_ON, NOW_MIN, a
+from tests.conformance.vectors.carry.request import KILL, ask, flag, now, request, response, ruleset, value
+
+OVERRIDABLE = flag(overridable=True)
+PLAIN = ruleset(OVERRIDABLE)
+
+OVERRIDES = [
+    request(
+        "override-over-local",
+        "An override counts before what is decided here.",
+        PLAIN,
+        ask(override="on"),
+        is_public=True,
+    ),
+    request("override-none", "Without one the flag answers.", PLAIN, ask(), is_public=True),
+    request(
+        "override-over-a-split",
+        "Before a split as well.",
+        ruleset(flag(**ALL_ON, overridable=True)),
+        ask(override="off"),
+        is_public=True,
+    ),
+    request(
+        "override-over-off",
+        "And before a flag that is off.",
+        ruleset(flag(on=False, overridable=True)),
+        ask(override="on"),
+        is_public=True,
+    ),
+    request(
+        "override-below-killed",
+        "But not before a kill.",
+        ruleset(flag(overridable=True, killed=True, void_before=50, revision=50)),
+        ask(override="on"),
+        is_public=True,
+    ),
+    request(
+        "override-below-overlay",
+        "Nor before an overlay's.",
+        ruleset(OVERRIDABLE, kills={"77": 61}),
+        ask(override="on"),
+        is_public=True,
+    ),
+    request(
+        "override-killed-in-mid-request",
+        "Nor before one that comes later.",
+        PLAIN,
+        ask(override="on"),
+        now(ruleset(OVERRIDABLE, kills={"77": 61})),
+        ask(override="on"),
+        is_public=True,
+    ),
+    request(
+        "override-below-returned-kill",
+        "Nor before one that a callee knew.",
+        PLAIN,
+        ask(override="on"),
+        response(value(a(**KILL, revision=61, decided_min=NOW_MIN))),
+        ask(override="on"),
+        is_public=True,
+    ),
+    request(
+        "override-over-carried",
+        "It counts before what a callee decided.",
+        PLAIN,
+        response(value(a(variant_id=3, decided_min=NOW_MIN))),
+        ask(override="on"),
+        is_public=True,
+    ),
+    request(
+        "override-again",
+        "It is one decision, however often it is used.",
+        PLAIN,
+        ask(override="on"),
+        ask(override="on"),
+        is_public=True,
+    ),
+    request(
+        "override-ends",
+        "A token that is believed no more: decided anew, and counted.",
+        PLAIN,
+        ask(override="on"),
+        ask(),
+        ask(),
+        is_public=True,
+    ),
+    request(
+        "override-begins",
+        "One that is believed later takes the place of what was decided, and is counted.",
+        PLAIN,
+        ask(),
+        ask(override="on"),
+        is_public=True,
+    ),
+    request(
+        "override-changes",
+        "Another variant takes its place, and is counted.",
+        PLAIN,
+        ask(override="on"),
+        ask(override="off"),
+        is_public=True,
+    ),
+    request(
+        "override-of-no-variant",
+        "A variant that the flag has not is none.",
+        PLAIN,
+        ask(override="gone"),
+        is_public=True,
+    ),
+    request(
+        "override-of-one-unit",
+        "Another unit is not overridden.",
+        PLAIN,
+        ask(override="on"),
+        ask(unit="8"),
+        is_public=True,
+    ),
+    request(
+        "override-above-the-floor",
+        "An override's revision is at least the floor.",
+        ruleset(flag(overridable=True, void_before=50, revision=50)),
+        ask(override="on"),
+        is_public=True,
+    ),
+    request(
+        "override-after-a-raised-floor",
+        "A raised floor asks the token again.",
+        PLAIN,
+        ask(override="on"),
+        now(ruleset(flag(overridable=True, void_before=61, revision=61), revision=61)),
+        ask(override="on"),
+        is_public=True,
+    ),
+    request(
+        "override-carried",
+        "Further on nobody has the token: the entry is judged like any other.",
+        PLAIN,
+        ask(),
+        ask(),
+        arrived=(a(origin="override"),),
+    ),
+    request(
+        "override-carried-void",
+        "It is void below the floor.",
+        ruleset(flag(void_before=50, revision=50)),
+        ask(),
+        arrived=(a(origin="override"),),
+    ),
+    request(
+        "override-carried-not-overridable",
+        "Where it is carried the allowlist is not asked.",
+        ruleset(flag(overridable=False)),
+        ask(),
+        arrived=(a(origin="override"),),
+    ),
+    request(
+        "override-leaves", "It leaves as an override, and returns as one.", PLAIN, ask(override="on"), is_public=True
+    ),
+    request(
+        "override-of-what-does-not-carry",
+        "Unless the flag does not carry.",
+        ruleset(flag(overridable=True, carry=False)),
+        ask(override="on"),
+        is_public=True,
+    ),
+]
