@@ -9,15 +9,8 @@ from hypothesis import strategies as st
 
 from pennon.carry import OVERRIDE_LIMIT_S
 from pennon.control import Action, Author, OverrideDocument
-from pennon.control.signers import (
-    REVOCATION_GRACE_S,
-    SignerEdit,
-    demand_same,
-    is_over,
-    put_signer,
-    registered,
-    revocation_of,
-)
+from pennon.control.overrides import REVOCATION_GRACE_S, demand_same, is_over, registered, revocation_of
+from pennon.control.signers import SignerEdit, put_signer
 from pennon.errors import AlreadyExists, DocumentInvalid
 from pennon.flags import FlagRecord, FlagType, ServeRecord, SignerRecord, SignerUse, VariantRecord
 from pennon.flags.keys import key_id_of

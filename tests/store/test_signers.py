@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pennon.control import Author
-from pennon.control.signers import REVOCATION_GRACE_S
+from pennon.control.overrides import REVOCATION_GRACE_S
 from pennon.errors import AlreadyExists, DocumentInvalid, NotFound, PreconditionFailed, PreconditionMissing
 from pennon.flags import SignerRecord, SignerUse
 from pennon.flags.keys import key_id_of

@@ -13,6 +13,7 @@ from pennon.control.documents import (
     SettingsDocument,
     SettingsDraft,
 )
+from pennon.control.overrides import OverrideDocument, Registered
 from pennon.control.ports import (
     PAGE_LIMIT_COUNT,
     Action,
@@ -33,7 +34,7 @@ from pennon.control.ports import (
     TokenRow,
 )
 from pennon.control.reports import DivergenceCount, DivergenceTotal, OverrideUse, OverrideUses, Report
-from pennon.control.signers import OverrideDocument, Registered, SignerDocument
+from pennon.control.signers import SignerDocument
 from pennon.control.store import Store
 
 __all__ = [

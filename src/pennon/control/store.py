@@ -2,10 +2,11 @@
 
 from typing import Protocol
 
+from pennon.control.overrides import OverrideStore
 from pennon.control.ports import FlagStore
 from pennon.control.reports import ReportStore
 from pennon.control.signers import SignerStore
 
 
-class Store(FlagStore, SignerStore, ReportStore, Protocol):
+class Store(FlagStore, SignerStore, OverrideStore, ReportStore, Protocol):
     """Everything that is kept. See the parts, and `ports` for what holds of all methods."""

@@ -16,7 +16,7 @@ from pennon.control import (
     Publication,
     Registered,
 )
-from pennon.control import signers as _edits
+from pennon.control import overrides as _edits
 from pennon.errors import NotFound
 from pennon.flags import FlagRecord, RevocationRecord
 from pennon.store import cursors, environments, log, signers

@@ -19,7 +19,7 @@ from pennon.store.database import Database
 
 
 class SignerPart:
-    """See `pennon.control.signers.SignerStore`."""
+    """See `pennon.control.signers.SignerStore` and `pennon.control.overrides.OverrideStore`."""
 
     _database: Database
     _clock: Clock
