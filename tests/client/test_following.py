@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 import pennon
-from pennon.client import Change, Client, Notice, Status
+from pennon.client import Change, Client, Notice, Status, Timing
 from pennon.counters import Count, samples
-from pennon.sync import Delta, Kill, Put
+from pennon.flags import PrerequisiteRecord
+from pennon.sync import BreakGlass, Delta, Kill, Put
+from pennon.testing import ManualClock
 
 Connect = Callable[..., Client]
 Until = Callable[[Callable[[], object]], None]
@@ -19,9 +21,9 @@ def counted(name: Count, cause: str = "") -> int:
     return sum(sample.total for sample in samples() if sample.name is name and sample.cause in {cause, ""})
 
 
-def is_on(client: Client) -> bool:
-    """What the flag of these tests answers; its default is what no ruleset here serves first."""
-    return client.is_on("checkout", unit="u", default=False)
+def is_on(client: Client, flag: str = "checkout") -> bool:
+    """What a flag of these tests answers; its default is what no ruleset here serves first."""
+    return client.is_on(flag, unit="u", default=False)
 
 
 @pytest.fixture
@@ -279,6 +281,47 @@ def test_changed_flags_are_told(followed: tuple[Client, Any], make: Any, until: 
     stream.send(Kill(7, 1, 10, 4))
     until(lambda: len(notices) == 3)
     assert [("new",), ("new",), ("checkout",)] == [notice.flags for notice in notices]
+
+
+def test_flags_that_need_a_changed_one_are_told_with_it(followed: tuple[Client, Any], make: Any, until: Until) -> None:
+    """At any remove, for a delta, a snapshot and a kill; their answers may have changed as well."""
+    client, stream = followed
+    top = make.flag("top", id=12, prerequisites=(PrerequisiteRecord("middle", ("on",)),))
+    middle = make.flag("middle", id=11, prerequisites=(PrerequisiteRecord("checkout", ("on",)),))
+    stream.send(make.ruleset(make.flag(), middle, top, make.flag("other", id=13), revision=2))
+    until(lambda: is_on(client, "top"))
+    notices: list[Notice] = []
+    client.listen(notices.append)
+    stream.send(Delta(7, 1, 2, 3, Put(flags={"checkout": make.flag(revision=3)})))
+    changed = make.flag("middle", id=11, revision=4)
+    stream.send(make.ruleset(make.flag(revision=3), changed, top, make.flag("other", id=13), revision=4))
+    stream.send(Kill(7, 1, 11, 5))
+    until(lambda: len(notices) == 3)
+    expected = [("checkout", "middle", "top"), ("middle", "top"), ("middle", "top")]
+    assert expected == [notice.flags for notice in notices]
+
+
+def test_break_glass_kill_ends_when_its_time_is_over(server: Any, make: Any, until: Until) -> None:
+    """Nobody says so: the client looks at its clock."""
+    clock = ManualClock()
+    until_s = clock.now_ns() // 1_000_000_000 + 60
+    quick = Timing(silence_s=30.0, flush_s=0.02, resync_s=0.02)
+    with pennon.connect(server.url, token="t", timing=quick, clock=clock) as client:
+        stream = server.accept()
+        stream.send(make.ruleset(make.flag()))
+        assert client.wait_ready(10)
+        notices: list[Notice] = []
+        client.listen(notices.append)
+        stream.send(BreakGlass(7, 10, "incident-1", until_s))
+        until(lambda: not is_on(client))
+        clock.advance(59)
+        stream.send(Delta(7, 1, 1, 2, Put(flags={"new": make.flag("new", id=11, revision=2)})))
+        until(lambda: is_on(client, "new"))
+        assert not is_on(client)
+        clock.advance(1)
+        until(lambda: is_on(client))
+        until(lambda: len(notices) == 3)
+    assert [("checkout",), ("new",), None] == [notice.flags for notice in notices]
 
 
 def test_listener_that_raises_does_not_stop_the_client(followed: tuple[Client, Any], until: Until) -> None:

@@ -1,4 +1,4 @@
-"""The thread for what cannot wait for the stream: resyncs, and batches of exposures.
+"""The thread for what cannot wait for the stream: resyncs, batches of exposures, the end of break-glass kills.
 
 A resync is asked for by the stream (a gap) or by an evaluation (a carried decision newer than the replica); however
 often, one leaves per `resync_s`, and one that failed is tried again. Exposures leave every `flush_s`, when half the
@@ -83,6 +83,7 @@ class Courier:
             self._state.coarse_now_ns = self._clock.now_ns()
             # Whatever one round comes upon, the next is taken: nobody else does this work.
             with suppress(Exception):
+                self._state.expire(self._state.coarse_now_ns // _NANOSECONDS)
                 self._once(self._clock.monotonic_ns())
         self._send(self._outlets)
         self._buffer.drop_all(Lost.CLOSED)

@@ -1,20 +1,20 @@
 """What a client holds: its replica, what it answers from, and how current that is.
 
 1. Readers take `live` once per call and lock nothing; `status` and `detail` are single values.
-2. Whoever writes holds the lock: the follower, the courier's resyncs, `close`, and `pennon.testing.flags`.
+2. Whoever writes holds the lock: the follower, the courier, `close`, and `pennon.testing.flags`.
 3. Listeners are told after the lock is given back, by the thread that made the change; what they raise is swallowed.
 4. Fixed answers (`pennon.testing.flags`) lie over the replica and its status; the replica goes on beneath them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from threading import Condition
 
 from pennon.client.live import Live
 from pennon.client.status import Change, Notice, Status
 from pennon.counters import Count, count
-from pennon.flags import Ruleset, RulesetRecord
-from pennon.sync import EMPTY, Delta, Effect, Kill, Message, Replica, receive
+from pennon.flags import FlagRecord, Ruleset, RulesetRecord
+from pennon.sync import EMPTY, BreakGlass, Delta, Effect, Kill, Message, Replica, expired, receive
 
 Listener = Callable[[Notice], None]
 
@@ -78,6 +78,19 @@ class State:
             self._tell(Notice(Change.CONFIGURATION_CHANGED, _changed_flags(before, self.replica, message)))
         return effect
 
+    def expire(self, now_s: int) -> None:
+        """End the break-glass kills whose time is over. now_s: since 1970."""
+        if not self.replica.emergencies:
+            return
+        with self._changed:
+            before = self.replica
+            self.replica = expired(before, now_s)
+            has_changed = self.replica is not before
+            if has_changed:
+                self._publish()
+        if has_changed:
+            self._tell(Notice(Change.CONFIGURATION_CHANGED))
+
     def heard(self, detail: str) -> None:
         """The server has been heard, and what is held is what it holds."""
         with self._changed:
@@ -139,14 +152,18 @@ class State:
 
 
 def _changed_flags(before: Replica, after: Replica, message: Message) -> tuple[str, ...] | None:
+    """The flags that may answer otherwise now; None: any."""
+    if after.ruleset is None:
+        return None
+    records = after.ruleset.records
     match message:
         case Delta():
-            # Segments reach into any flag.
-            is_contained = not (message.put.segments or message.delete.segments)
-            return (*message.put.flags, *message.delete.flags) if is_contained else None
-        case Kill() if after.ruleset is not None:
-            return tuple(key for key, record in after.ruleset.records.items() if record.id == message.flag)
-        case RulesetRecord() if before.ruleset is not None and after.ruleset is not None:
+            # Segments reach into any flag, and so does the end of a break-glass kill.
+            is_contained = not (message.put.segments or message.delete.segments or message.put.reconciled)
+            return _with_dependents([*message.put.flags, *message.delete.flags], records) if is_contained else None
+        case Kill() | BreakGlass():
+            return _with_dependents([key for key, record in records.items() if record.id == message.flag], records)
+        case RulesetRecord() if before.ruleset is not None:
             return _differences(before.ruleset, after.ruleset)
     return None
 
@@ -155,4 +172,20 @@ def _differences(before: Ruleset, after: Ruleset) -> tuple[str, ...] | None:
     if before.segments != after.segments:
         return None
     keys = {**before.records, **after.records}
-    return tuple(key for key in keys if before.records.get(key) != after.records.get(key))
+    changed = [key for key in keys if before.records.get(key) != after.records.get(key)]
+    return _with_dependents(changed, after.records)
+
+
+def _with_dependents(keys: Iterable[str], records: Mapping[str, FlagRecord]) -> tuple[str, ...]:
+    """These flags, and those that need one of them, at any remove."""
+    reached = dict.fromkeys(keys)
+    reaches_more = True
+    while reaches_more:
+        more = [
+            key
+            for key, record in records.items()
+            if key not in reached and any(needed.flag in reached for needed in record.prerequisites)
+        ]
+        reached.update(dict.fromkeys(more))
+        reaches_more = bool(more)
+    return tuple(reached)
