@@ -163,6 +163,21 @@ def test_explanation_of_a_carried_decision_tells_both(client: Client, make: Any)
     assert f"by itself, this process would answer {own!r}:" == lines[2]
 
 
+def test_explanation_where_another_decided_what_is_needed_tells_both(client: Client, make: Any) -> None:
+    """What was carried here about a prerequisite, and what this process would say by itself."""
+    context = make.request({"user": "u"})
+    entry = Entry(7, 1, fingerprint_of("salt", "user", "u"), 29_000_000, 1, 2, Origin.FALLTHROUGH, 8)
+    context.ledger.arrived[7, 1] = (entry,)
+    with entered(context):
+        lines = client.decision("needing").explain().splitlines()
+    assert [
+        "needing: 'off' = false for user 'u' (DISABLED, revision 1)",
+        "a flag that it needs does not answer as it must: the off variant is served",
+        "by itself, this process would answer 'on':",
+        "prerequisite 'static' holds: it answers 'on'",
+    ] == lines
+
+
 def test_explanation_of_a_broken_flag_says_what_is_broken(client: Client) -> None:
     """For the author, not for the caller."""
     assert "'blue' is not one of ['off', 'on']" in client.decision("broken", unit="u").explain()

@@ -100,7 +100,7 @@ def _lines(evaluation: Evaluation, asked: Asked | None) -> Iterator[str]:
     if asked is None:
         return
     explanation = asked.flag.explain(asked.unit_key, asked.attributes, asked.units)
-    if evaluation.reason in {Reason.CARRIED, Reason.OVERRIDE}:
+    if evaluation.reason in {Reason.CARRIED, Reason.OVERRIDE} or evaluation.variant != explanation.answer.variant:
         yield f"by itself, this process would answer {_served(explanation.answer)}:"
     yield from _explanation_lines(explanation, asked)
 

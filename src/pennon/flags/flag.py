@@ -114,13 +114,12 @@ class Flag:
         asked = frozenset[str]().union(*(flag.asked_attributes() for flag in asking))
         return frozenset(name for name in asked if attributes.get(name) is None)
 
-    def explain(self, key: str | None, attributes: Attributes, units: Units, prior: Prior | None = None) -> Explanation:
+    def explain(self, key: str | None, attributes: Attributes, units: Units) -> Explanation:
         """The answer, and how each clause up to it came out. Total; for people, much slower than `answer`."""
-        prior = prior or _nothing
-        answer = self.answer_with(prior, key, attributes, units)
+        answer = self.answer(key, attributes, units)
         if self.constant is not None:
             return Explanation(answer, fault=self.fault)
-        traces = () if self.gate is None else self.gate.traces(prior, key, attributes, units)
+        traces = () if self.gate is None else self.gate.traces(key, attributes, units)
         if not all(trace.holds for trace in traces):
             return Explanation(answer, prerequisites=traces)
         explanation = explanation_of(answer, self.record, self._asked.__getitem__, key, attributes, units)
@@ -164,12 +163,10 @@ class Gate:
                 return self._closed
         return self._live(key, attributes, units)
 
-    def traces(
-        self, prior: Prior, key: str | None, attributes: Attributes, units: Units
-    ) -> tuple[PrerequisiteTrace, ...]:
-        """How each condition came out, in the author's order."""
+    def traces(self, key: str | None, attributes: Attributes, units: Units) -> tuple[PrerequisiteTrace, ...]:
+        """How each condition comes out with nothing decided before, in the author's order."""
         try:
-            answers = self._answers(prior, key, attributes, units)
+            answers = self._answers(_nothing, key, attributes, units)
         except Exception:  # noqa: BLE001 - total, as the answer was
             return ()
         return tuple(
