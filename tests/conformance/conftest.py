@@ -9,6 +9,7 @@ suite, by file, `-k`, `-m`, `--lf` or `-x`, is not told about the rest.
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,6 +92,7 @@ def _sentences(block: str) -> list[str]:
     return [block] if block.startswith("|") else _SENTENCE.findall(block)
 
 
+@cache
 def _vectors_of(file: str) -> set[str]:
     path = next((path for path in (VECTORS / f"carry/{file}.json", VECTORS / f"{file}.json") if path.is_file()), None)
     if path is None:

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -22,9 +23,14 @@ def _exists(cited: str, vectors_of: Callable[[str], set[str]]) -> bool:
         return False
     if match["file"]:
         return match["vector"] in vectors_of(match["file"])
-    path = ROOT / match["module"]
+    return match["test"] in _tests_in(match["module"])
+
+
+@cache
+def _tests_in(module: str) -> set[str]:
+    path = ROOT / module
     tree = ast.parse(path.read_text(encoding="utf-8")) if path.is_file() else ast.Module([], [])
-    return match["test"] in {name for node in tree.body for name in _bound_by(node)}
+    return {name for node in tree.body for name in _bound_by(node)}
 
 
 def _bound_by(node: ast.stmt) -> list[str]:
@@ -121,6 +127,9 @@ def test_page_is_read_with_its_footnotes(read: Any) -> None:
 
 # ---- the check that what is cited ran
 
+# What a run needs none of, and takes long to load.
+PLUGINS = [part for name in ("hypothesispytest", "anyio", "pennon", "timeout") for part in ("-p", f"no:{name}")]
+
 
 @pytest.fixture
 def suite(pytester: pytest.Pytester) -> pytest.Pytester:
@@ -147,7 +156,8 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 def _run(suite: pytest.Pytester, *args: str) -> tuple[int, list[str]]:
-    result = suite.runpytest_inprocess("-p", "no:cacheprovider", *args)
+    # A process of its own: modules of these names are loaded here.
+    result = suite.runpytest_subprocess("-p", "no:cacheprovider", *PLUGINS, *args)
     return result.ret, [line for line in result.outlines if line.startswith("a reference page cites")]
 
 
@@ -225,6 +235,6 @@ def test_run_of_the_last_failures_is_not_told_about_the_rest(suite: pytest.Pytes
     """Also where every file had one: `--lf` deselects nothing."""
     for name in ("carry/test_a", "conformance/test_wire", "zoo/test_z"):
         _rewrite(suite, f"tests/{name}.py", "def test_0(): assert 0\ndef test_1(): pass")
-    suite.runpytest_inprocess()
-    result = suite.runpytest_inprocess("--lf")
+    suite.runpytest_subprocess(*PLUGINS)
+    result = suite.runpytest_subprocess(*PLUGINS, "--lf")
     assert "a reference page" not in result.stdout.str()
