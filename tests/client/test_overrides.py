@@ -244,6 +244,7 @@ def test_every_use_is_told_to_the_audit(
         for _ in range(2):
             with bearing(token_of()):
                 client.is_on("checkout")
+                client.is_on("checkout")
                 client.decision("checkout")
                 client.is_on("other")
             clock.advance(5)
@@ -251,12 +252,12 @@ def test_every_use_is_told_to_the_audit(
             client.decide_at_ingress("checkout", "other")()
     assert client._link is not None
     first, second = client._link.reports.drain_overrides()
-    assert ("token-1", "checkout", "on", 4, NOW_S * 1_000, (NOW_S + 5) * 1_000) == (
+    assert ("token-1", "checkout", "on", 6, NOW_S * 1_000, (NOW_S + 5) * 1_000) == (
         first.id, first.flag, first.variant, first.count, first.first_ms, first.last_ms
     )  # fmt: skip
     assert ("token-2", "other", 1) == (second.id, second.flag, second.count)
     assert [] == uses(client)
-    assert {"": 5} == counted(Count.OVERRIDES_USED)
+    assert {"": 7} == counted(Count.OVERRIDES_USED)
 
 
 def test_audit_is_bounded_and_says_what_it_dropped(counted: Counted) -> None:
@@ -305,6 +306,16 @@ def test_overridden_decision_is_never_exposed(
     client.is_on("experiment", unit="v")
     client.close()
     assert 1 == len(server.exposures)
+
+
+def test_token_ends_by_the_clock_where_nothing_else_changes(
+    client: Client, rules: Any, bearing: Any, clock: ManualClock
+) -> None:
+    """The shortest path, which looks at no clock, does not answer for it."""
+    with answering(rules()), bearing(token_of()):
+        assert [True, True] == [client.is_on("checkout") for _ in range(2)]
+        clock.advance(HOUR_S)
+        assert [False, False] == [client.is_on("checkout") for _ in range(2)]
 
 
 def test_later_use_of_an_override_is_no_new_decision(client: Client, rules: Any, bearing: Any) -> None:
