@@ -83,9 +83,14 @@ def decide(
     decision. Where it is not, each use asks again, with what the token then is worth.
     """
     if ledger.ruleset is not ruleset:
-        _note_what_is_void(flag, ruleset, ledger, unit_key, note)
-    if ledger.arrived or flag.is_killed or flag.prerequisites or ledger.override is not None or override is not None:
-        return _Ask(flag, ruleset, ledger, unit_key, attributes, units, now_ns, note).decision(override)
+        if ledger.ruleset is None:
+            ledger.ruleset = ruleset
+        else:
+            _note_what_is_void(flag, ledger, unit_key, note)
+    if ledger.arrived or ledger.override is not None or override is not None or flag.is_killed or flag.prerequisites:
+        held = _weighed(flag, ruleset, ledger, unit_key, attributes, units, now_ns, note, override)
+        if held is not None:
+            return held
     # The rest is `_Ask.local` and `_Ask.entered`, written out: this runs at every first use of a flag in a request.
     scope = flag.scope
     answer = flag.answer(unit_key, attributes, units)
@@ -99,9 +104,58 @@ def decide(
     if ledger.is_sealed or len(made) >= LEDGER_LIMIT_COUNT:
         return _unremembered(ledger, decision, note)
     held = made.setdefault((scope.key, unit_key), decision)
-    if ledger.arrived:  # another thread has taken a response meanwhile; it may be a kill
-        return _Ask(flag, ruleset, ledger, unit_key, attributes, units, now_ns, note).decision(override)
+    if ledger.returned:
+        # Another thread may have taken a kill from a response meanwhile.
+        return _weighed(flag, ruleset, ledger, unit_key, attributes, units, now_ns, note, override) or held
     return held
+
+
+def _weighed(
+    flag: Flag,
+    ruleset: Ruleset,
+    ledger: Ledger,
+    unit_key: str | None,
+    attributes: Mapping[str, object],
+    units: Mapping[str, str],
+    now_ns: int,
+    note: Callable[[Note], object],
+    override: str | None,
+) -> Decision | None:
+    """The decision, entered, where there is more to it than what the flag answers; None: there is not."""
+    place = (flag.scope.environment.id, flag.id)
+    entries = ledger.arrived.get(place)
+    has_token = ledger.override is not None or override is not None
+    if not (entries or has_token or flag.is_killed or flag.prerequisites):
+        return None
+    if entries and not has_token:
+        plain = _plain(flag, ruleset, ledger, unit_key, entries)
+        if plain is not None and ledger.arrived[place] is entries:
+            return plain
+    return _Ask(flag, ruleset, ledger, unit_key, attributes, units, now_ns, note).decision(override)
+
+
+def _plain(
+    flag: Flag, ruleset: Ruleset, ledger: Ledger, unit_key: str | None, entries: tuple[Entry, ...]
+) -> Decision | None:
+    """The decision of the one entry that arrived, where nothing is to be weighed or noted: almost always."""
+    entry, scope = entries[0], flag.scope
+    origin, revision = entry.origin, entry.revision
+    if (
+        len(entries) > 1
+        or unit_key is None
+        or entry.epoch != scope.epoch
+        or not scope.floor <= revision <= ruleset.revision
+        or origin is Origin.KILL
+        or flag.is_killed
+        or flag.carry_max_age_ns is not None
+        or entry.fingerprint != fingerprint_of(scope.environment.salt, scope.unit_kind, unit_key)
+    ):
+        return None
+    variant = flag.variant_by_id(entry.variant_id)
+    if variant is None:
+        return None
+    answer = Answer(flag.key, variant.value, variant.key, variant.id, _REASONS[origin], origin, None, revision)
+    return ledger.enter(Decision(answer, scope, unit_key, entry.decided_min * MINUTE_NS, origin, revision))
 
 
 class _Ask:
@@ -153,16 +207,6 @@ class _Ask:
         if entries is None:
             return None
         fingerprint = None if unit_key is None else fingerprint_of(scope.environment.salt, scope.unit_kind, unit_key)
-        first = entries[0]
-        if (
-            len(entries) == 1
-            and first.fingerprint == fingerprint
-            and first.epoch == scope.epoch
-            and scope.floor <= first.revision <= self.ruleset.revision
-            and flag.carry_max_age_ns is None
-            and flag.variant_by_id(first.variant_id) is not None
-        ):
-            return first  # almost always: nothing to weigh, nothing to note
         return self.weighed(flag, entries, fingerprint)
 
     def weighed(self, flag: Flag, entries: tuple[Entry, ...], fingerprint: int | None) -> Entry | None:
@@ -285,13 +329,9 @@ def _answer_from(flag: Flag, entry: Entry) -> Answer | None:
     return flag.off_answer if origin is Origin.KILL else None
 
 
-def _note_what_is_void(
-    flag: Flag, ruleset: Ruleset, ledger: Ledger, unit_key: str | None, note: Callable[[Note], object]
-) -> None:
+def _note_what_is_void(flag: Flag, ledger: Ledger, unit_key: str | None, note: Callable[[Note], object]) -> None:
     """A decision that was made here and that nobody will find again, since the flag's floor has been raised."""
-    first: Ruleset | None = ledger.ruleset
-    if first is None:
-        ledger.ruleset = first = ruleset
+    first: Ruleset = ledger.ruleset
     scope = flag.scope
     # No floor above where this request began, nothing to look for: fan-outs come here once for each unit.
     if scope.environment.id != first.environment.id or (scope.epoch == first.epoch and scope.floor <= first.revision):
