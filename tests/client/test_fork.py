@@ -46,11 +46,12 @@ children = []
 for _ in range(int(sys.argv[1])):
     child = os.fork()
     if child == 0:
+        value, status = flags.is_on("checkout", unit="u"), flags.status
         reports = flags._link.reports
         inherited = len(reports.drain_divergences())
         reports.compared("checkout", Divergence.AGREED)
         counted = [inherited, len(reports.drain_divergences())]
-        say(at="once", value=flags.is_on("checkout", unit="u"), status=flags.status, reports=counted)
+        say(at="once", value=value, status=status, reports=counted)
         await_change()
         flags.is_on("unknown", unit="u")
         say(at="later", value=flags.is_on("checkout", unit="u"), status=flags.status)
