@@ -78,7 +78,8 @@ class Backup(NamedTuple):
 class Authors:
     """The control plane of one project with all its history.
 
-    emergencies: the kills by hand that there were, per environment. numberings: environment -> epoch -> its revisions; the last epoch is the one that is written to.
+    numberings: environment -> epoch -> its revisions; the last epoch is the one that is written to.
+    emergencies: the kills by hand that there were, per environment.
     """
 
     def __init__(self, begun: "Backup") -> None:
@@ -88,7 +89,7 @@ class Authors:
         # Of the machine's own making, so that an example that is run again draws the same.
         self._random = Random(1)
         self._runs = count(100)
-        self._backup: Backup | None = None
+        self._backup = begun
         self.emergencies: dict[str, list[BreakGlass]] = {key: [] for key in ENVIRONMENTS}
 
     def epoch(self, environment: str) -> int:
@@ -200,10 +201,8 @@ class Authors:
         self._backup = Backup(dict(self._flags), dict(self._settings), held)
 
     def restore(self, *, keeps_kills: bool) -> None:
-        """Everything as it was at the last backup, in a new epoch. keeps_kills: but for what is killed now."""
+        """Everything as it was at the last backup, or at first, in a new epoch. keeps_kills: but for what is killed now."""
         backup = self._backup
-        if backup is None:
-            return
         killed = [place for place, state in self._settings.items() if state.document.killed]
         self._flags, self._settings = dict(backup.flags), dict(backup.settings)
         for environment, held in backup.numberings.items():

@@ -173,8 +173,9 @@ def _judge(question: Question, told: Told) -> None:
         Invariant.NOTHING_REVIVES,
         lambda: f"served {decision.scope.epoch}.{decision.revision}, void before {question.epoch}.{question.floor}",
     )
+    claims, held = node.claims, question.held
     if question.knowledge.is_killed(terms):
-        _remembered(question, told, None)
+        _remembered(question, told, held if held is not None and held.is_kill else None)
         return
     standing = [(event, cause_against(question, event)) for event in node.arrived if event.place == place]
     kills = [each for each in standing if each[0].written.origin is Origin.KILL and each[1] in _STANDS]
@@ -182,7 +183,6 @@ def _judge(question: Question, told: Told) -> None:
         kill, cause = min(kills, key=lambda each: each[1] is not None)
         _remembered(question, told, kill, enters=cause is None)
         return
-    claims, held = node.claims, question.held
     if _is_overridden(question):
         assert claims is not None
         _demand_answer(question, told, claims.variant)
@@ -331,8 +331,10 @@ def _remembered(question: Question, told: Told, event: Event | None, *, enters: 
         cause = cause_against(question, before)
         if cause is None and before.written.origin is Origin.OVERRIDE:
             cause = Note.OVERRIDE_ENDED
+        # A kill by hand that is over, and of which only this request's own record is left, says so itself.
+        is_over = cause is None and before.is_kill and before not in node.arrived
         demand(
-            cause in told.notes,
+            is_over or cause in told.notes,
             Invariant.EVERY_DEPARTURE_COUNTED,
             lambda: f"{before} gave way to {told} because of {cause}",
         )
