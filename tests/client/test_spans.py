@@ -41,6 +41,23 @@ with pennon.testing.flags({"checkout": True}):
 print(json.dumps(seen))
 """
 
+UNMET = (
+    SCRIPT[: SCRIPT.index("seen = {}")]
+    + """
+seen = []
+fixed = pennon.testing.FixedFlag
+needs = fixed(True, prerequisites={"other": True, "base": True})
+with pennon.testing.flags({"base": False, "other": True, "needs": needs}):
+    with pennon.connect() as client:
+        token = pennon.ambient.CURRENT.set(context())
+        with trace.get_tracer("t").start_as_current_span("s"):
+            for flag in ("base", "needs"):
+                client.is_on(flag, default=True)
+(span,) = exporter.get_finished_spans()
+print(json.dumps([dict(event.attributes).get("pennon.prerequisite.unmet") for event in span.events]))
+"""
+)
+
 
 def test_spans_bear_what_each_request_decides_first() -> None:
     """By default; every evaluation where asked for, none where refused. A ledger hit is nothing new."""
@@ -54,3 +71,9 @@ def test_spans_bear_what_each_request_decides_first() -> None:
         "False within": [],
     }
     assert expected == json.loads(out)
+
+
+def test_span_says_which_flag_took_another_down() -> None:
+    """`disabled` alone would leave people to guess."""
+    out = subprocess.run([sys.executable, "-c", UNMET], capture_output=True, check=True, timeout=60).stdout
+    assert [None, "base"] == json.loads(out)

@@ -10,7 +10,20 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 
 from pennon import otel
-from pennon.context import Answer, Decision, Environment, ErrorCode, Origin, Reason, Scope, Trace
+from pennon.ambient import entered
+from pennon.context import (
+    Answer,
+    Decision,
+    Environment,
+    ErrorCode,
+    Identity,
+    Ledger,
+    Origin,
+    Reason,
+    RequestContext,
+    Scope,
+    Trace,
+)
 from pennon.headers import Drop, DropReason, Report
 
 ARRIVED = Trace("a" * 32, "b" * 16, "c" * 16, 1, "vendor=1")
@@ -207,6 +220,22 @@ def test_record_decision_is_an_event_in_lower_case(spans: InMemorySpanExporter, 
         "feature_flag.set.id": "production",
         "feature_flag.version": "7.41",
     } == dict(event.attributes or {})
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"),
+    [({"user": "user-7"}, None), ({"user": "user-8"}, "user"), ({"account": "user-8"}, None), ({}, None)],
+)
+def test_record_decision_says_that_it_is_about_another(
+    spans: InMemorySpanExporter, units: dict[str, str], expected: str | None
+) -> None:
+    """Only where the request has a unit of that kind, and never whom: a fan-out's decisions are told from its own."""
+    request = RequestContext(BEGUN, "r", Ledger(), identity=Identity(units=units))
+    with otel.server_span("GET", path="/", scheme="http", trace=None), entered(request):
+        otel.record_decision(decision_of(Reason.SPLIT))
+
+    [event] = one(spans).events
+    assert expected == (event.attributes or {}).get("pennon.unit.other")
 
 
 def test_record_decision_of_an_error_says_which(spans: InMemorySpanExporter) -> None:

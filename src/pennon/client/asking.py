@@ -150,7 +150,7 @@ class Asker:
                 ruleset: Any = live.ruleset
                 self._comparing.first_use(flag, ruleset, ledger, decision, attributes, units)
         if self._spans is not Spans.NEVER and can_record():
-            otel.record_decision(decision)
+            otel.record_decision(decision, unmet=_unmet(flag, decision, attributes, units))
 
     def _alone(
         self,
@@ -195,6 +195,14 @@ def _trouble(live: Live, flag: Flag | None) -> ErrorCode:
     if flag is not None:
         return ErrorCode.TYPE_MISMATCH
     return ErrorCode.PROVIDER_NOT_READY if live.ruleset is None else ErrorCode.FLAG_NOT_FOUND
+
+
+def _unmet(flag: Flag, decision: Decision, attributes: Mapping[str, object], units: Mapping[str, str]) -> str | None:
+    """The flag whose answer took this one down, as far as this process alone can tell."""
+    if decision.answer.reason is not Reason.DISABLED or not flag.prerequisites:
+        return None
+    traces = flag.explain(decision.unit_key, attributes, units).prerequisites
+    return next((trace.flag for trace in traces if not trace.holds), None)
 
 
 def _is_plain(flag: Flag) -> bool:

@@ -13,7 +13,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags, TraceState
 
-from pennon import counters
+from pennon import ambient, counters
 from pennon.context import Answer, Decision, Member, Trace
 from pennon.otel.spans import SILENT, Attributes, AttributeValue, Span
 
@@ -98,7 +98,7 @@ class LiveSpan(Span):
         self._span.end()
 
 
-def record_decision(decision: Decision | Answer) -> None:
+def record_decision(decision: Decision | Answer, unmet: str | None) -> None:
     span = trace.get_current_span()
     if not span.is_recording():
         return
@@ -113,9 +113,20 @@ def record_decision(decision: Decision | Answer) -> None:
     if isinstance(decision, Decision):
         attributes["feature_flag.set.id"] = decision.scope.environment.key
         attributes["feature_flag.version"] = f"{decision.scope.epoch}.{decision.revision}"
+        if _is_about_another(decision):
+            attributes["pennon.unit.other"] = decision.scope.unit_kind
+    if unmet is not None:
+        attributes["pennon.prerequisite.unmet"] = unmet
     if answer.error is not None:
         attributes["error.type"] = answer.error.value.lower()
     span.add_event("feature_flag.evaluation", attributes)
+
+
+def _is_about_another(decision: Decision) -> bool:
+    """Whether the request has a unit of the kind, and the decision is about another: somebody it is work for."""
+    request = ambient.current()
+    own = None if request is None else request.identity.units.get(decision.scope.unit_kind)
+    return own is not None and decision.unit_key not in (None, own)
 
 
 def note_here(report: "Report", extra: Attributes) -> None:

@@ -155,14 +155,15 @@ def process_span(
     return span
 
 
-def record_decision(decision: Decision | Answer) -> None:
+def record_decision(decision: Decision | Answer, *, unmet: str | None = None) -> None:
     """Say on the span current here what was decided: an event `feature_flag.evaluation`.
 
-    The variant stands in it, never the value and never the unit.
+    The variant stands in it, never the value and never the unit; only, by its kind, that it is another than the
+    request's own. unmet: the flag that it needs and that did not answer as it must.
     """
     live = _api()
     if live is not None:
-        live.record_decision(decision)
+        live.record_decision(decision, unmet)
 
 
 def note_here(report: "Report", extra: Attributes = _NOTHING) -> None:
