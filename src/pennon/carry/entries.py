@@ -11,6 +11,9 @@ from pennon.context import Decision, Entry, Origin
 
 MINUTE_NS: Final = 60_000_000_000
 
+# Its own name, because looking a member up in its enum costs as much as building an entry.
+KILL: Final = Origin.KILL
+
 # Environment, epoch, flag, fingerprint: what a decision is about.
 Place: TypeAlias = tuple[int, int, int, int]
 
@@ -30,27 +33,17 @@ def place_of_decision(decision: Decision) -> Place | None:
     return environment.id, scope.epoch, scope.flag_id, fingerprint
 
 
-def entry_of(decision: Decision) -> Entry | None:
-    """The decision as the wire says it; None if its flag does not carry, or it names no unit: it goes no further."""
-    place, variant_id, origin = place_of_decision(decision), decision.answer.variant_id, decision.origin
-    if place is None or not decision.scope.carry or variant_id is None or origin is None:
-        return None
-    environment, epoch, flag_id, fingerprint = place
-    minute = decision.decided_ns // MINUTE_NS
-    return Entry(environment, epoch, fingerprint, minute, flag_id, variant_id, origin, decision.revision)
-
-
 def with_entry(entries: tuple[Entry, ...], entry: Entry) -> tuple[Entry, ...]:
     """A flag's entries and one more, those about one place by ascending revision.
 
     Of one place and revision the first stays, and beside it a kill.
     """
-    place, revision, is_kill = place_of(entry), entry.revision, entry.origin is Origin.KILL
+    place, revision, is_kill = place_of(entry), entry.revision, entry.origin is KILL
     at = len(entries)
     for index, each in enumerate(entries):
         if place_of(each) != place:
             continue
-        if each.revision == revision and (each.origin is Origin.KILL or not is_kill):
+        if each.revision == revision and (each.origin is KILL or not is_kill):
             return entries
         if each.revision > revision:
             at = index

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final
 
-from pennon.carry.entries import MINUTE_NS
+from pennon.carry.entries import KILL, MINUTE_NS
 from pennon.carry.fingerprint import fingerprint_of
 from pennon.context import LEDGER_LIMIT_COUNT, Answer, Decision, Entry, Ledger, Origin, Reason
 from pennon.flags import Flag, Ruleset, VariantRecord
@@ -145,7 +145,7 @@ def _plain(
         or unit_key is None
         or entry.epoch != scope.epoch
         or not scope.floor <= revision <= ruleset.revision
-        or origin is Origin.KILL
+        or origin is KILL
         or flag.is_killed
         or flag.carry_max_age_ns is not None
         or entry.fingerprint != fingerprint_of(scope.environment.salt, scope.unit_kind, unit_key)
@@ -185,7 +185,7 @@ class _Ask:
         entry = self.entry(flag, unit_key)
         if flag.is_killed:
             return self.settled(self.local())
-        if entry is not None and entry.origin is Origin.KILL:
+        if entry is not None and entry.origin is KILL:
             return self.carried(entry)
         held = ledger.made.get((flag.scope.key, unit_key))
         overridden = None if override is None else _variant_named(flag, override)
@@ -217,7 +217,7 @@ class _Ask:
         judged = [(entry, self.why_not(flag, entry, fingerprint)) for entry in entries]
         standing = [(entry, why) for entry, why in judged if why in (None, Note.UNKNOWN_VARIANT)]
         winner, _ = min(
-            standing, key=lambda each: (each[0].origin is not Origin.KILL, each[1] is not None), default=(None, None)
+            standing, key=lambda each: (each[0].origin is not KILL, each[1] is not None), default=(None, None)
         )
         notes = {why for _, why in judged if why is not None}
         here = [entry for entry in entries if entry.epoch == flag.scope.epoch]
@@ -226,7 +226,7 @@ class _Ask:
         if any(entry.fingerprint == fingerprint for entry in here):
             notes.discard(Note.FINGERPRINT)
         rivals = [entry for entry, why in standing if why is None and entry is not winner]
-        if winner is not None and winner.origin is not Origin.KILL:
+        if winner is not None and winner.origin is not KILL:
             notes |= {Note.CONFLICT for entry in rivals if entry.variant_id != winner.variant_id}
         for each in sorted(notes):
             self.note(each)
@@ -242,7 +242,7 @@ class _Ask:
         if entry.revision < scope.floor:
             return Note.VOID
         # A kill has no age: it holds until an unkill raises the floor above it (docs/decisions/0006).
-        if flag.carry_max_age_ns is not None and entry.origin is not Origin.KILL:
+        if flag.carry_max_age_ns is not None and entry.origin is not KILL:
             # From the minute's beginning: what is nearly too old is, rather than the other way round.
             age_ns = self.now_ns - entry.decided_min * MINUTE_NS
             if age_ns < -SKEW_LIMIT_NS:
@@ -275,7 +275,7 @@ class _Ask:
         decision = Decision(answer, flag.scope, self.unit_key, decided_ns, origin, entry.revision)
         if flag.variant_by_id(entry.variant_id) is None:
             return decision
-        return self.settled(decision) if origin is Origin.KILL else self.ledger.enter(decision)
+        return self.settled(decision) if origin is KILL else self.ledger.enter(decision)
 
     def overridden(self, variant: VariantRecord, held: Decision | None) -> Decision:
         """The decision of a token, which stands above what was made."""
@@ -326,7 +326,7 @@ def _answer_from(flag: Flag, entry: Entry) -> Answer | None:
     variant, origin = flag.variant_by_id(entry.variant_id), entry.origin
     if variant is not None:
         return Answer(flag.key, variant.value, variant.key, variant.id, _REASONS[origin], origin, None, entry.revision)
-    return flag.off_answer if origin is Origin.KILL else None
+    return flag.off_answer if origin is KILL else None
 
 
 def _note_what_is_void(flag: Flag, ledger: Ledger, unit_key: str | None, note: Callable[[Note], object]) -> None:

@@ -10,24 +10,27 @@ from zlib import crc32
 import msgspec
 
 from pennon.carry.entries import with_entry
-from pennon.carry.wire import ALPHABET, CRC, CUT, DECISION, FLAGS_GROUP_BYTES, HEAD, ORIGINS, REPLAY, REVISION_BITS
+from pennon.carry.wire import ALPHABET, CRC_BYTES, CUT, FLAGS_GROUP_BYTES, HEAD_BYTES, ORIGINS, REPLAY, REVISION_BITS
 from pennon.context import Entry
 
 Arrived: TypeAlias = dict[tuple[int, int], tuple[Entry, ...]]
 
-# A decision up to the first byte of its revision, which is mostly the last or the last but one.
-_TO_REVISION: Final = Struct(DECISION.format + "B")
-_SHORTEST_GROUP_BYTES: Final = HEAD.size + _TO_REVISION.size + CRC.size
+# `struct` has no width of 5 and none of 3. The head in halves of environment, epoch and fingerprint; then the minute.
+_HEAD: Final = Struct(">BIBHBHI")
+# Flag and variant in one, origin, and the first byte of the revision, which is mostly the last or the last but one.
+_TO_REVISION: Final = Struct(">IBB")
+_SHORTEST_GROUP_BYTES: Final = HEAD_BYTES + _TO_REVISION.size + CRC_BYTES
 _ORIGINS: Final = ORIGINS
 _ORIGIN_COUNT: Final = len(ORIGINS)
 _SHIFTS: Final = tuple(range(7, REVISION_BITS, 7))
 
 # Into the alphabet that Python's decoder knows, and the three signs of it that are not ours into one it refuses.
 _FROM_URL_SAFE: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
+_TRANSLATED: Final = ALPHABET.encode().translate(_FROM_URL_SAFE)
 # By the length of a group modulo 4: the padding that the decoder wants, and the last characters whose trailing bits
 # are zero. A remainder of 1 is no length; the decoder refuses it.
 _PADDING: Final = (b"", b"", b"==", b"=")
-_LAST: Final = (ALPHABET, ALPHABET, ALPHABET[::16], ALPHABET[::4])
+_LAST: Final = (_TRANSLATED, _TRANSLATED, _TRANSLATED[::16], _TRANSLATED[::4])
 
 
 class GroupFault(StrEnum):
@@ -69,13 +72,14 @@ def decode(value: str) -> Decoded:
     arrived: Arrived = {}
     faults: list[GroupFault] = []
     flags = 0
-    for group in value.split(".") if value else ():
+    # A character that is not ASCII becomes "?", which is as foreign.
+    for group in value.encode("ascii", "replace").translate(_FROM_URL_SAFE).split(b".") if value else ():
         raw = _bytes_of(group)
         if raw is None:
             faults.append(GroupFault.ENCODING)
         elif len(raw) != FLAGS_GROUP_BYTES and len(raw) < _SHORTEST_GROUP_BYTES:
             faults.append(GroupFault.LENGTH)
-        elif crc32(raw[: -CRC.size]) != CRC.unpack_from(raw, len(raw) - CRC.size)[0]:
+        elif crc32(raw[:-CRC_BYTES]) != int.from_bytes(raw[-CRC_BYTES:], "big"):
             faults.append(GroupFault.CHECKSUM)
         elif len(raw) == FLAGS_GROUP_BYTES:
             # Bits that this version does not know are left alone: a later version takes another key.
@@ -89,36 +93,36 @@ def decode(value: str) -> Decoded:
     return Decoded(arrived, bool(flags & CUT), bool(flags & REPLAY), tuple(faults))
 
 
-def _bytes_of(group: str) -> bytes | None:
+def _bytes_of(group: bytes) -> bytes | None:
     """The bytes of a group, or None if it is not base64url in the one spelling that is allowed."""
     remainder = len(group) & 3
     if not group or group[-1] not in _LAST[remainder]:
         return None
     try:
-        return a2b_base64(group.encode("ascii").translate(_FROM_URL_SAFE) + _PADDING[remainder], strict_mode=True)
-    except (UnicodeEncodeError, NotBase64):
+        return a2b_base64(group + _PADDING[remainder], strict_mode=True)
+    except NotBase64:
         return None
 
 
 def _entries_of(raw: bytes) -> list[Entry] | None:
     """The decisions of a group whose checksum was right, or None if one of them is malformed."""
-    environment_high, environment_low, epoch_high, epoch_low, unit_high, unit_low, minute = HEAD.unpack_from(raw)
+    environment_high, environment_low, epoch_high, epoch_low, unit_high, unit_low, minute = _HEAD.unpack_from(raw)
     environment = environment_high << 32 | environment_low
     epoch = epoch_high << 16 | epoch_low
     fingerprint = unit_high << 16 | unit_low
     entries = []
-    at, end = HEAD.size, len(raw) - CRC.size
+    at, end = HEAD_BYTES, len(raw) - CRC_BYTES
     unpack, shortest = _TO_REVISION.unpack_from, _TO_REVISION.size
     while at < end:
         if end - at < shortest:
             return None
-        flag_high, flag_low, variant_id, origin, revision = unpack(raw, at)
+        flag_and_variant, origin, revision = unpack(raw, at)
         at += shortest
         if revision > 0x7F:
             revision, at = _long_revision(raw, revision, at, end)
         if revision < 0 or origin >= _ORIGIN_COUNT:
             return None
-        flag_id = flag_high << 16 | flag_low
+        flag_id, variant_id = flag_and_variant >> 8, flag_and_variant & 0xFF
         entries.append(Entry(environment, epoch, fingerprint, minute, flag_id, variant_id, _ORIGINS[origin], revision))
     return entries
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from pennon.carry.entries import MINUTE_NS, Place, place_of, place_of_decision, with_entry
+from pennon.carry.entries import KILL, MINUTE_NS, Place, place_of, place_of_decision, with_entry
 from pennon.carry.judge import Note
 from pennon.carry.leaving import entries_leaving, latest_made
 from pennon.carry.reading import GroupFault, decode
@@ -94,7 +94,7 @@ def take_returned(
     made = _made_by_place(ledger)
     taken = [entry for entry in fresh if _is_news(ledger, entry, made.get(place_of(entry)), note)]
     _append(ledger, taken)
-    if any(entry.origin is Origin.KILL for entry in taken):
+    if any(entry.origin is KILL for entry in taken):
         _obey_kills(ledger, taken)
     return Returned(len(taken), decoded.dropped, dropped)
 
@@ -118,8 +118,8 @@ def _is_news(ledger: Ledger, entry: Entry, made: Decision | None, note: Callable
     """Whether an entry is to be held: a kill that is not known, or one of a higher revision than all that is held."""
     arrived = ledger.arrived.get((entry.environment, entry.flag_id), ())
     rivals = [each for each in arrived if place_of(each) == place_of(entry)]
-    if entry.origin is Origin.KILL:
-        return all(each.origin is not Origin.KILL or each.revision < entry.revision for each in rivals)
+    if entry.origin is KILL:
+        return all(each.origin is not KILL or each.revision < entry.revision for each in rivals)
     above = [each for each in rivals if each.revision >= entry.revision]
     if made is not None:
         # It is judged as an ask would: at the floor at which the flag was last asked about.
@@ -134,7 +134,7 @@ def _is_news(ledger: Ledger, entry: Entry, made: Decision | None, note: Callable
 
 
 def _contradicts(entry: Entry, variant_id: int | None, origin: Origin | None) -> bool:
-    return variant_id != entry.variant_id and origin is not Origin.KILL
+    return variant_id != entry.variant_id and origin is not KILL
 
 
 def _append(ledger: Ledger, taken: list[Entry]) -> None:
@@ -161,7 +161,7 @@ def _obey_kills(ledger: Ledger, taken: list[Entry]) -> None:
     made = _made_by_place(ledger)
     for entry in taken:
         held = made.get(place_of(entry))
-        if held is None or entry.origin is not Origin.KILL or held.origin is Origin.KILL:
+        if held is None or entry.origin is not KILL or held.origin is KILL:
             continue
         # Below the floor at which it was made the kill is void, and what was made stands.
         if entry.revision >= held.scope.floor:

@@ -10,7 +10,6 @@ and one short group for the flags of the member as a whole: one byte, CRC-32. A 
 and its checksum comes before anything else in it. Here stands what reading and writing have in common.
 """
 
-from struct import Struct
 from typing import Final
 
 from pennon.context import Origin
@@ -28,12 +27,9 @@ REVISION_BITS: Final = 56
 CUT: Final = 1
 REPLAY: Final = 2
 
-# The widths 5, 3, 3, 4 and 3, 1, 1; `struct` has no 5 and no 3, so those are read and written in two parts.
-HEAD: Final = Struct(">BIBHBHI")
-DECISION: Final = Struct(">BHBB")
-CRC: Final = Struct(">I")
-
-FLAGS_GROUP_BYTES: Final = 1 + CRC.size
+HEAD_BYTES: Final = 5 + 3 + 3 + 4
+CRC_BYTES: Final = 4
+FLAGS_GROUP_BYTES: Final = 1 + CRC_BYTES
 
 ORIGINS: Final = tuple(Origin)
 ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -8,8 +8,8 @@ from zlib import crc32
 
 import msgspec
 
-from pennon.carry.leaving import entries_leaving
-from pennon.carry.wire import BUDGET_BYTES, CRC, CUT, DECISION, FLAGS_GROUP_BYTES, HEAD, REPLAY
+from pennon.carry.leaving import Row, row_of, rows_leaving
+from pennon.carry.wire import BUDGET_BYTES, CRC_BYTES, CUT, FLAGS_GROUP_BYTES, HEAD_BYTES, REPLAY
 from pennon.context import Entry, Ledger
 
 _TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
@@ -29,16 +29,27 @@ class Encoded(msgspec.Struct, frozen=True):
     cut_count: int
 
 
+_NOTHING: Final = Encoded("", 0)
+
+
 def encode(ledger: Ledger, *, budget_bytes: int = BUDGET_BYTES, is_replay: bool = False) -> Encoded:
     """The member's value for a request that leaves: its decisions, and those that arrived and were not replaced.
 
     budget_bytes: of the value; over it whole decisions go, the oldest first.
     is_replay: the mark travels even where no decision does.
+    What was written last is remembered in the ledger, for the request's next call.
     """
-    entries = entries_leaving(ledger)
-    if not entries and not is_replay and not ledger.was_cut:
-        return Encoded("", 0)
-    return encode_entries(entries, was_cut=ledger.was_cut, is_replay=is_replay, budget_bytes=budget_bytes)
+    # Everything that changes what leaves: decisions are entered or taken away, entries come from responses. Looked at
+    # before the rest, so that what comes meanwhile makes the memory void.
+    flags = _flags(was_cut=ledger.was_cut, is_replay=is_replay)
+    state = (len(ledger.made), ledger.withdrawn_count, len(ledger.returned), flags, budget_bytes)
+    remembered = ledger.encoded
+    if remembered is not None and remembered[0] == state:
+        encoded: Encoded = remembered[1]
+        return encoded
+    encoded = _encoded(rows_leaving(ledger), flags, budget_bytes)
+    ledger.encoded = (state, encoded)
+    return encoded
 
 
 def encode_entries(
@@ -48,93 +59,85 @@ def encode_entries(
 
     Of more than fit, those stay that were decided latest, and of one minute those made latest.
     """
-    flags = (CUT if was_cut else 0) | (REPLAY if is_replay else 0)
-    value = _joined(_grouped(entries), flags)
+    return _encoded(list(map(row_of, entries)), _flags(was_cut=was_cut, is_replay=is_replay), budget_bytes)
+
+
+def _flags(*, was_cut: bool, is_replay: bool) -> int:
+    return (CUT if was_cut else 0) | (REPLAY if is_replay else 0)
+
+
+def _encoded(rows: Sequence[Row], flags: int, budget_bytes: int) -> Encoded:
+    if not rows and not flags:
+        return _NOTHING
+    value = _joined(rows, flags)
     if len(value) <= budget_bytes:
         return Encoded(value, 0)
     # What is left of the budget beside the dot and the group that says so.
-    kept = _newest_that_fit(entries, budget_bytes - 1 - _text_length(FLAGS_GROUP_BYTES))
-    value = _joined(_grouped(kept), flags | CUT)
+    kept = _newest_that_fit(rows, budget_bytes - 1 - _text_length(FLAGS_GROUP_BYTES))
+    value = _joined(kept, flags | CUT)
     # A budget below a flags group is no budget: nothing leaves.
-    return Encoded(value if len(value) <= budget_bytes else "", len(entries) - len(kept))
+    return Encoded(value if len(value) <= budget_bytes else "", len(rows) - len(kept))
 
 
-def _grouped(entries: Sequence[Entry]) -> dict[_Group, bytearray]:
-    """The bytes of all decisions of a group, by what the group says of them; in the order of the entries."""
-    groups: dict[_Group, bytearray] = {}
-    for entry in entries:
-        group = (entry.environment, entry.epoch, entry.fingerprint, entry.decided_min)
-        decisions = groups.get(group)
-        if decisions is None:
-            groups[group] = bytearray(_decision_bytes(entry))
+def _joined(rows: Sequence[Row], flags: int) -> str:
+    """A group for all rows that have environment, epoch, fingerprint and minute in common, in the order of the rows."""
+    groups: dict[_Group, list[bytes]] = {}
+    for environment, epoch, fingerprint, minute, flag_id, variant_id, origin, revision in rows:
+        group = (environment, epoch, fingerprint, minute)
+        decision = _decision_bytes(flag_id, variant_id, origin, revision)
+        parts = groups.get(group)
+        if parts is None:
+            groups[group] = [_head_bytes(group), decision]
         else:
-            decisions += _decision_bytes(entry)
-    return groups
-
-
-def _decision_bytes(entry: Entry) -> bytes:
-    flag_id = entry.flag_id
-    return DECISION.pack(flag_id >> 16, flag_id & 0xFFFF, entry.variant_id, entry.origin) + _leb128(entry.revision)
-
-
-# The flags of a ruleset share few revisions, and those that are asked about together, fewer still.
-@lru_cache(maxsize=4_096)
-def _leb128(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _joined(groups: dict[_Group, bytearray], flags: int) -> str:
-    texts = [_checked(_head_bytes(group) + decisions) for group, decisions in groups.items()]
+            parts.append(decision)
+    texts = [_checked(b"".join(parts)) for parts in groups.values()]
     if flags:
         texts.append(_checked(bytes((flags,))))
-    return b".".join(texts).decode("ascii")
+    return b".".join(texts).translate(_TO_URL_SAFE).decode("ascii")
+
+
+def _checked(body: bytes) -> bytes:
+    return b2a_base64(body + crc32(body).to_bytes(CRC_BYTES, "big"), newline=False).rstrip(b"=")
 
 
 def _head_bytes(group: _Group) -> bytes:
     environment, epoch, fingerprint, minute = group
-    return HEAD.pack(
-        environment >> 32,
-        environment & 0xFFFF_FFFF,
-        epoch >> 16,
-        epoch & 0xFFFF,
-        fingerprint >> 16,
-        fingerprint & 0xFFFF,
-        minute,
-    )
+    return (environment << 80 | epoch << 56 | fingerprint << 32 | minute).to_bytes(HEAD_BYTES, "big")
 
 
-def _checked(body: bytes) -> bytes:
-    raw = body + CRC.pack(crc32(body))
-    return b2a_base64(raw, newline=False).translate(_TO_URL_SAFE).rstrip(b"=")
+# The flags that are asked about have few variants and fewer revisions.
+@lru_cache(maxsize=4_096)
+def _decision_bytes(flag_id: int, variant_id: int, origin: int, revision: int) -> bytes:
+    out = bytearray((flag_id << 16 | variant_id << 8 | origin).to_bytes(5, "big"))
+    while revision > 0x7F:
+        out.append(revision & 0x7F | 0x80)
+        revision >>= 7
+    out.append(revision)
+    return bytes(out)
 
 
-def _newest_that_fit(entries: Sequence[Entry], room: int) -> list[Entry]:
-    """The latest entries, in their order, whose groups with the dots between them are at most `room` long."""
+def _newest_that_fit(rows: Sequence[Row], room: int) -> list[Row]:
+    """The latest rows, in their order, whose groups with the dots between them are at most `room` long."""
     kept = []
     sizes: dict[_Group, int] = {}
     length = -1  # no dot stands before the first group
     # Sorting is stable: of one minute, the one made first is the older.
-    for index in sorted(range(len(entries)), key=lambda at: entries[at].decided_min)[::-1]:
-        entry = entries[index]
-        group = (entry.environment, entry.epoch, entry.fingerprint, entry.decided_min)
+    for index in sorted(range(len(rows)), key=lambda at: rows[at][3])[::-1]:
+        row = rows[index]
+        group = row[:4]
         size = sizes.get(group)
         if size is None:
-            size = HEAD.size + CRC.size
+            size = HEAD_BYTES + CRC_BYTES
             length += 1
         else:
             length -= _text_length(size)
-        size += len(_decision_bytes(entry))
+        size += len(_decision_bytes(*row[4:]))
         length += _text_length(size)
         if length > room:
             break
         sizes[group] = size
         kept.append(index)
-    return [entries[index] for index in sorted(kept)]
+    return [rows[index] for index in sorted(kept)]
 
 
 def _text_length(byte_count: int) -> int:
