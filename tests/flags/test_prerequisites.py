@@ -186,7 +186,7 @@ def graphs(draw: st.DrawFn, make: Any) -> RulesetRecord:
     return record
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_any_graph_answers_as_the_rules_read(make: Any, data: st.DataObject) -> None:
     """Every flag of any graph answers what the recursive reading says, with any prior and any kills."""
@@ -208,6 +208,7 @@ def test_any_graph_answers_as_the_rules_read(make: Any, data: st.DataObject) -> 
         assert (key in reference.reached[key] and flag.constant is None) is False
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_answer_is_total_whatever_it_needs(make: Any, anything: Any, data: st.DataObject) -> None:
     """Any input and a prior that raises are an answer or an error, never an exception."""
@@ -315,6 +316,7 @@ def test_faults_name_what_is_wrong(vector_rules: Ruleset) -> None:
     assert expected == {key: flag_in(vector_rules, key).fault for key in expected}
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_needed_flags_stand_before_what_needs_them(make: Any, data: st.DataObject) -> None:
     """In the order of any flag whatever is on no circle comes after all that it needs."""
@@ -328,7 +330,7 @@ def test_needed_flags_stand_before_what_needs_them(make: Any, data: st.DataObjec
                 assert {*needs} <= {*order[:at]}
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_patched_graph_equals_building_afresh(make: Any, data: st.DataObject) -> None:
     """After deltas, kills and changed segments, asked or not between them, every flag answers as if built anew."""

@@ -184,7 +184,7 @@ Following.TestCase.settings = settings(max_examples=100, stateful_step_count=25,
 TestFollowing = Following.TestCase
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_order_does_not_matter_once_all_have_arrived(data: st.DataObject) -> None:
     """Two deliveries of the same messages in any two orders, clocks between them and all, end in the same replica."""

@@ -99,7 +99,7 @@ def _answers(ruleset: Ruleset) -> dict[str, tuple[object, Reason]]:
     return answers
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(deliveries())
 def test_any_delivery_then_the_last_snapshot_ends_where_order_would(delivery: tuple[History, list[Message]]) -> None:
     """Lost, doubled and reordered messages leave no trace once the last snapshot is there."""
@@ -115,7 +115,7 @@ def test_any_delivery_then_the_last_snapshot_ends_where_order_would(delivery: tu
     assert () == replica.open_kills
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(deliveries())
 def test_replica_holds_what_was_published_at_its_position(delivery: tuple[History, list[Message]]) -> None:
     """It never goes back, and at each position its records are exactly that revision's."""
@@ -131,7 +131,7 @@ def test_replica_holds_what_was_published_at_its_position(delivery: tuple[Histor
             assert before is replica
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(deliveries())
 def test_kill_that_was_seen_is_obeyed_until_a_revision_at_or_above_it(delivery: tuple[History, list[Message]]) -> None:
     """From the kill's event on, the flag serves its off variant while the replica stands before the kill."""
@@ -150,7 +150,7 @@ def test_kill_that_was_seen_is_obeyed_until_a_revision_at_or_above_it(delivery: 
                 assert Reason.KILLED is flag.answer("u", {}, {}).reason
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(deliveries())
 def test_decision_made_before_a_kill_is_not_found_after_it(delivery: tuple[History, list[Message]]) -> None:
     """A kill always opens a new place in ledgers: what a flag answered before cannot be a hit after it."""

@@ -151,8 +151,8 @@ def _over(ruleset: Ruleset | None, kills: _Kills, emergencies: _Emergencies) -> 
         if kill.environment == here and kill.id not in ruleset.reconciled
     }
     overlay = {kill.flag: _above(ruleset) for kill in holding.values()}
-    for kill in counting.values():
-        overlay[kill.flag] = max(overlay.get(kill.flag, 0), _overlay_revision(kill, ruleset))
+    # A kill that counts is one above mine at least.
+    overlay |= {kill.flag: _overlay_revision(kill, ruleset) for kill in counting.values()}
     return Replica(
         ruleset if overlay == ruleset.kills else ruleset.with_kills(overlay),
         MappingProxyType(counting),
