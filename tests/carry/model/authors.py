@@ -201,7 +201,10 @@ class Authors:
         self._backup = Backup(dict(self._flags), dict(self._settings), held)
 
     def restore(self, *, keeps_kills: bool) -> None:
-        """Everything as it was at the last backup, or at first, in a new epoch. keeps_kills: but for what is killed now."""
+        """Everything as it was at the last backup, or at first, in a new epoch.
+
+        keeps_kills: what is killed now stays so.
+        """
         backup = self._backup
         killed = [place for place, state in self._settings.items() if state.document.killed]
         self._flags, self._settings = dict(backup.flags), dict(backup.settings)

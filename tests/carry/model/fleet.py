@@ -1,10 +1,9 @@
-"""What can happen, in words that a failing example can be read by; what must hold then is in `judging` and `crossing`."""
+"""What can happen, in words that a failing example is read by; what must hold is in `judging` and `crossing`."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from pennon.carry import OverrideClaims
 from tests.carry.model.authors import Authors, first_edition, latest
 from tests.carry.model.catalogue import (
     ENVIRONMENTS,
@@ -23,6 +22,8 @@ from tests.carry.model.judging import Treatments, ask
 from tests.carry.model.rewriting import REWRITINGS
 from tests.carry.model.strangers import SENT
 from tests.carry.model.world import BEGIN_NS, CONTRACTS, MESH, MINUTE_NS, TOPIC, WIDE, Event, Node, Parcel, Service
+
+from pennon.carry import OverrideClaims
 
 # Within the five minutes that the specification allows between any two.
 SKEW_NS: Final = 2 * MINUTE_NS
@@ -80,9 +81,10 @@ class Fleet:
         is_before = message.startswith("former ") and len(numberings) > 1
         epoch = sorted(numberings)[-2 if is_before else -1]
         last = latest(numberings[epoch])
-        kills = {"kill": self.authors.kills(one.environment), "kill by hand": self.authors.emergencies[one.environment]}
-        if message in kills:
-            if sent := kills[message]:
+        if message.startswith("kill"):
+            authors, environment = self.authors, one.environment
+            sent = authors.kills(environment) if message == "kill" else authors.emergencies[environment]
+            if sent:
                 one.hear(sent[-1 - back % len(sent)])
         elif message.endswith("delta"):
             start = max(0, last - back - 1)

@@ -6,7 +6,6 @@ Every argument is a small number or a word: which flag of those in play, which r
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-
 from tests.carry.model.catalogue import IN_PLAY, PRODUCTION
 from tests.carry.model.fleet import DEEDS, Fleet
 from tests.carry.model.rewriting import REWRITINGS
@@ -23,7 +22,9 @@ contracts = st.sampled_from([0, 0, 0, 0, 1])
 plans = st.sampled_from([None, "pro"])
 rewritings = st.sampled_from([0, 0, 0, *range(1, len(REWRITINGS))])
 tokens = st.sampled_from([None, None, None, 0, 1])
-deeds = st.sampled_from([*DEEDS, *["ramp", "new phase", "kill", "unkill", "serve the pros", "add a variant"] * 2])
+deeds = st.lists(
+    st.sampled_from([*DEEDS, "ramp", "new phase", "kill", "unkill", "serve the pros"]), min_size=2, max_size=5
+)
 hearers = st.sampled_from(["nobody", "first", "second", "all", "kill to the first", "kill to the second"])
 messages = st.sampled_from(
     ["everything", "everything", "delta", "snapshot", "former snapshot", "former delta", "kill", "kill by hand"]
@@ -37,11 +38,13 @@ class Carrying(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.fleet = Fleet()
+        self.deeds: list[str] = []
 
-    @initialize(flag=st.integers(0, len(IN_PLAY) - 1), needs=st.booleans(), service=services, plan=plans)
-    def begin(self, flag: int, needs: bool, service: int, plan: str | None) -> None:
-        """One flag is what this example is most about; everybody has a snapshot, and somebody calls."""
+    @initialize(flag=st.integers(0, len(IN_PLAY) - 1), deeds=deeds, needs=st.booleans(), service=services, plan=plans)
+    def begin(self, flag: int, deeds: list[str], needs: bool, service: int, plan: str | None) -> None:
+        """One flag and a few deeds are what this example is about; everybody has a snapshot, and somebody calls."""
         fleet = self.fleet
+        self.deeds = deeds
         fleet.keys = IN_PLAY[flag]
         if needs:
             fleet.authors.need(PRODUCTION, needs=True)
@@ -49,16 +52,16 @@ class Carrying(RuleBasedStateMachine):
             fleet.catch_up(each)
         fleet.stranger_calls(service, 0, plan, 0, 0, None)
 
-    @rule(deed=deeds, flag=flags, value=values, hearer=hearers, node=backs)
-    def edit(self, deed: str, flag: int, value: int, hearer: str, node: int) -> None:
-        """An author edits, and some hear of it at once."""
-        fleet = self.fleet
-        fleet.edit(deed, flag, value)
+    @rule(deed=backs, flag=flags, value=values, hearer=hearers, node=backs)
+    def edit(self, deed: int, flag: int, value: int, hearer: str, node: int) -> None:
+        """An author does one of the deeds, and some hear of it at once."""
+        fleet, chosen = self.fleet, self.deeds[deed % len(self.deeds)]
+        fleet.edit(chosen, flag, value)
         who = {"first": [0], "second": [1], "all": [0, 1, 2, 3]}.get(hearer, [])
-        for service in who:
-            fleet.catch_up(service)
+        for one in who:
+            fleet.catch_up(one)
         if hearer.startswith("kill"):
-            fleet.deliver("kill by hand" if deed == "break glass" else "kill", int(hearer.endswith("second")), 0)
+            fleet.deliver("kill by hand" if chosen == "break glass" else "kill", int(hearer.endswith("second")), 0)
         fleet.ask(fleet.node(node), flag)
 
     @rule(message=messages, service=services, back=backs, node=backs, flag=flags)
@@ -79,6 +82,7 @@ class Carrying(RuleBasedStateMachine):
         stolen=backs,
         token=tokens,
         decides_first=st.booleans(),
+        calls=st.one_of(st.none(), services),
         flag=flags,
     )
     def stranger_calls(
@@ -90,13 +94,20 @@ class Carrying(RuleBasedStateMachine):
         stolen: int,
         token: int | None,
         decides_first: bool,
+        calls: int | None,
         flag: int,
     ) -> None:
-        """A request comes in at a public boundary; decides_first: the gateway decides all flags at once."""
-        node = self.fleet.stranger_calls(service, user, plan, sent, stolen, token)
+        """A request comes in at a public boundary, and perhaps goes on at once.
+
+        decides_first: the gateway decides all flags at once.
+        """
+        fleet = self.fleet
+        node = fleet.stranger_calls(service, user, plan, sent, stolen, token)
         if decides_first:
-            self.fleet.ask_all(node, exposes=False)
-        self.fleet.ask(node, flag)
+            fleet.ask_all(node, exposes=False)
+        fleet.ask(node, flag)
+        if calls is not None:
+            fleet.ask(fleet.call(node, calls, 0, 0, 0, plan), flag)
 
     @rule(node=backs, flag=flags, unit=units)
     def ask(self, node: int, flag: int, unit: int) -> None:
