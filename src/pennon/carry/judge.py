@@ -337,7 +337,8 @@ def _note_what_is_void(flag: Flag, ledger: Ledger, unit_key: str | None, note: C
     if scope.environment.id != first.environment.id or (scope.epoch == first.epoch and scope.floor <= first.revision):
         return
     about = (scope.environment.id, scope.flag_id, scope.unit_kind, unit_key)
-    for decision in list(ledger.made.values()):
+    # The latest is what was told last, and what this one takes the place of.
+    for decision in reversed(list(ledger.made.values())):
         made = decision.scope
         if (made.environment.id, made.flag_id, made.unit_kind, decision.unit_key) == about and made.key != scope.key:
             note(Note.VOID if made.epoch == scope.epoch else Note.OTHER_EPOCH)
