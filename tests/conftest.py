@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
 import pytest
+from hypothesis import settings
 
 from pennon import ambient, carry
 from pennon.context import Decision, Environment
@@ -25,6 +26,12 @@ from pennon.flags import (
 
 # How long tests wait for what happens in another thread; far above what it takes on a busy machine.
 PATIENCE_S: Final = 10.0
+
+# How long an example takes says how busy the machine is. Hypothesis's own profile for CI, which it takes there, has no
+# deadline either.
+if not os.environ.get("CI"):
+    settings.register_profile("here", deadline=None)
+    settings.load_profile("here")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
