@@ -21,6 +21,7 @@ from streamsocial.journeys import Journey, Journeys
 from streamsocial.sending import Sending
 from streamsocial.stage import Stage, own_credentials
 from streamsocial.tally import Tally
+from streamsocial.tester import Tester, let_in
 from streamsocial.traffic import Action, Traffic
 
 TRY = (
@@ -29,6 +30,8 @@ TRY = (
     ("flags kill feed-ranking", "nobody does, carried decisions included"),
     ("flags unkill feed-ranking", ""),
     ("flags show feed-ranking", ""),
+    ("override uses", "whom a signed token let see another arm, and where"),
+    ("divergence", "where services alone would have decided otherwise, and why"),
 )
 WATCH_S = 0.2
 # How often the counters are shown: on a terminal in place, in a file line by line.
@@ -95,6 +98,7 @@ def run(arguments: argparse.Namespace) -> None:
             server = cluster.start_server(stage, folder, credentials)
             page = cluster.start_journeys(stage, server, credentials)
             author_flags()
+            tester = let_in(folder)
             kafka = started.result()
         simulated = max(0, arguments.services - cluster.SERVICES_COUNT)
         cluster.make_topics(kafka, simulated)
@@ -108,14 +112,14 @@ def run(arguments: argparse.Namespace) -> None:
             simulated=simulated,
             tell=arguments.as_json,
         )
-        introduce(demo, stage, page)
-        play(demo, stage, gateway, arguments)
+        introduce(demo, stage, page, gateway, tester)
+        traffic = Traffic(arguments.seed, demo.run, tester.token)
+        play(demo, stage, Sending(traffic, gateway, demo.tally, begun=demo.begun, answered=demo.answered), arguments)
         demo.say("\nending everything ...", event="ending", **demo.tally.facts())
 
 
-def play(demo: Demo, stage: Stage, gateway: str, arguments: argparse.Namespace) -> None:
+def play(demo: Demo, stage: Stage, sending: Sending, arguments: argparse.Namespace) -> None:
     """The traffic, until it is over or somebody pressed Ctrl-C. Raises: RuntimeError if what is essential fell."""
-    sending = Sending(Traffic(arguments.seed, demo.run), gateway, demo.tally, begun=demo.begun, answered=demo.answered)
     until_s = None if arguments.seconds is None else time.monotonic() + arguments.seconds
     traffic = threading.Thread(target=sending.run, args=(arguments.rate, demo.stopping, until_s))
     traffic.start()
@@ -150,15 +154,17 @@ def show(demo: Demo) -> float:
     return SHOW_S if is_terminal else SHOW_IN_FILE_S
 
 
-def introduce(demo: Demo, stage: Stage, page: str) -> None:
+def introduce(demo: Demo, stage: Stage, page: str, gateway: str, tester: Tester) -> None:
     """Say where to look and what to try."""
     executable = Path(sys.executable).with_name("pennon")
     shown = executable.relative_to(Path.cwd()) if executable.is_relative_to(Path.cwd()) else executable
     commands = [(f"{shlex.quote(str(shown))} {command}", effect) for command, effect in TRY]
     lines = [f"  {command:<44} {'# ' + effect if effect else ''}".rstrip() for command, effect in commands]
     text = f"\nStreamSocial: {page}\n\nIn another terminal, in this folder:\n" + "\n".join(lines) + "\n"
+    text += f"\nAs a tester, who may pick an arm of the experiment:\n  {tester.short_curl(gateway)}\n"
     pids = {name: actor.process.pid for name, actor in stage.actors().items()}
-    demo.say(text, event="ready", page=page, commands=[command for command, _ in commands], run=demo.run, pids=pids)
+    told = {"page": page, "commands": [command for command, _ in commands], "curl": tester.curl(gateway)}
+    demo.say(text, event="ready", run=demo.run, pids=pids, **told)
 
 
 def main() -> int:

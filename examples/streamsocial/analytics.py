@@ -2,7 +2,8 @@
 
 Records come at least once, and every count here is of distinct things: an exposure has its id, a metric event the id of
 the action. Both are kept in a file, in one transaction for each batch, before offsets are committed; whoever kills this
-service in between makes it see records twice and count them once.
+service in between makes it see records twice and count them once. What testers do is no metric: their decision came
+with the record, and says so.
 """
 
 import json
@@ -14,9 +15,12 @@ from typing import Any
 
 import confluent_kafka
 
+import pennon
 import pennon.kafka
 from pennon.headers import mesh
 from streamsocial.contract import EXPOSURES_TOPIC, METRICS_TOPIC, contract
+from streamsocial.deciding import connect
+from streamsocial.identifying import author_of
 from streamsocial.running import consume, service
 from streamsocial.spans import mark_user
 from streamsocial.telling import say
@@ -42,7 +46,8 @@ FROM exposures e WHERE flag = 'ranking-experiment' GROUP BY variant ORDER BY var
 class Analytics:
     """The counts."""
 
-    def __init__(self, store: sqlite3.Connection) -> None:
+    def __init__(self, flags: pennon.Client, store: sqlite3.Connection) -> None:
+        self._flags = flags
         self._store = store
         self._store.executescript(TABLES)
         self._say_at_s = 0.0
@@ -54,9 +59,10 @@ class Analytics:
             # Batches of many people's: it belongs to nobody's journey.
             self._keep("exposures", event, "id", "flag", "variant", "user")
             return
-        with pennon.kafka.process(record, CONTRACT, boundary=mesh()):
+        with pennon.kafka.process(record, CONTRACT, boundary=mesh(identity=author_of)):
             mark_user(event["user"])
-            self._keep("metrics", event, "id", "metric", "user")
+            if self._flags.peek("ranking-experiment").reason is not pennon.Reason.OVERRIDE:
+                self._keep("metrics", event, "id", "metric", "user")
 
     def settle(self) -> None:
         """Make what was taken last, and say how it stands, every other second."""
@@ -74,8 +80,13 @@ class Analytics:
 
 def main() -> None:
     """Consume until told to end."""
-    with service("analytics") as ending, closing(sqlite3.connect(os.environ["ANALYTICS_FILE"])) as store:
-        analytics = Analytics(store)
+    with (
+        service("analytics") as ending,
+        closing(sqlite3.connect(os.environ["ANALYTICS_FILE"])) as store,
+        connect() as flags,
+    ):
+        flags.wait_ready(5.0)
+        analytics = Analytics(flags, store)
         consume([EXPOSURES_TOPIC, METRICS_TOPIC], analytics.take, ending, settle=analytics.settle)
 
 

@@ -78,7 +78,13 @@ def start_services(
     for names in ((*HTTP_SERVICES[1:], *called), commands.keys() - listeners.keys(), HTTP_SERVICES[:1]):
         stage.next_act()
         actors += [
-            stage.start(name, "-m", *commands[name], environment=environment, listener=listeners.get(name))
+            stage.start(
+                name,
+                "-m",
+                *commands[name],
+                environment=environment | {"OTEL_SERVICE_NAME": name},
+                listener=listeners.get(name),
+            )
             for name in sorted(names)
         ]
     stage.wait_ready(actors)

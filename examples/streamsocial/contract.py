@@ -43,7 +43,8 @@ def contract() -> Contract:
         owner="platform",
         baggage=BaggagePolicy(allow=("region",)),
         downstreams=(
-            *(Downstream(name, host=host) for name, host in hosts().items()),
+            # Ours all the way: what one of them decides, it tells whoever has called it.
+            *(Downstream(name, host=host, decides=True) for name, host in hosts().items()),
             *(Downstream(topic, topic=topic) for topic in topics(int(os.environ["SIMULATED_COUNT"]))),
         ),
     )

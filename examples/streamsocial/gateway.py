@@ -1,5 +1,6 @@
 """gateway: where strangers come in. It knows who they are, and decides what they get."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,7 +17,9 @@ import pennon.http
 from pennon.headers import Identity, Inbound, public
 from streamsocial.calling import LIMITS, TIMEOUT_S, ask
 from streamsocial.contract import contract, hosts
+from streamsocial.deciding import connect
 from streamsocial.exposing import to_kafka
+from streamsocial.identifying import USER_HEADER
 from streamsocial.producing import Producing
 from streamsocial.running import serve, service
 from streamsocial.sessions import account_of
@@ -68,15 +71,21 @@ class Gateway:
         tell_hop("gateway", user, self._flags.decision("feed-ranking"))
         if written["kind"] == "like":
             written["reaction"] = written.get("reaction") if self._flags.is_on("reactions") else "like"
-        kept = await ask(self._posts, "POST", "/posts", json={**written, "author": user})
-        return JSONResponse(kept.json(), status_code=kept.status_code)
+            # The order in which they were shown what they like goes along; by this nobody is exposed to it.
+            self._flags.peek("ranking-experiment")
+        kept = await ask(self._posts, "POST", "/posts", json={**written, "author": user}, headers={USER_HEADER: user})
+        # That `posts` has decided, and its answer says so: asked here first, it could come out differently.
+        answer = {**kept.json(), "reviewed": self._flags.is_on("strict-review")}
+        return JSONResponse(answer, status_code=kept.status_code)
 
     @logged_in
     async def read(self, _: Request, user: str) -> JSONResponse:
         """The newest posts, ranked as the experiment says."""
         ranking = self._flags.decision("ranking-experiment", type=pennon.FlagType.STRING)
-        tell("exposed", "gateway", user=user, variant=ranking.variant)
-        found = await ask(self._posts, "GET", "/posts", params={"reader": user, "count": READ_COUNT})
+        if ranking.reason is not pennon.Reason.OVERRIDE:
+            tell("exposed", "gateway", user=user, variant=ranking.variant)
+        asked = {"reader": user, "count": READ_COUNT}
+        found = await ask(self._posts, "GET", "/posts", params=asked, headers={USER_HEADER: user})
         page: dict[str, Any] = {"ranking": ranking.variant, "posts": found.json()["posts"]}
         if self._flags.is_on("tester-tools"):
             page["explained"] = ranking.explain()
@@ -84,10 +93,16 @@ class Gateway:
 
     @logged_in
     async def look(self, request: Request, user: str) -> JSONResponse:
-        """Somebody's profile."""
-        params = {"reader": user, "users": request.path_params["user"]}
-        found = await ask(self._profiles, "GET", "/profiles", params=params)
-        return JSONResponse(found.json(), status_code=found.status_code)
+        """Somebody's profile and newest posts, from two services that are asked at once.
+
+        Both ask `rich-profiles`, and neither would hear what the other decided: the door has, before it came here.
+        """
+        whom, headers = request.path_params["user"], {USER_HEADER: user}
+        profile, posts = await asyncio.gather(
+            ask(self._profiles, "GET", "/profiles", params={"reader": user, "users": whom}, headers=headers),
+            ask(self._posts, "GET", f"/users/{whom}/posts", params={"reader": user}, headers=headers),
+        )
+        return JSONResponse({**profile.json(), **posts.json()}, status_code=max(profile.status_code, posts.status_code))
 
     def app(self) -> ASGIApp:
         """The application behind its door: strangers call, nothing that they say about decisions is believed."""
@@ -97,7 +112,10 @@ class Gateway:
             Route("/profiles/{user}", self.look, methods=["GET"]),
         ]
         return pennon.http.asgi(
-            Starlette(routes=routes, lifespan=self._lifespan), CONTRACT, boundary=public(identity=identity)
+            Starlette(routes=routes, lifespan=self._lifespan),
+            CONTRACT,
+            boundary=public(identity=identity),
+            decide=self._flags.decide_at_ingress("rich-profiles"),
         )
 
     @staticmethod
@@ -117,7 +135,7 @@ def main() -> None:
     with (
         service("gateway") as ending,
         Producing(CONTRACT) as producing,
-        pennon.connect(sinks=[to_kafka(producing)]) as flags,
+        connect(sinks=[to_kafka(producing)]) as flags,
     ):
         serve(Gateway(flags).app(), ending)
 

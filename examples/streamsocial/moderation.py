@@ -8,12 +8,16 @@ import pennon
 import pennon.kafka
 from pennon.headers import mesh
 from streamsocial.contract import METRICS_TOPIC, POSTS_TOPIC, contract
+from streamsocial.deciding import connect
+from streamsocial.identifying import author_of
 from streamsocial.producing import Producing
 from streamsocial.running import consume, service
 from streamsocial.spans import mark_user
 
 CONTRACT = contract()
 BAD_WORDS = frozenset({"spam", "scam"})
+# What only a strict review minds.
+DOUBTFUL_WORDS = frozenset({"night", "light"})
 
 
 class Moderation:
@@ -28,20 +32,22 @@ class Moderation:
         written = json.loads(record.value() or b"{}")
         if written["kind"] == "like":
             return
-        with pennon.kafka.process(record, CONTRACT, boundary=mesh()):
+        with pennon.kafka.process(record, CONTRACT, boundary=mesh(identity=author_of)):
             author = written["author"]
             mark_user(author)
             # An operational switch: everybody gets the same, and without an answer we moderate.
-            if not self._flags.is_on("moderation-on", unit=author, default=True):
+            if not self._flags.is_on("moderation-on", default=True):
                 return
-            if not BAD_WORDS.isdisjoint(written["text"].lower().split()):
+            # Decided when the record was written: feed labels as reviewed what is read strictly here.
+            words = BAD_WORDS | DOUBTFUL_WORDS if self._flags.is_on("strict-review") else BAD_WORDS
+            if not words.isdisjoint(written["text"].lower().split()):
                 event = {"id": written["id"], "metric": "flagged", "user": author}
                 self._producing.put(METRICS_TOPIC, author, json.dumps(event))
 
 
 def main() -> None:
     """Consume until told to end."""
-    with service("moderation") as ending, Producing(CONTRACT) as producing, pennon.connect() as flags:
+    with service("moderation") as ending, Producing(CONTRACT) as producing, connect() as flags:
         flags.wait_ready(5.0)
         consume([POSTS_TOPIC], Moderation(flags, producing).take, ending, settle=producing.settle)
 

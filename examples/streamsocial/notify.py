@@ -1,15 +1,21 @@
-"""notify: wakes people whose feed has something new, with what `profiles` knows of the author."""
+"""notify: wakes people whose feed has something new, with what `profiles` knows of the author.
+
+Whom at once and whom with the next digest was decided by `feed`, for each of them, and came with the record.
+"""
 
 import json
 
 import confluent_kafka
 import httpx
 
+import pennon
 import pennon.http
 import pennon.kafka
 from pennon.headers import mesh
 from streamsocial.calling import CONSUMER_TIMEOUT_S
 from streamsocial.contract import UPDATES_TOPIC, contract, hosts
+from streamsocial.deciding import connect
+from streamsocial.identifying import USER_HEADER, author_of
 from streamsocial.running import NotNow, consume, service
 from streamsocial.spans import mark_user
 from streamsocial.telling import tell
@@ -20,22 +26,29 @@ CONTRACT = contract()
 class Notify:
     """Sends a push message for each feed update."""
 
-    def __init__(self, profiles: httpx.Client) -> None:
+    def __init__(self, flags: pennon.Client, profiles: httpx.Client) -> None:
+        self._flags = flags
         self._profiles = profiles
 
     def take(self, record: confluent_kafka.Message) -> None:
         """One feed update. The call to `profiles` goes on with the journey that the record belongs to."""
         update = json.loads(record.value() or b"{}")
-        author = update["author"]
-        with pennon.kafka.process(record, CONTRACT, boundary=mesh()):
-            mark_user(author)
-            try:
-                found = self._profiles.get("/profiles", params={"reader": author, "users": author}).raise_for_status()
-            except httpx.HTTPError as error:
-                raise NotNow from error
-            name = found.json()["profiles"][author]["name"]
+        with pennon.kafka.process(record, CONTRACT, boundary=mesh(identity=author_of)):
+            mark_user(update["author"])
+            woken = [reader for reader in update["readers"] if self._flags.for_unit(reader).is_on("instant-alerts")]
+            # The others' digest is made later, and asks for names then.
+            text = f"{self._name(update['author'])}: {update['kind']}" if woken else ""
             # A real one would hand it to a push service here.
-            tell("pushed", "notify", id=update["id"], update=update["update"], text=f"{name}: {update['kind']}")
+            tell("pushed", "notify", id=update["id"], update=update["update"], woken=woken, text=text)
+
+    def _name(self, author: str) -> str:
+        """What people know the author by. Raises: NotNow if `profiles` is away."""
+        asked = {"reader": author, "users": author}
+        try:
+            found = self._profiles.get("/profiles", params=asked, headers={USER_HEADER: author}).raise_for_status()
+        except httpx.HTTPError as error:
+            raise NotNow from error
+        return str(found.json()["profiles"][author]["name"])
 
 
 def main() -> None:
@@ -43,8 +56,10 @@ def main() -> None:
     with (
         service("notify") as ending,
         httpx.Client(base_url=f"http://{hosts()['profiles']}", timeout=CONSUMER_TIMEOUT_S) as client,
+        connect() as flags,
     ):
-        consume([UPDATES_TOPIC], Notify(pennon.http.httpx(client, CONTRACT)).take, ending)
+        flags.wait_ready(5.0)
+        consume([UPDATES_TOPIC], Notify(flags, pennon.http.httpx(client, CONTRACT)).take, ending)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ import pennon
 import pennon.http
 from pennon.headers import mesh, networks
 from streamsocial.contract import METRICS_TOPIC, POSTS_TOPIC, contract
+from streamsocial.deciding import connect
+from streamsocial.identifying import caller_of
 from streamsocial.producing import Producing
 from streamsocial.running import serve, service
 from streamsocial.spans import mark_user
@@ -24,6 +26,8 @@ CONTRACT = contract()
 
 # What a reader can be shown; older posts would come from a store.
 RECENT_COUNT = 200
+# Of them, what stands on somebody's profile: with rich profiles, and without.
+RICH_COUNT, PLAIN_COUNT = 5, 1
 
 
 class Posts:
@@ -40,7 +44,7 @@ class Posts:
         author = written["author"]
         mark_user(author)
         # Not decided again: the gateway's decision for this author came with the request.
-        tell_hop("posts", author, self._flags.decision("feed-ranking", unit=author))
+        tell_hop("posts", author, self._flags.decision("feed-ranking"))
         if not await self._announce(author, written):
             return JSONResponse({"title": "Kafka does not answer"}, status_code=503)
         if written["kind"] == "post":
@@ -51,13 +55,20 @@ class Posts:
         """The newest posts for a reader, in the order that the gateway's experiment decided."""
         reader = request.query_params["reader"]
         mark_user(reader)
-        ranking = self._flags.peek("ranking-experiment", unit=reader).value
+        ranking = self._flags.peek("ranking-experiment").value
         posts = list(self._recent)[: int(request.query_params["count"])]
         if ranking == "engagement":
             posts.sort(key=lambda post: len(post["text"]), reverse=True)
         elif ranking == "blend":
             posts = posts[::2] + posts[1::2]
         return JSONResponse({"posts": posts})
+
+    async def of_user(self, request: Request) -> JSONResponse:
+        """Somebody's newest posts; as many as the reader's profiles are rich."""
+        mark_user(request.query_params["reader"])
+        count = RICH_COUNT if self._flags.is_on("rich-profiles") else PLAIN_COUNT
+        found = [post for post in self._recent if post["author"] == request.path_params["user"]]
+        return JSONResponse({"posts": found[:count]})
 
     async def _announce(self, author: str, written: dict[str, Any]) -> bool:
         """Whether Kafka has the record, and the metric event where the experiment counts one."""
@@ -72,13 +83,20 @@ class Posts:
         routes = [
             Route("/posts", self.keep, methods=["POST"]),
             Route("/posts", self.recent, methods=["GET"]),
+            Route("/users/{user}/posts", self.of_user, methods=["GET"]),
         ]
-        return pennon.http.asgi(Starlette(routes=routes), CONTRACT, boundary=mesh(verify=networks("127.0.0.0/8")))
+        ours = mesh(verify=networks("127.0.0.0/8"), identity=caller_of)
+        return pennon.http.asgi(Starlette(routes=routes), CONTRACT, boundary=ours)
 
 
 def main() -> None:
     """Serve until told to end."""
-    with service("posts") as ending, Producing(CONTRACT) as producing, pennon.connect() as flags:
+    with (
+        service("posts") as ending,
+        connect() as flags,
+        # Two groups read what is announced here, each in its own time; they are to agree.
+        Producing(CONTRACT, decide=flags.decide_at_publish) as producing,
+    ):
         serve(Posts(flags, producing).app(), ending)
 
 

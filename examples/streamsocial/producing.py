@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Self
 
@@ -16,9 +17,9 @@ POLL_S = 0.2
 
 
 class Producing:
-    """A producer under the contract. `with` delivers what is left at its end."""
+    """A producer under the contract. `with` delivers what is left at its end. decide: as of `pennon.kafka.producer`."""
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, *, decide: Callable[[], object] | None = None) -> None:
         plain = confluent_kafka.Producer(
             {
                 "bootstrap.servers": os.environ["KAFKA"],
@@ -27,7 +28,7 @@ class Producing:
                 "message.timeout.ms": int(DELIVERY_TIMEOUT_S * 1_000),
             }
         )
-        self._producer = pennon.kafka.producer(plain, contract)
+        self._producer = pennon.kafka.producer(plain, contract, decide=decide)
         self._failed: list[str] = []
         self._ended = threading.Event()
         self._polls = threading.Thread(target=self._poll, name="deliveries", daemon=True)

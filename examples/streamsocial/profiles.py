@@ -12,6 +12,8 @@ import pennon
 import pennon.http
 from pennon.headers import mesh, networks
 from streamsocial.contract import contract
+from streamsocial.deciding import connect
+from streamsocial.identifying import caller_of
 from streamsocial.running import serve, service
 from streamsocial.sessions import followers_of
 from streamsocial.spans import mark_user
@@ -29,8 +31,8 @@ class Profiles:
         """The profiles of some users for one reader."""
         reader = request.query_params["reader"]
         mark_user(reader)
-        # The first to ask decides: this service, unless one before it in the journey has.
-        is_rich = self._flags.is_on("rich-profiles", unit=reader)
+        # Not to be decided here: who pays is the gateway's to know, which has decided by it.
+        is_rich = self._flags.is_on("rich-profiles")
         users = [user for user in request.query_params["users"].split(",") if user]
         return JSONResponse({"profiles": {user: self._profile(user, is_rich=is_rich) for user in users}})
 
@@ -45,12 +47,13 @@ class Profiles:
     def app(self) -> ASGIApp:
         """The application behind its door."""
         routes = [Route("/profiles", self.show, methods=["GET"])]
-        return pennon.http.asgi(Starlette(routes=routes), CONTRACT, boundary=mesh(verify=networks("127.0.0.0/8")))
+        ours = mesh(verify=networks("127.0.0.0/8"), identity=caller_of)
+        return pennon.http.asgi(Starlette(routes=routes), CONTRACT, boundary=ours)
 
 
 def main() -> None:
     """Serve until told to end."""
-    with service("profiles") as ending, pennon.connect() as flags:
+    with service("profiles") as ending, connect() as flags:
         serve(Profiles(flags).app(), ending)
 
 

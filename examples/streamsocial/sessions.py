@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 ACCOUNTS_COUNT = 2_000
+# One more, who works here and does nothing but try things out.
+TESTER = ACCOUNTS_COUNT
 
 # Fame is heavy-tailed: account n has this many followers divided by n + 1, and everybody has one.
 MOST_FOLLOWERS_COUNT = 40
@@ -24,7 +26,7 @@ def account(number: int) -> Account:
 def account_of(authorization: str | None) -> Account | None:
     """The account of an Authorization header "Bearer session-7", None for a stranger."""
     number = (authorization or "").removeprefix("Bearer session-")
-    if not (number.isascii() and number.isdecimal() and len(number) <= 6) or int(number) >= ACCOUNTS_COUNT:
+    if not (number.isascii() and number.isdecimal() and len(number) <= 6) or int(number) > TESTER:
         return None
     return account(int(number))
 

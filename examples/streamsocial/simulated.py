@@ -25,6 +25,7 @@ import pennon.kafka
 from pennon.headers import mesh, networks
 from streamsocial.calling import CONSUMER_TIMEOUT_S, LIMITS, TIMEOUT_S, ask
 from streamsocial.contract import contract, hosts, simulated_name, simulated_topic
+from streamsocial.deciding import connect
 from streamsocial.producing import Producing
 from streamsocial.running import NotNow, consume, serve, service
 from streamsocial.spans import mark_user
@@ -83,7 +84,7 @@ def main() -> None:
     """Serve or consume until told to end."""
     number = int(sys.argv[1])
     topic = simulated_topic(number)
-    with service(simulated_name(number)) as ending, Producing(CONTRACT) as producing, pennon.connect() as flags:
+    with service(simulated_name(number)) as ending, Producing(CONTRACT) as producing, connect() as flags:
         flags.wait_ready(5.0)
         simulated = Simulated(number, flags, producing)
         if topic is None:

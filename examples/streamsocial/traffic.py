@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final
 
-from streamsocial.sessions import ACCOUNTS_COUNT
+from streamsocial.sessions import ACCOUNTS_COUNT, TESTER
 
 # What an action is, in percent.
-MIX: Final = {"read": 30, "look": 10, "post": 18, "like": 24, "comment": 16, "hostile": 2}
+MIX: Final = {"read": 28, "look": 10, "post": 18, "like": 24, "comment": 16, "hostile": 2, "test": 2}
 
 # Somebody who is shown a feed likes something in it this often: the real effect of the ranking experiment.
 LIKES_AFTER_READING: Final = {"recency": 0.20, "engagement": 0.26, "blend": 0.32}
@@ -43,7 +43,8 @@ class Action:
     """One thing that somebody does.
 
     id: also its correlation id; sent again it stays the same action. seq: 1, 2, 3 ... within a run.
-    mood: how easily they like what they read, in [0, 1). allowed: what a gateway may answer. what: is hostile about it.
+    mood: how easily they like what they read, in [0, 1). headers: what is sent beside the usual.
+    allowed: what a gateway may answer. what: is hostile about it.
     """
 
     id: str
@@ -60,10 +61,14 @@ class Action:
 
 @dataclass(slots=True)
 class Traffic:
-    """The actions, one after the other. run: tells the ids of one run from those of another on the same broker."""
+    """The actions, one after the other.
+
+    run: tells the ids of one run from those of another on the same broker. override: the tester's token.
+    """
 
     seed: int
     run: str
+    override: str
     _random: random.Random = field(init=False)
     _seq: int = field(init=False, default=0)
     _activity: list[float] = field(init=False)
@@ -83,13 +88,16 @@ class Traffic:
         if kind == "hostile":
             what, headers, allowed = hostile
             return Action(*self._name(), "hostile", account, text, headers=headers, allowed=allowed, what=what)
+        if kind == "test":
+            # A tester likes whatever the feed in question shows.
+            return Action(*self._name(), "read", TESTER, mood=0.0, headers=(("pennon-override", self.override),))
         return Action(*self._name(), kind, account, text, reaction, mood)
 
     def after(self, read: Action, ranking: str | None) -> Action | None:
         """What somebody does who was shown a feed in this order."""
         if read.mood >= LIKES_AFTER_READING.get(ranking or "", 0.0):
             return None
-        return Action(*self._name(), "like", read.account, reaction=read.reaction)
+        return Action(*self._name(), "like", read.account, reaction=read.reaction, headers=read.headers)
 
     def _name(self) -> tuple[str, int]:
         self._seq += 1
