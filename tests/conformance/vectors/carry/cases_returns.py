@@ -10,6 +10,7 @@ OFF_NOW = a(variant_id=2, decided_min=NOW_MIN)
 OFF_LATER = a(variant_id=2, decided_min=NOW_MIN, revision=50)
 KILL_NOW = a(**KILL, decided_min=NOW_MIN, revision=61)
 HERE = ruleset(flag())
+RAISED = ruleset(flag(void_before=61, revision=61), revision=61)
 SPOILED = value(ON_NOW)[:-1] + ("A" if value(ON_NOW)[-1] != "A" else "E")
 MANY = [a(flag_id=number, decided_min=NOW_MIN, revision=300) for number in range(1, 60)]
 
@@ -114,6 +115,30 @@ RETURNS = [
         ruleset(flag(void_before=61, revision=61), revision=61),
         ask(),
         response(value(a(**KILL, decided_min=NOW_MIN, revision=60))),
+        ask(),
+    ),
+    request(
+        "asked-then-returned-kill-at-the-floor",
+        "A revision equal to the floor is not below it.",
+        RAISED,
+        ask(),
+        response(value(KILL_NOW)),
+        ask(),
+    ),
+    request(
+        "asked-then-returned-at-the-floor",
+        "Not for a conflict either.",
+        RAISED,
+        ask(),
+        response(value(a(decided_min=NOW_MIN, revision=61))),
+        ask(),
+    ),
+    request(
+        "asked-then-returned-void",
+        "What is void here is no conflict.",
+        RAISED,
+        ask(),
+        response(value(a(decided_min=NOW_MIN, revision=60))),
         ask(),
     ),
     request(

@@ -45,6 +45,8 @@ writes(
 writes("replay-alone", "The replay mark travels without decisions.", [], flags=2)
 writes("cut-alone", "So does the mark that some were dropped.", [], flags=1)
 writes("marked", "The flags group stands last.", [ONE], flags=3)
+edges = [entry(flag_id=at, revision=2**bits + at - 1) for bits in (7, 14, 21, 28, 35, 42, 49) for at in (0, 1, 2)]
+writes("revision-edges", "A revision takes as few bytes as it can.", edges)
 writes("highest-alone", "Every place filled.", [HIGHEST])
 small = 2**28 - 1
 for count in (39, 40, 41, 60, 200):
