@@ -2,8 +2,8 @@
 
 A page's normative sentences bear footnotes, the footnotes name vectors and tests (docs/reference/carrying.md, "How to
 read this page"). `test_reference_page.py` holds the text to that; the plugin here fails a whole run in which something
-cited did not pass. A run is whole if every test file gave tests and nothing was deselected: whoever runs a part of the
-suite, by file, `-k`, `-m`, `--lf` or `-x`, is not told about the rest.
+cited did not pass. A run is whole if all test folders were asked for and nothing was left out: whoever runs a part of
+the suite, by folder, file, `-k`, `-m`, `--ignore`, `--lf` or `-x`, is not told about the rest.
 """
 
 import json
@@ -135,12 +135,6 @@ class CitedTests:
         """Somebody asked for less."""
         self._was_narrowed |= bool(items)
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """A file that gave no test was left out; one that was asked for a test gave less than it has."""
-        given = {item.path for item in session.items}
-        every = {path for folder in self._folders for path in (self._root / folder).rglob("test_*.py")}
-        self._was_narrowed |= bool(every - given) or any("::" in arg for arg in session.config.args)
-
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Passed is passed: not skipped, not expected to fail."""
         if report.when == "call" and report.passed and not hasattr(report, "wasxfail"):
@@ -148,21 +142,23 @@ class CitedTests:
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """A run that was cut short, or that only collected, says nothing about what it did not run."""
-        options = session.config.option
-        is_cut = self._was_narrowed or session.shouldstop or session.shouldfail or options.collectonly
-        # --lf leaves tests out without deselecting them.
-        if (
-            is_cut
-            or getattr(options, "lf", False)
-            or exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
-        ):
+        is_cut = self._was_narrowed or session.shouldstop or session.shouldfail or not self._is_asked_for_all(session)
+        if is_cut or exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             return
         pages = [_page_at(self._root / page) for page in PAGES]
-        self._missing = _unmet(
-            sorted({each for page in pages for ids in page.footnotes.values() for each in ids}), self._passed
-        )
+        cited = {each for page in pages for ids in page.footnotes.values() for each in ids}
+        self._missing = _unmet(sorted(cited), self._passed)
         if self._missing:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _is_asked_for_all(self, session: pytest.Session) -> bool:
+        config, option = session.config, session.config.option
+        # --lf and --ignore leave tests out without deselecting them.
+        if option.collectonly or option.ignore or option.ignore_glob or getattr(option, "lf", False):
+            return False
+        asked = [(config.invocation_params.dir / arg).resolve() for arg in config.args if "::" not in arg]
+        folders = [(self._root / folder).resolve() for folder in self._folders]
+        return all(any(folder.is_relative_to(each) for each in asked) for folder in folders)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Name what is missing."""

@@ -170,6 +170,14 @@ def test_whole_run_in_which_all_that_is_cited_passed_is_well(suite: pytest.Pytes
     assert (0, []) == _run(suite)
 
 
+@pytest.mark.parametrize("args", [("tests",), (".",), ("tests", "tests/conformance/test_wire.py::test_wire"), ("-v",)])
+def test_whole_run_is_one_however_it_is_asked_for(suite: pytest.Pytester, args: tuple[str, ...]) -> None:
+    """All folders, whatever else; a file without tests does not make it a part."""
+    _rewrite(suite, "tests/zoo/test_z.py", "")
+    _rewrite(suite, "tests/carry/test_a.py", "def test_b(): pass")
+    assert 1 == len(_run(suite, *args)[1])
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -210,6 +218,7 @@ def test_vector_is_known_by_its_name_with_hyphens(suite: pytest.Pytester) -> Non
         ("-k", "two"),
         ("-m", "not slow"),
         ("--ignore", "tests/carry"),
+        ("--ignore-glob", "*/test_a.py"),
         ("--deselect", "tests/carry/test_a.py::test_a"),
         ("--collect-only",),
         ("tests/carry/test_a.py::test_b", "tests/conformance", "tests/zoo"),
