@@ -28,6 +28,7 @@ class Count(StrEnum):
     OVERRIDES_USED = "pennon.overrides.used"
     OVERRIDES_REFUSED = "pennon.overrides.refused"
     REPORTS_DROPPED = "pennon.reports.dropped"
+    REPORTS_SENT = "pennon.reports.sent"
     EVALUATION_ERRORS = "pennon.evaluation.errors"
     EXPOSURES_DROPPED = "pennon.exposures.dropped"
     EXPOSURES_SENT = "pennon.exposures.sent"

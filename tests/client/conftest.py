@@ -80,6 +80,7 @@ class Server:
         self.ruleset: RulesetRecord | None = None
         self.seen: list[Seen] = []
         self.exposures: list[dict[str, Any]] = []
+        self.reports: list[dict[str, Any]] = []
         self._streams: Queue[Stream] = Queue()
         self._open: list[Stream] = []
         self._scripts: dict[str, list[Reply]] = {}
@@ -146,7 +147,11 @@ class Server:
         body = handler.rfile.read(int(handler.headers["content-length"]))
         if self._is_scripted(handler, body):
             return
-        self.exposures.extend(json.loads(body)["exposures"])
+        sent = json.loads(body)
+        if handler.path == "/v1/sdk/reports":
+            self.reports.append(sent)
+        else:
+            self.exposures.extend(sent["exposures"])
         _answer(handler, Reply(200, {"content-type": "application/json"}, b"{}"))
 
     def _is_scripted(self, handler: BaseHTTPRequestHandler, body: bytes) -> bool:

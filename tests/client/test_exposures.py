@@ -10,7 +10,8 @@ import pennon
 from pennon.ambient import entered
 from pennon.carry import fingerprint_of
 from pennon.client import Client
-from pennon.client.exposures import BATCH_COUNT, LIMIT_COUNT, Buffer, Lost, encode_batch
+from pennon.client.exposures import Buffer, encode_batch
+from pennon.client.waiting import BATCH_COUNT, LIMIT_COUNT, Lost
 from pennon.context import Answer, Decision, Entry, Origin, Reason
 from pennon.counters import Count, samples
 from pennon.flags import Flag, Ruleset
@@ -205,6 +206,86 @@ def test_batch_that_is_refused_is_dropped_and_counted(server: Any, exposing: Cli
     until(lambda: dropped(Lost.REFUSED) == before + 1)
     exposing.is_on("checkout", unit="v")
     until(lambda: server.exposures)
+
+
+def refusal(*pointers: str) -> bytes:
+    """A problem document that names these faults."""
+    faults = [{"path": pointer, "message": "is not allowed"} for pointer in pointers]
+    return json.dumps({"status": 422, "code": "document_invalid", "faults": faults}).encode()
+
+
+@pytest.fixture
+def sent(server: Any, make: Any) -> Callable[[int], tuple[float | None, list[list[int]]]]:
+    """Sends a batch of so many: what the outlet said, and the ids that each request bore, as positions."""
+    from pennon.client.fetching import open_http
+    from pennon.client.outlets import to_server
+    from pennon.client.posting import Poster
+    from pennon.client.target import Target
+    from pennon.clock import SYSTEM_CLOCK
+
+    ruleset = Ruleset.of(make.ruleset(make.split(exposes=True)))
+    buffer, flag = Buffer(), flag_of(ruleset)
+
+    def send(number: int) -> tuple[float | None, list[list[int]]]:
+        for at in range(number):
+            buffer.add(flag, ruleset, decision(flag, f"u{at}"), 5)
+        batch = buffer.take(ruleset)
+        places = {exposure.id: at for at, exposure in enumerate(batch)}
+        with open_http(Target(server.url, "t"), pennon.Timing()) as http:
+            pause_s = to_server(Poster(http, pennon.Timing(), SYSTEM_CLOCK))(batch)
+        bodies = [json.loads(seen.body)["exposures"] for seen in server.seen_at("/v1/sdk/exposures")]
+        return pause_s, [[places[exposure["id"]] for exposure in body] for body in bodies]
+
+    return send
+
+
+def test_exposures_that_the_server_finds_fault_with_take_no_others_with_them(
+    server: Any, sent: Any, make: Any, counted: Any
+) -> None:
+    """The rest of the batch is sent at once, without them."""
+    faults = refusal("/exposures/1/flag", "/exposures/1/variant", "/exposures/3/phase", "/exposures/30/phase")
+    server.script("/v1/sdk/exposures", make.Reply(422, body=faults))
+    assert (None, [[0, 1, 2, 3, 4], [0, 2, 4]]) == sent(5)
+    assert ({"": 3}, {"refused": 2}) == (counted(Count.EXPOSURES_SENT), counted(Count.EXPOSURES_DROPPED))
+
+
+def test_exposures_that_are_all_refused_are_sent_once(server: Any, sent: Any, make: Any, counted: Any) -> None:
+    """A server of another version costs a request each batch, not one each exposure."""
+    faults = refusal(*[f"/exposures/{at}/flag" for at in range(5)])
+    server.script("/v1/sdk/exposures", make.Reply(422, body=faults))
+    assert (None, [[0, 1, 2, 3, 4]]) == sent(5)
+    assert ({}, {"refused": 5}) == (counted(Count.EXPOSURES_SENT), counted(Count.EXPOSURES_DROPPED))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"[]", b'{"faults": 3}', b'{"faults": [{"path": 7}]}', b'{"faults": [{"path": "/else/0"}]}'],
+)
+def test_batch_is_dropped_where_the_server_does_not_say_what_is_wrong(
+    server: Any, sent: Any, make: Any, counted: Any, body: bytes
+) -> None:
+    """Whatever it says instead."""
+    server.script("/v1/sdk/exposures", make.Reply(400, body=body))
+    assert (None, [[0, 1, 2]]) == sent(3)
+    assert {"refused": 3} == counted(Count.EXPOSURES_DROPPED)
+
+
+def test_server_that_always_finds_something_is_not_asked_for_ever(
+    server: Any, sent: Any, make: Any, counted: Any
+) -> None:
+    """Three requests a batch, then it is dropped."""
+    server.script("/v1/sdk/exposures", *[make.Reply(422, body=refusal("/exposures/0/flag"))] * 5)
+    assert (None, [[0, 1, 2, 3, 4], [1, 2, 3, 4], [2, 3, 4]]) == sent(5)
+    assert {"refused": 5} == counted(Count.EXPOSURES_DROPPED)
+
+
+def test_rest_of_a_batch_that_must_wait_is_counted_only_when_it_is_sent(
+    server: Any, sent: Any, make: Any, counted: Any
+) -> None:
+    """The whole batch leaves again, and what is wrong with it is found again."""
+    server.script("/v1/sdk/exposures", make.Reply(422, body=refusal("/exposures/0/flag")), make.Reply(503))
+    pause_s, _ = sent(2)
+    assert (0.0, {}, {}) == (pause_s, counted(Count.EXPOSURES_SENT), counted(Count.EXPOSURES_DROPPED))
 
 
 def test_what_cannot_be_sent_at_close_is_counted(server: Any, exposing: Client, make: Any) -> None:

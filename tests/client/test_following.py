@@ -1,5 +1,6 @@
 """How a client follows its server: through cuts, silence, nonsense and refusals, answering all the while."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -322,6 +323,22 @@ def test_break_glass_kill_ends_when_its_time_is_over(server: Any, make: Any, unt
         until(lambda: is_on(client))
         until(lambda: len(notices) == 3)
     assert [("checkout",), ("new",), None] == [notice.flags for notice in notices]
+
+
+def test_break_glass_kill_ends_on_time_however_seldom_anything_is_sent(
+    server: Any, connect: Connect, make: Any, until: Until
+) -> None:
+    """Also without a stream: the client waits until its end, not until the next flush."""
+    client = connect(flush_s=3600.0, resync_s=3600.0, silence_s=30.0)
+    stream = server.accept()
+    stream.send(make.ruleset(make.flag()))
+    assert client.wait_ready(10)
+    until_s = int(time.time()) + 2
+    stream.send(BreakGlass(7, 10, "incident-1", until_s), BreakGlass(7, 10, "incident-2", until_s - 1))
+    until(lambda: not is_on(client))
+    stream.cut()
+    until(lambda: is_on(client))
+    assert until_s <= time.time()
 
 
 def test_listener_that_raises_does_not_stop_the_client(followed: tuple[Client, Any], until: Until) -> None:

@@ -9,10 +9,10 @@ import pytest
 import pennon
 from pennon.carry import Divergence, OverrideRefusal
 from pennon.client import Change, Evaluation, Exposure, Notice, Timing, UnitFlags
-from pennon.client.exposures import Lost
 from pennon.client.fetching import Trouble
 from pennon.client.overrides import TokenFault
 from pennon.client.reports import Report
+from pennon.client.waiting import Lost
 from pennon.signing import SigningFault
 from pennon.testing import FixedFlag
 

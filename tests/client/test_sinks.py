@@ -7,7 +7,8 @@ import pytest
 
 import pennon
 from pennon.client import Client, Exposure, Timing
-from pennon.client.exposures import LIMIT_COUNT, Buffer, Lost
+from pennon.client.exposures import Buffer
+from pennon.client.waiting import LIMIT_COUNT, Lost
 from pennon.context import Answer, Decision, Origin, Reason
 from pennon.counters import Count, samples
 from pennon.flags import Flag, Ruleset

@@ -2,16 +2,17 @@
 
 import atexit
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 from weakref import WeakSet
 
 from pennon.client import fixed
 from pennon.client.client import Client
 from pennon.client.link import Link
 from pennon.client.outlets import Sink
+from pennon.client.service import service_of
 from pennon.client.spans import Spans
 from pennon.client.state import State
 from pennon.client.target import Target, missing, target_of
@@ -25,6 +26,8 @@ _clients: Final[WeakSet[Client]] = WeakSet()
 _states: Final[WeakSet[State]] = WeakSet()
 _links: Final[WeakSet[Link]] = WeakSet()
 
+_Setting = TypeVar("_Setting")
+
 
 def connect(
     url: str | None = None,
@@ -34,6 +37,7 @@ def connect(
     timing: Timing | None = None,
     sinks: Sequence[Sink] = (),
     divergence: float = 0.01,
+    service: str | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Client:
     """A client that follows this server from now on. Returns at once; `wait_ready` waits for the first ruleset.
@@ -43,15 +47,19 @@ def connect(
     sinks: each is called with every batch of exposures, beside the server, in the client's own thread: it must return
         soon. One that raises is given the batch again later; a batch may hence come twice, with the same ids.
     divergence: the share, in [0, 1], of carried decisions that are compared with what this process would say.
-    Raises: SettingInvalid with every fault of url, token and divergence.
+    service: what this service is called in its reports; else OpenTelemetry's OTEL_SERVICE_NAME, else the service.name
+        of OTEL_RESOURCE_ATTRIBUTES, else "unknown_service".
+    Raises: SettingInvalid with every fault of url, token, divergence and service.
     """
-    target = _checked(url, token, divergence)
+    target, name = _checked(url, token, divergence, service)
     with fixed.lock:
         block = fixed.current_block()
         if target is None and block is None:
             raise missing()
         state = State(block, clock.now_ns())
-        link = None if target is None else Link(target, state, timing or Timing(), clock, tuple(sinks))
+        link = None
+        if target is not None:
+            link = Link(target, state, timing or Timing(), clock, sinks=tuple(sinks), service=name)
         client = Client(
             state,
             link,
@@ -70,17 +78,25 @@ def connect(
     return client
 
 
-def _checked(url: str | None, token: str | None, divergence: object) -> Target | None:
-    """Where to connect to. Raises: SettingInvalid with every fault."""
-    is_share = isinstance(divergence, int | float) and not isinstance(divergence, bool) and 0 <= divergence <= 1
-    faults = [] if is_share else [Fault("divergence", f"{divergence!r} is not a share; must be a number from 0 to 1")]
-    try:
-        target = target_of(url, token, os.environ)
-    except SettingInvalid as invalid:
-        raise SettingInvalid([*invalid.faults, *faults]) from None
-    if faults:
+def _checked(url: str | None, token: str | None, divergence: object, service: object) -> tuple[Target | None, str]:
+    """Where to connect to, and as whom. Raises: SettingInvalid with every fault."""
+    faults: list[Fault] = []
+    target = _tried(lambda: target_of(url, token, os.environ), faults)
+    if not (isinstance(divergence, int | float) and not isinstance(divergence, bool) and 0 <= divergence <= 1):
+        faults.append(Fault("divergence", f"{divergence!r} is not a share; must be a number from 0 to 1"))
+    name = _tried(lambda: service_of(service, os.environ), faults)
+    if faults or name is None:
         raise SettingInvalid(faults)
-    return target
+    return target, name
+
+
+def _tried(read: Callable[[], _Setting], faults: list[Fault]) -> _Setting | None:
+    """What it reads; None if that is unusable, with its faults added."""
+    try:
+        return read()
+    except SettingInvalid as invalid:
+        faults += invalid.faults
+        return None
 
 
 @contextmanager

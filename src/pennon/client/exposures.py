@@ -1,48 +1,27 @@
-"""Exposures on their way to the server and to sinks: who was exposed already, and a bounded buffer of what waits.
+"""Exposures on their way to the server and to sinks: who was exposed already, and what may leave when.
 
 1. An exposure is made when the code branched. If its decision is newer than the replica, the phase it belongs to is
    not known here yet: the decision waits, and becomes an exposure when the replica has caught up.
-2. Any thread adds, one thread takes. `deque.append` and `set.add` are atomic, so adding takes no lock; the bounds may
-   be overrun by as many exposures as there are threads adding at once.
-3. Each outlet has a queue of its own: one that is stuck holds up and drops nothing of another's.
+2. Any thread adds, one thread does everything else. `deque.append` and `set.add` are atomic, so adding takes no lock
+   here; where exposures wait is `waiting`'s, or the spool's.
 """
 
 from collections import deque
-from enum import StrEnum
 from typing import Final
 
 import msgspec
 
 from pennon.carry import Exposure, exposure_of
+from pennon.client.waiting import LIMIT_COUNT, Early, Kept, Lost, MemoryQueues, Queues
 from pennon.context import Decision
 from pennon.counters import Count, count
 from pennon.flags import Flag, Ruleset
 
-# About 3 MB, or twenty seconds of 500 new exposures a second with the server gone. Beyond it the newest are dropped.
-LIMIT_COUNT: Final = 10_000
-# One request's worth: the server takes 1,000 and 1 MiB; half leaves room.
-BATCH_COUNT: Final = 500
 # Who was exposed already, so that a page that asks ten times sends once. Emptied when full: the server counts each id
 # once anyway.
 SEEN_LIMIT_COUNT: Final = 100_000
 
 _MILLISECOND_NS: Final = 1_000_000
-
-
-class Lost(StrEnum):
-    """Why an exposure never reached the server; the label of `pennon.exposures.dropped`."""
-
-    FULL = "full"
-    REFUSED = "refused"
-    CLOSED = "closed"
-    VOID = "void"
-
-
-class _Early(msgspec.Struct, frozen=True):
-    """A decision that was acted on before the replica knew what it was made from."""
-
-    decision: Decision
-    at_ns: int
 
 
 class _Draft(msgspec.Struct, frozen=True):
@@ -57,16 +36,17 @@ class _Draft(msgspec.Struct, frozen=True):
 
 
 class Buffer:
-    """See the module."""
+    """See the module. queues: where exposures wait; None: in memory."""
 
-    def __init__(self, outlets_count: int = 1) -> None:
-        self._ready: tuple[deque[Exposure], ...] = tuple(deque() for _ in range(outlets_count))
-        self._early: deque[_Early] = deque()
+    def __init__(self, outlets_count: int = 1, queues: Queues | None = None) -> None:
+        self._outlets_count = outlets_count
+        self._queues: Queues = queues or MemoryQueues(outlets_count)
+        self._early: deque[tuple[Early, Kept | None]] = deque()
         self._seen: set[tuple[str, str | None, int | None]] = set()
 
     def __len__(self) -> int:
         """The most that waits for any outlet."""
-        return max(map(len, self._ready)) + len(self._early)
+        return len(self._queues) + len(self._early)
 
     def add(self, flag: Flag, ruleset: Ruleset, decision: Decision, now_ns: int) -> None:
         """Keep the exposure that this use of a decision is, if it is one and was not kept before.
@@ -80,13 +60,9 @@ class Buffer:
         if exposure is None:
             return
         if decision.revision > ruleset.revision:
-            is_kept = len(self) < LIMIT_COUNT
-            if is_kept:
-                self._early.append(_Early(decision, now_ns))
-            else:
-                count(Count.EXPOSURES_DROPPED, Lost.FULL)
+            is_kept = self._add_early(Early(decision, now_ns))
         else:
-            is_kept = self._queue(exposure)
+            is_kept = self._queues.put(exposure, decision.scope.environment.id)
         if is_kept:
             if len(self._seen) >= SEEN_LIMIT_COUNT:
                 self._seen = set()
@@ -95,53 +71,69 @@ class Buffer:
     def take(self, ruleset: Ruleset, outlet: int = 0) -> list[Exposure]:
         """Up to BATCH_COUNT exposures that a replica of this ruleset knows all about; the others stay.
 
-        outlet: for which of them; the server's is the first.
+        outlet: for which of them; the server's is the first. `give_back` or `done` comes before the next are taken.
         """
         self._settle(ruleset)
-        ready = self._ready[outlet]
-        return [ready.popleft() for _ in range(min(BATCH_COUNT, len(ready)))]
+        return self._queues.take(outlet)
 
     def give_back(self, batch: list[Exposure], outlet: int = 0) -> None:
         """Keep a batch that could not be sent; it leaves again first, with the same ids."""
-        self._ready[outlet].extendleft(reversed(batch))
+        self._queues.give_back(batch, outlet)
+
+    def done(self, outlet: int = 0) -> None:
+        """The batch that was taken need not leave again."""
+        self._queues.done(outlet)
+
+    def take_over(self, ruleset: Ruleset) -> None:
+        """Send what processes of this environment that are gone have left, too."""
+        for early, kept in self._queues.take_over(ruleset.environment.id):
+            if len(self._early) < LIMIT_COUNT:
+                self._early.append((early, kept))
+            else:
+                self._drop(Lost.FULL)
+                kept.release()
 
     def clear(self) -> None:
         """Forget what waits, but not who was exposed: in a forked child, whose parent sends it."""
-        self._ready = tuple(deque() for _ in self._ready)
+        self._queues.clear()
         self._early = deque()
 
-    def drop_all(self, cause: Lost) -> None:
-        """Drop and count what is left, once for each outlet that it was for."""
-        left_count = sum(map(len, self._ready)) + len(self._early) * len(self._ready)
-        if left_count:
-            count(Count.EXPOSURES_DROPPED, cause, by=left_count)
-            self.clear()
+    def close(self) -> None:
+        """Keep nothing any more; drop and count what is left and not kept elsewhere, once for each outlet."""
+        for _, kept in self._early:
+            if kept is None:
+                self._drop(Lost.CLOSED)
+        self._early = deque()
+        self._queues.close()
 
-    def _queue(self, exposure: Exposure) -> bool:
-        """Whether an outlet has room for it; for each that has none it is dropped and counted."""
-        is_kept = False
-        for ready in self._ready:
-            if len(ready) + len(self._early) >= LIMIT_COUNT:
-                count(Count.EXPOSURES_DROPPED, Lost.FULL)
-            else:
-                ready.append(exposure)
-                is_kept = True
-        return is_kept
+    def _add_early(self, early: Early) -> bool:
+        """Whether there is room for it."""
+        if len(self) >= LIMIT_COUNT:
+            self._drop(Lost.FULL)
+            return False
+        self._early.append((early, self._queues.keep(early)))
+        return True
 
     def _settle(self, ruleset: Ruleset) -> None:
         """Make exposures of the early decisions that the ruleset has caught up with."""
         for _ in range(len(self._early)):
-            early = self._early.popleft()
+            early, kept = self._early.popleft()
             decision = early.decision
             if (decision.scope.epoch, decision.revision) > (ruleset.epoch, ruleset.revision):
-                self._early.append(early)
+                self._early.append((early, kept))
                 continue
             exposure = _settled(ruleset.flag_by_id(decision.scope.flag_id), early)
             if exposure is None:
-                count(Count.EXPOSURES_DROPPED, Lost.VOID)
+                self._drop(Lost.VOID)
             else:
-                for ready in self._ready:
-                    ready.append(exposure)
+                self._queues.put(exposure, decision.scope.environment.id)
+            # Last: whenever the process is killed, it is on the disk as one or the other.
+            if kept is not None:
+                kept.release()
+
+    def _drop(self, cause: Lost) -> None:
+        """Count an early decision that no outlet will get as an exposure."""
+        count(Count.EXPOSURES_DROPPED, cause, by=self._outlets_count)
 
 
 def encode_batch(batch: list[Exposure]) -> bytes:
@@ -153,7 +145,7 @@ def encode_batch(batch: list[Exposure]) -> bytes:
     return msgspec.json.encode({"exposures": drafts})
 
 
-def _settled(flag: Flag | None, early: _Early) -> Exposure | None:
+def _settled(flag: Flag | None, early: Early) -> Exposure | None:
     """The exposure in the phase that the decision belongs to; None if that phase is over or the flag gone."""
     if flag is None or early.decision.revision < flag.floor:
         return None

@@ -26,7 +26,7 @@ from pennon.client.timing import Timing
 from pennon.clock import Clock
 from pennon.counters import Count, count
 from pennon.errors import RulesetInvalid
-from pennon.sync import Effect, Frame, FrameReader, decode_message, delay_s, encode_position
+from pennon.sync import BreakGlass, Effect, Frame, FrameReader, decode_message, delay_s, encode_position
 
 _NANOSECONDS: Final = 1_000_000_000
 # What the server refuses, a poll would be refused as well.
@@ -41,7 +41,10 @@ class Source(StrEnum):
 
 
 class Follower:
-    """See the module. on_resync: asks for a snapshot beside the stream. sample: uniform in [0, 1)."""
+    """See the module. sample: uniform in [0, 1).
+
+    on_resync: asks for a snapshot beside the stream. on_break_glass: something has come that ends by the clock.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Follower:
         clock: Clock,
         sample: Callable[[], float],
         on_resync: Callable[[], None],
+        on_break_glass: Callable[[], None],
     ) -> None:
         self._http = http
         self._fetcher = Fetcher(http)
@@ -60,6 +64,7 @@ class Follower:
         self._clock = clock
         self._sample = sample
         self._on_resync = on_resync
+        self._on_break_glass = on_break_glass
         self._stopped = Event()
         self._socket: socket.socket | None = None
         self._failed_count = 0
@@ -152,6 +157,8 @@ class Follower:
             return
         if self._state.take(message) is Effect.RESYNC:
             self._on_resync()
+        if isinstance(message, BreakGlass):
+            self._on_break_glass()
         self._is_heard = True
         self._state.heard(Source.STREAM.value)
 

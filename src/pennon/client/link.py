@@ -9,9 +9,11 @@ import httpx
 from pennon.carry import RESYNC_NOTES, Note
 from pennon.client.courier import Courier
 from pennon.client.exposures import Buffer
-from pennon.client.fetching import open_http
+from pennon.client.fetching import Fetcher, open_http
 from pennon.client.follower import Follower
-from pennon.client.outlets import Sink
+from pennon.client.outlets import Outlet, Sink, to_server, to_sink
+from pennon.client.posting import Pauses, Poster
+from pennon.client.reporting import Reporter
 from pennon.client.reports import Reports
 from pennon.client.state import State
 from pennon.client.target import Target
@@ -26,12 +28,18 @@ _abandoned: Final[list[Any]] = []
 
 
 class Link:
-    """Follows the server into a state, and sends what waits in a buffer to server and sinks. It knows no client."""
+    """Follows the server into a state, and sends what waits to server and sinks. It knows no client.
 
-    def __init__(self, target: Target, state: State, timing: Timing, clock: Clock, sinks: Sequence[Sink] = ()) -> None:
+    service: who reports.
+    """
+
+    def __init__(
+        self, target: Target, state: State, timing: Timing, clock: Clock, *, sinks: Sequence[Sink], service: str
+    ) -> None:
         self.buffer = Buffer(1 + len(sinks))
         self.reports = Reports()
         self._sinks = sinks
+        self._service = service
         self._target = target
         self._state = state
         self._timing = timing
@@ -89,14 +97,16 @@ class Link:
 
     def _make(self) -> None:
         self._http: httpx.Client = open_http(self._target, self._timing)
+        poster = Poster(self._http, self._timing, self._clock)
+        deliveries = (to_server(poster), *map(to_sink, self._sinks))
         self._courier = Courier(
-            self._http,
+            Fetcher(self._http),
             self._state,
             self.buffer,
+            [Outlet(number, deliver, self.buffer, self._pauses()) for number, deliver in enumerate(deliveries)],
+            Reporter(self.reports, self._service, poster, self._pauses(), self._timing),
             self._timing,
-            clock=self._clock,
-            sample=self._sample,
-            sinks=self._sinks,
+            self._clock,
         )
         self._follower = Follower(
             self._http,
@@ -105,4 +115,8 @@ class Link:
             clock=self._clock,
             sample=self._sample,
             on_resync=self._courier.resync,
+            on_break_glass=self._courier.wake,
         )
+
+    def _pauses(self) -> Pauses:
+        return Pauses(self._timing, self._clock, self._sample)

@@ -4,27 +4,21 @@ An outlet takes batches from the buffer in order. A batch that cannot be deliver
 whole, after a growing pause: what an outlet is given it is given at least once, and the ids tell what came twice.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
-import httpx
-
 from pennon.carry import Exposure
-from pennon.client.exposures import Buffer, Lost, encode_batch
-from pennon.client.fetching import retry_after_s
-from pennon.client.timing import Timing
-from pennon.clock import Clock
+from pennon.client.exposures import Buffer, encode_batch
+from pennon.client.posting import Pauses, Poster
+from pennon.client.waiting import Lost
 from pennon.counters import Count, count
 from pennon.flags import Ruleset
-from pennon.sync import delay_s
 
 Sink = Callable[[Sequence[Exposure]], object]
 
-_NANOSECONDS: Final = 1_000_000_000
-_JSON: Final = {"content-type": "application/json"}
-# The batch is good, the moment is not: unauthorised for now, a timeout, limited.
-_TRY_AGAIN: Final = frozenset({401, 403, 408, 425, 429})
-_SERVER_ERRORS_FROM: Final = 500
+_PATH: Final = "/v1/sdk/exposures"
+# The server names every fault of a batch, so that what is left is good; one more, for a server that changes its mind.
+_SPLIT_LIMIT_COUNT: Final = 2
 
 
 class Delivery(Protocol):
@@ -38,57 +32,49 @@ class Delivery(Protocol):
 class Outlet:
     """One place that exposures go to, with its own pauses. number: of its queue in the buffer."""
 
-    def __init__(
-        self,
-        number: int,
-        deliver: Delivery,
-        buffer: Buffer,
-        timing: Timing,
-        *,
-        clock: Clock,
-        sample: Callable[[], float],
-    ) -> None:
+    def __init__(self, number: int, deliver: Delivery, buffer: Buffer, pauses: Pauses) -> None:
         self._number = number
         self._deliver = deliver
         self._buffer = buffer
-        self._timing = timing
-        self._clock = clock
-        self._sample = sample
-        self._send_at_ns = 0
-        self._failed_count = 0
+        self._pauses = pauses
 
     def is_due(self, now_ns: int) -> bool:
         """Whether no pause is being kept."""
-        return now_ns >= self._send_at_ns
+        return self._pauses.are_over(now_ns)
 
-    def send(self, ruleset: Ruleset) -> None:
-        """Send batches until nothing is left that may leave, or one fails."""
-        while batch := self._buffer.take(ruleset, self._number):
-            pause_s = self._deliver(batch)
-            if pause_s is not None:
-                self._buffer.give_back(batch, self._number)
-                self._failed_count += 1
-                pause_s += delay_s(self._failed_count, self._sample(), cap_s=self._timing.cap_s)
-                self._send_at_ns = self._clock.monotonic_ns() + int(pause_s * _NANOSECONDS)
-                return
-            self._failed_count = 0
+    def send(self, ruleset: Ruleset) -> bool:
+        """Send a batch; whether it was done with, and another may be waiting."""
+        batch = self._buffer.take(ruleset, self._number)
+        if not batch:
+            return False
+        pause_s = self._deliver(batch)
+        if pause_s is not None:
+            self._buffer.give_back(batch, self._number)
+            self._pauses.failed(pause_s)
+            return False
+        self._buffer.done(self._number)
+        self._pauses.succeeded()
+        return True
 
 
-def to_server(http: httpx.Client, timing: Timing, clock: Clock) -> Delivery:
+def to_server(poster: Poster) -> Delivery:
     """Delivery to the control plane, which counts each id once."""
 
     def deliver(batch: list[Exposure]) -> float | None:
-        try:
-            response = http.post("/v1/sdk/exposures", content=encode_batch(batch), headers=_JSON)
-        except httpx.HTTPError:
-            return 0.0
-        if response.is_success:
-            count(Count.EXPOSURES_SENT, by=len(batch))
-            return None
-        if response.status_code in _TRY_AGAIN or response.status_code >= _SERVER_ERRORS_FROM:
-            asked_s = retry_after_s(response.headers, clock.now_ns() / _NANOSECONDS)
-            return min(asked_s or 0.0, timing.retry_after_cap_s)
-        count(Count.EXPOSURES_DROPPED, Lost.REFUSED, by=len(batch))
+        left = batch
+        for _ in range(1 + _SPLIT_LIMIT_COUNT):
+            posted = poster.post(_PATH, encode_batch(left))
+            if posted.pause_s is not None:
+                # The whole batch leaves again, so nothing of it is counted yet.
+                return posted.pause_s
+            if posted.is_taken:
+                _settle(sent_count=len(left), refused_count=len(batch) - len(left))
+                return None
+            good = _without(left, posted.faulty)
+            if not good or len(good) == len(left):
+                break
+            left = good
+        _settle(sent_count=0, refused_count=len(batch))
         return None
 
     return deliver
@@ -107,3 +93,16 @@ def to_sink(sink: Sink) -> Delivery:
         return None
 
     return deliver
+
+
+def _without(batch: list[Exposure], faulty: Iterable[str]) -> list[Exposure]:
+    """What nobody has found a fault with. faulty: JSON pointers into the body, e.g. "/exposures/3/variant"."""
+    refused = {pointer.split("/")[2] for pointer in faulty if pointer.startswith("/exposures/")}
+    return [exposure for at, exposure in enumerate(batch) if str(at) not in refused]
+
+
+def _settle(*, sent_count: int, refused_count: int) -> None:
+    if sent_count:
+        count(Count.EXPOSURES_SENT, by=sent_count)
+    if refused_count:
+        count(Count.EXPOSURES_DROPPED, Lost.REFUSED, by=refused_count)

@@ -66,7 +66,9 @@ class Reports:
             held = self._uses.get(place)
             is_kept = held is not None or len(self._uses) < KEYS_LIMIT_COUNT
             if held is not None:
-                self._uses[place] = OverrideUse(*place, held.count + 1, held.first_ms, now_ms)
+                # A wall clock may be set back meanwhile.
+                first_ms, last_ms = min(held.first_ms, now_ms), max(held.last_ms, now_ms)
+                self._uses[place] = OverrideUse(*place, held.count + 1, first_ms, last_ms)
             elif is_kept:
                 self._uses[place] = OverrideUse(*place, 1, now_ms, now_ms)
         if not is_kept:

@@ -78,6 +78,11 @@ class State:
             self._tell(Notice(Change.CONFIGURATION_CHANGED, _changed_flags(before, self.replica, message)))
         return effect
 
+    @property
+    def expires_s(self) -> int | None:
+        """When the first of the break-glass kills that hold now ends, since 1970; None if there is none."""
+        return min((kill.until_s for kill in self.replica.emergencies.values()), default=None)
+
     def expire(self, now_s: int) -> None:
         """End the break-glass kills whose time is over. now_s: since 1970."""
         if not self.replica.emergencies:

@@ -12,7 +12,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_cap_s: a server that asks for a longer pause is asked again after this.
     poll_after_count: failed streams in a row after which the ruleset is also polled. poll_s: between two polls.
     resync_s: at most one resync in this time.
-    flush_s: between two batches of exposures.
+    flush_s: between two batches of exposures, and between two reports.
+    takeover_s: between two looks for what processes that are gone have left in the spool.
     close_s: that `close()` waits for the threads and the last batch together.
     """
 
@@ -25,4 +26,5 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     poll_s: float = 10.0
     resync_s: float = 1.0
     flush_s: float = 1.0
+    takeover_s: float = 30.0
     close_s: float = 2.0
