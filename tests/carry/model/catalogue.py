@@ -37,6 +37,7 @@ IN_PLAY: Final = (
     ("color", "layout", "gate"),
     ("layout", "gate", "color"),
     ("gate", "layout", "color"),
+    ("gate", "layout", "sent"),
     ("fresh", "color", "gate"),
     ("sent", "color", "layout"),
 )

@@ -7,7 +7,7 @@ from tests.carry.model.member import Said, Written, said_by
 from tests.carry.model.world import ENTROPY, MINUTE_NS, Event, Node, Parcel, Service, members_in, said_in
 
 from pennon.carry import Note, OverrideClaims, arrive, depart, returning, take_returned
-from pennon.context import Identity
+from pennon.context import Identity, Origin
 from pennon.headers import Contract, Downstream, DropReason
 
 
@@ -23,7 +23,7 @@ def leave(node: Node, contract: Contract, downstream: Downstream) -> Parcel:
         lambda: "a replayed record's request leaves without the mark",
     )
     sent = tuple(due[written] for written in dict.fromkeys(said.decisions))
-    return Parcel(departure.set, sent, node.is_replay, node.refused)
+    return Parcel(departure.set, sent, node.refused)
 
 
 def respond(node: Node) -> tuple[bytes, tuple[Event, ...]]:
@@ -75,6 +75,10 @@ def _demand_said(node: Node, said: Said, due: Mapping[Written, Event], cut_count
     culprit = Invariant.ONE_ANSWER_PER_PATH
     if strange in node.refused:
         culprit = Invariant.STRANGER_CHANGES_NOTHING
+    elif strange is not None and any(
+        each.origin is Origin.KILL and each[:3] == strange[:3] and each.flag_id == strange.flag_id for each in due
+    ):
+        culprit = Invariant.KILL_IS_OBEYED
     elif strange is not None and any(strange == each._replace(fingerprint=strange.fingerprint) for each in due):
         culprit = Invariant.OTHER_UNIT_NEVER
     demand(strange is None, culprit, lambda: f"{strange} leaves, due are {sorted(due)}")
@@ -129,7 +133,7 @@ def come(
     node.refused = parcel.refused
     # A member that came twice may be dropped once.
     is_taken = len(drops) < len(members_in(parcel.headers))
-    node.is_replay = is_replay or (parcel.is_replay and is_taken)
+    node.is_replay = is_replay or (said.is_replay and is_taken)
     if is_taken:
         events = {event.written: event for event in parcel.events}
         for written in said.decisions:

@@ -170,7 +170,7 @@ def _judge(question: Question, told: Told) -> None:
     )
     demand(
         decision.origin is None or (decision.revision >= question.floor and decision.scope.epoch == question.epoch),
-        Invariant.NOTHING_REVIVES,
+        Invariant.KILL_IS_OBEYED if question.knowledge.is_killed(terms) else Invariant.NOTHING_REVIVES,
         lambda: f"served {decision.scope.epoch}.{decision.revision}, void before {question.epoch}.{question.floor}",
     )
     claims, held = node.claims, question.held
@@ -239,9 +239,10 @@ def _demand_taken_up(question: Question, told: Told, valid: list[Event]) -> None
     """The first that stands is served, as it came; if others say something else, that is counted."""
     first, decision = valid[0], told.decision
     _demand_answer(question, told, first.variant)
+    is_taken_up = decision.answer.reason in _CARRIED
     demand(
         first.written == written_of(decision, first.unit),
-        Invariant.NOTHING_REVIVES,
+        Invariant.NOTHING_REVIVES if is_taken_up else Invariant.ONE_ANSWER_PER_PATH,
         lambda: f"{first} was taken up as {written_of(decision, first.unit)}",
     )
     demand(
@@ -343,9 +344,10 @@ def _remembered(question: Question, told: Told, event: Event | None, *, enters: 
     if event is None:
         event = Event(written_of(decision, place[2]), *place, told.variant or "")
         expected = max(question.terms.revision, question.floor)
+        culprit = _culprit(question, told)
         demand(
             told.is_hit or (expected, question.here_ns // MINUTE_NS) == (decision.revision, event.written.minute),
-            Invariant.NOTHING_REVIVES,
+            Invariant.NOTHING_REVIVES if culprit is Invariant.ONE_ANSWER_PER_PATH else culprit,
             lambda: f"{decision} was made now, at {expected}",
         )
     key = (place, question.epoch, question.floor)

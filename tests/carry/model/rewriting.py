@@ -56,7 +56,31 @@ def _twice(headers: Headers) -> Headers:
     return _with_baggage(headers, [*lines, "tenant=acme", *lines])
 
 
-REWRITINGS: Final[tuple[Rewriting, ...]] = (_as_it_is, _python, _java, _node, _everything, _form, _twice)
+def _damaged(headers: Headers) -> Headers:
+    """A proxy that cuts a long header's end, and something that is no text beside it."""
+    lines = [(value or b"").decode("latin-1") for name, value in headers if name == b"baggage"]
+    return _with_baggage(headers, ["broken=%ff%fe", *(line[:-1] for line in lines)])
+
+
+def _with_noise(headers: Headers) -> Headers:
+    """Groups that are none, behind those that are."""
+    noise = ".." + ".".join(["AAAA", "A", "AAAAAAAAAAA", "%C3%A9", "~", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"])
+    return _with_baggage(
+        headers, [",".join(f"{key}={quote(value, safe='')}{noise}" for key, value in _members(headers))]
+    )
+
+
+REWRITINGS: Final[tuple[Rewriting, ...]] = (
+    _as_it_is,
+    _python,
+    _java,
+    _node,
+    _everything,
+    _form,
+    _twice,
+    _damaged,
+    _with_noise,
+)
 
 _UNESCAPED: Final = "!~*'()"
 

@@ -96,14 +96,13 @@ class Service:
 
 
 class Parcel(NamedTuple):
-    """What left with a call or a record. events: the decisions in it. is_replay: as its sender was.
+    """What left with a call or a record. events: the decisions in it.
 
     refused: what strangers said on the way here, of which nothing may ever be heard again.
     """
 
     headers: Headers
     events: tuple[Event, ...] = ()
-    is_replay: bool = False
     refused: frozenset[Written] = frozenset()
 
 
