@@ -12,7 +12,8 @@ import pytest
 from pennon.control import Action, Author, Role
 from pennon.errors import SettingInvalid, TokenRefused
 from pennon.flags.keys import key_id_of
-from pennon.store import KeptKill, Restored, open_store, restore_backup
+from pennon.store import KeptKill, Restored, begin_epoch, open_store, restore_backup
+from pennon.sync import BreakGlass
 
 Restore = Callable[..., Restored]
 BY = Author("restorer", "the disk broke")
@@ -183,6 +184,25 @@ def test_a_revoked_override_stays_revoked_and_a_removed_signer_removed(
     assert (2, 1) == (again.revoked_override_count, again.removed_signer_count)
 
 
+def test_a_reconciled_break_glass_kill_stays_reconciled(
+    books: Any, back_up: Callable[[], None], restore: Restore
+) -> None:
+    """Its token is still out there, and must not kill once more what has been unkilled since."""
+    flag_id = books.create().document.id
+    back_up()
+    kill = BreakGlass(books.id, flag_id, "bg-1", books.clock.at_ns // 10**9 + 3_600)
+    books.store.reconcile(kill, by=BY)
+    books.unkill()
+    held = books.store.snapshot(books.id).reconciled
+
+    restore()
+
+    assert held == books.store.snapshot(books.id).reconciled
+    assert () == books.store.reconcile(kill, by=BY)
+    assert not books.store.settings("shop", "production", "checkout").killed
+    assert () == books.store.faults_of_log(books.id)
+
+
 def test_what_was_carried_before_the_restore_decides_nothing(
     books: Any, back_up: Callable[[], None], restore: Restore, carrying: Any
 ) -> None:
@@ -306,3 +326,14 @@ def test_a_plain_copy_of_the_file_is_a_backup_too(books: Any, path: Path, backup
     shutil.copy(path, backup)
 
     assert 2 == len(restore().environments)
+
+
+def test_a_restore_that_is_refused_leaves_no_folder(tmp_path: Path, backup: Path) -> None:
+    """Neither for a backup that is none, nor for a database that is not there."""
+    url = f"sqlite:///{tmp_path}/new/pennon.db"
+    with pytest.raises(SettingInvalid, match="no such file"):
+        restore_backup(url, backup, by=BY)
+    with pytest.raises(SettingInvalid, match="no such file"):
+        begin_epoch(url, by=BY)
+
+    assert not (tmp_path / "new").exists()

@@ -39,9 +39,8 @@ class Database:
         if place.database is None:
             raise AssertionError("checked above")
         self.path = Path(place.database)
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._engine = create_engine(place, pool_size=_POOL_SIZE, max_overflow=0, hide_parameters=True)
-        _set_up(self._engine)
+        _set_up(self._engine, self.path.parent)
         # SQLite has one writer. Its own queue is a poll with pauses of up to 100 ms; this one wakes at once.
         self._turn = Lock()
 
@@ -103,7 +102,13 @@ def _write_ahead(cursor: sqlite3.Cursor) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
 
 
-def _set_up(engine: Engine) -> None:
+def _set_up(engine: Engine, folder: Path) -> None:
+    @event.listens_for(engine, "do_connect", once=True)
+    def connecting(*_: object) -> None:
+        # Not before: what is refused before it needs the database leaves no folder behind. And not again: a folder
+        # that is gone later is a database that does not answer, not a new one.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: object) -> None:
         # The driver's own idea of when to begin is switched off; `begun` below says it.

@@ -1,7 +1,7 @@
 """Flags and their settings: read, handed to `control` to decide, written, told to the log."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, insert, select, update
@@ -15,6 +15,8 @@ from pennon.store import cursors, environments, log, prerequisites, segments
 from pennon.store.environments import Numbered
 from pennon.store.preconditions import demand_match
 from pennon.store.tables import FLAGS, SETTINGS
+
+_NOTHING: Final = Publication()
 
 _decode_runs = msgspec.json.Decoder(dict[str, Run]).decode
 _decode_ids = msgspec.json.Decoder(frozenset[int]).decode
@@ -142,6 +144,20 @@ def set_kill(
     )
 
 
+def kill_with(
+    connection: Connection, place: Numbered, flag: str, beside: Publication, *, by: Author, at_ns: int
+) -> ChangeRow | None:
+    """A kill that publishes more than itself in its revision; None, and nothing done, if the flag is killed already.
+
+    place: locked in this transaction. flag: not archived.
+    """
+    held = read(connection, place.row.project, flag).document
+    made = edits.set_kill(held, _place(connection, place, flag), killed=True)
+    if made is None:
+        return None
+    return _publish(connection, place.row.project, held, place, made, by=by, at_ns=at_ns, beside=beside)
+
+
 def _published(
     connection: Connection, project: str, places: Sequence[Numbered], edit: FlagEdit, *, by: Author, at_ns: int
 ) -> Edited[FlagDocument]:
@@ -162,8 +178,9 @@ def _publish(
     *,
     by: Author,
     at_ns: int,
+    beside: Publication = _NOTHING,
 ) -> ChangeRow:
-    """Write an environment's settings and record, and tell the log."""
+    """Write an environment's settings and record, and tell the log. beside: what is published with the flag."""
     columns = _settings_columns(outcome)
     where = (SETTINGS.c.environment_id == place.id, SETTINGS.c.flag == flag.key)
     if not connection.execute(update(SETTINGS).where(*where).values(**columns)).rowcount:
@@ -176,16 +193,17 @@ def _publish(
         action=outcome.action,
         diff=outcome.diff,
         notes=outcome.notes,
-        publication=_publication(flag.key, outcome),
+        publication=_publication(flag.key, outcome, beside),
     )
     return log.append(connection, place, told, by=by, at_ns=at_ns)
 
 
-def _publication(flag: str, outcome: Outcome) -> Publication:
+def _publication(flag: str, outcome: Outcome, beside: Publication) -> Publication:
     if outcome.record is not None:
-        return Publication(put_flags={flag: outcome.record})
+        return msgspec.structs.replace(beside, put_flags={flag: outcome.record})
     # An edit of a flag that is archived already finds nothing to take out.
-    return Publication(delete_flags=(flag,) if outcome.action is Action.ARCHIVE else ())
+    gone = (flag,) if outcome.action is Action.ARCHIVE else ()
+    return msgspec.structs.replace(beside, delete_flags=gone)
 
 
 def _new_place(connection: Connection, place: Numbered) -> Place:

@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
 from pennon.control import Action, Author, Publication
-from pennon.flags import RevocationRecord
-from pennon.store import environments, flags, log, overrides, signers
+from pennon.flags import ReconciledRecord, RevocationRecord
+from pennon.store import break_glass, environments, flags, log, overrides, signers
 from pennon.store.environments import Numbered
 from pennon.store.tables import ENVIRONMENTS, FLAGS, OVERRIDES, REVOCATIONS, SETTINGS, SIGNERS, TOKENS
 
@@ -38,13 +38,14 @@ class Held(msgspec.Struct, frozen=True):
     """What the database that is to be replaced says.
 
     epoch: the latest of all environments; 0 without any. killed: environment id, flag. tokens: id -> revoked_ns.
-    revocations: environment id, record. signers: environment id -> ids.
+    revocations, reconciled: environment id, record. signers: environment id -> ids.
     """
 
     epoch: int
     killed: tuple[tuple[int, str], ...]
     tokens: Mapping[str, int | None]
     revocations: tuple[tuple[int, RevocationRecord], ...]
+    reconciled: tuple[tuple[int, ReconciledRecord], ...]
     signers: Mapping[int, frozenset[str]]
 
 
@@ -69,6 +70,7 @@ def held(connection: Connection) -> Held:
         killed=tuple((row.environment_id, row.flag) for row in settings if _decode_kill(row.document).killed),
         tokens={row.id: row.revoked_ns for row in tokens},
         revocations=tuple((row.environment_id, _decode_revocation(row.record)) for row in revocations),
+        reconciled=tuple((place, record) for place in believed for record in break_glass.reconciled(connection, place)),
         signers={environment_id: frozenset(ids) for environment_id, ids in believed.items()},
     )
 
@@ -78,6 +80,7 @@ def keep(connection: Connection, was: Held, *, keeps_kills: bool, by: Author, at
     kills = was.killed if keeps_kills else ()
     killed = (_kill(connection, environment_id, flag, by=by, at_ns=at_ns) for environment_id, flag in kills)
     now = held(connection)
+    _keep_reconciled(connection, was, now, by=by, at_ns=at_ns)
     return Kept(
         kills=tuple(kill for kill in killed if kill is not None),
         revoked_token_count=_revoke_tokens(connection, was, now),
@@ -139,6 +142,14 @@ def _publish_revocation(
         publication=Publication(put_revocations={record.id: record}),
     )
     log.append(connection, place, told, by=by, at_ns=at_ns)
+
+
+def _keep_reconciled(connection: Connection, was: Held, now: Held, *, by: Author, at_ns: int) -> None:
+    """What the numbering held once must not kill again; whether its flag stays killed is not told here."""
+    for environment_id, record in was.reconciled:
+        if environment_id in now.signers and (environment_id, record) not in now.reconciled:
+            place = environments.by_id(connection, environment_id)
+            break_glass.publish(connection, place, record, by=by, at_ns=at_ns)
 
 
 def _remove_signer(connection: Connection, environment_id: int, signer: str, *, by: Author, at_ns: int) -> int:

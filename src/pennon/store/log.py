@@ -9,15 +9,16 @@ from sqlalchemy import Connection, Row, Select, insert, select, update
 from pennon.control import Action, Author, Change, ChangeRow, Difference, Page, Publication
 from pennon.control.chain import Link, broken_links, linked
 from pennon.errors import Fault
-from pennon.flags import FlagRecord, RevocationRecord, RulesetRecord, SegmentRecord, SignerRecord
+from pennon.flags import FlagRecord, ReconciledRecord, RevocationRecord, RulesetRecord, SegmentRecord, SignerRecord
 from pennon.store import cursors, environments
 from pennon.store.environments import Numbered
-from pennon.store.tables import CHANGES, ENVIRONMENTS, REVOCATIONS, SEGMENTS, SETTINGS, SIGNERS
+from pennon.store.tables import CHANGES, ENVIRONMENTS, RECONCILED, REVOCATIONS, SEGMENTS, SETTINGS, SIGNERS
 
 FLAG: Final = "flag"
 SEGMENT: Final = "segment"
 SIGNER: Final = "signer"
 REVOCATION: Final = "revocation"
+RECONCILIATION: Final = "reconciled"
 ENVIRONMENT: Final = "environment"
 
 _decode_change = msgspec.json.Decoder(Change).decode
@@ -25,6 +26,7 @@ _decode_flags = msgspec.json.Decoder(list[FlagRecord]).decode
 _decode_segments = msgspec.json.Decoder(list[SegmentRecord]).decode
 _decode_signers = msgspec.json.Decoder(list[SignerRecord]).decode
 _decode_revocations = msgspec.json.Decoder(list[RevocationRecord]).decode
+_decode_reconciled = msgspec.json.Decoder(list[ReconciledRecord]).decode
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -130,6 +132,7 @@ def snapshot(connection: Connection, environment_id: int) -> RulesetRecord:
     )
     signers = select(SIGNERS.c.record).where(SIGNERS.c.environment_id == environment_id)
     revocations = select(REVOCATIONS.c.record).where(REVOCATIONS.c.environment_id == environment_id)
+    reconciled = select(RECONCILED.c.record).where(RECONCILED.c.environment_id == environment_id)
     return RulesetRecord(
         environment=at.environment,
         epoch=at.epoch,
@@ -139,6 +142,9 @@ def snapshot(connection: Connection, environment_id: int) -> RulesetRecord:
         signers={one.id: one for one in _decode_signers(_array(connection, signers.order_by(SIGNERS.c.id)))},
         revocations={
             one.id: one for one in _decode_revocations(_array(connection, revocations.order_by(REVOCATIONS.c.id)))
+        },
+        reconciled={
+            one.id: one for one in _decode_reconciled(_array(connection, reconciled.order_by(RECONCILED.c.id)))
         },
     )
 

@@ -1,8 +1,14 @@
-"""Parts of `Store` over SQLAlchemy: signers and overrides, and what SDKs report. Each method is one transaction."""
+"""Parts of `Store` over SQLAlchemy: signers, overrides, break-glass kills, and what SDKs report.
+
+Each method is one transaction.
+"""
+
+from collections.abc import Mapping
 
 from pennon.clock import Clock
 from pennon.control import (
     Author,
+    ChangeRow,
     DivergenceTotal,
     Edited,
     OverrideDocument,
@@ -12,10 +18,13 @@ from pennon.control import (
     Report,
     SignerDocument,
 )
+from pennon.control.break_glass import Known
+from pennon.store import break_glass as _break_glass
 from pennon.store import overrides as _overrides
 from pennon.store import reports as _reports
 from pennon.store import signers as _signers
 from pennon.store.database import Database
+from pennon.sync import BreakGlass
 
 
 class SignerPart:
@@ -84,6 +93,28 @@ class SignerPart:
         """The override, revoked."""
         with self._database.writing() as connection:
             return _overrides.revoke(connection, project, environment, override, by=by, at_ns=self._clock.now_ns())
+
+
+class BreakGlassPart:
+    """See `pennon.control.break_glass.BreakGlassStore`."""
+
+    _database: Database
+    _clock: Clock
+
+    def positions(self) -> Mapping[int, tuple[int, int]]:
+        """Where the numbering of every environment stands."""
+        with self._database.reading() as connection:
+            return _break_glass.positions(connection)
+
+    def known(self, environment_id: int) -> Known:
+        """What a server remembers of an environment."""
+        with self._database.reading() as connection:
+            return _break_glass.known(connection, environment_id)
+
+    def reconcile(self, kill: BreakGlass, *, by: Author) -> tuple[ChangeRow, ...]:
+        """The one change that takes the kill over, or none."""
+        with self._database.writing() as connection:
+            return _break_glass.reconcile(connection, kill, by=by, at_ns=self._clock.now_ns())
 
 
 class ReportPart:

@@ -34,7 +34,7 @@ from pennon.store import flags as _flags
 from pennon.store import segments as _segments
 from pennon.store import tokens as _tokens
 from pennon.store.database import Database
-from pennon.store.parts import ReportPart, SignerPart
+from pennon.store.parts import BreakGlassPart, ReportPart, SignerPart
 from pennon.store.schema import bring_up_to_date
 
 
@@ -54,7 +54,7 @@ def open_store(url: str, *, clock: Clock = SYSTEM_CLOCK, draw: Draw | None = Non
     return SqlStore(database, clock=clock, draw=draw or SystemRandom().getrandbits)
 
 
-class SqlStore(SignerPart, ReportPart):
+class SqlStore(SignerPart, BreakGlassPart, ReportPart):
     """See `pennon.control.Store`."""
 
     def __init__(self, database: Database, *, clock: Clock, draw: Draw) -> None:

@@ -181,6 +181,15 @@ REVOCATIONS = Table(
     Column("record", Text, nullable=False),
 )
 
+# Break-glass kills that the numbering holds, until the tokens have expired.
+RECONCILED = Table(
+    "reconciled",
+    METADATA,
+    Column("environment_id", BigInteger, ForeignKey("environments.id"), primary_key=True),
+    Column("id", _KEY, primary_key=True),
+    Column("record", Text, nullable=False),
+)
+
 # Reports that have been added, so that one sent again is known.
 REPORTS = Table(
     "reports",

@@ -6,6 +6,7 @@ later in the edge); the hub that sends the same events lives in `web`. What a fl
 
 from pennon.flags import Delete, Put
 from pennon.sync.backoff import delay_s
+from pennon.sync.claims import BREAK_GLASS_LIMIT_S, BreakGlassClaims, break_glass_claims_of, jwt_claims_of
 from pennon.sync.frames import LIMIT_BYTES, Frame, FrameReader, encode_event
 from pennon.sync.messages import (
     BreakGlass,
@@ -22,9 +23,11 @@ from pennon.sync.messages import (
 from pennon.sync.replica import EMPTY, Effect, Replica, expired, receive
 
 __all__ = [
+    "BREAK_GLASS_LIMIT_S",
     "EMPTY",
     "LIMIT_BYTES",
     "BreakGlass",
+    "BreakGlassClaims",
     "Delete",
     "Delta",
     "Effect",
@@ -36,6 +39,7 @@ __all__ = [
     "Put",
     "Replica",
     "Snapshot",
+    "break_glass_claims_of",
     "decode_message",
     "decode_position",
     "delay_s",
@@ -43,5 +47,6 @@ __all__ = [
     "encode_message",
     "encode_position",
     "expired",
+    "jwt_claims_of",
     "receive",
 ]
