@@ -1,10 +1,13 @@
 """What leaves with a request."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pennon.carry import decode, encode, entries_leaving, fingerprint_of
+from pennon.carry import decode, encode, encode_entries, entries_leaving, fingerprint_of, take_returned
 from pennon.context import Decision, Entry, Environment, Ledger, Origin
 
 Decisions = Callable[..., Decision]
@@ -139,3 +142,51 @@ def test_encode_uses_the_salt_of_the_environment(ledger: Ledger, decision_of: De
     """Fingerprints are the environment's own."""
     ledger.enter(decision_of(environment=Environment(9, "staging", "other")))
     assert [fingerprint_of("other", "user", "7")] == [entry.fingerprint for entry in entries_leaving(ledger)]
+
+
+operations = st.one_of(
+    st.tuples(st.just("enter"), st.integers(0, 3), st.integers(1, 3), st.sampled_from(["7", "8"]), st.integers(40, 44)),
+    st.tuples(
+        st.just("return"), st.integers(0, 3), st.integers(0, 3), st.sampled_from([SEVEN, 9]), st.integers(40, 44)
+    ),
+    st.tuples(st.just("kill"), st.integers(0, 3), st.just(0), st.sampled_from([SEVEN, 9]), st.integers(40, 44)),
+    st.just(("cut",)),
+    st.just(("encode",)),
+)
+
+
+@given(st.lists(operations, max_size=14), st.sampled_from([512, 90]), st.booleans())
+def test_encode_remembers_nothing_that_has_changed(
+    decision_of: Decisions, entry_of: Entries, done: list[tuple[Any, ...]], budget_bytes: int, is_replay: bool
+) -> None:
+    """Whatever happened since it last wrote: it says what leaves now."""
+    ledger = Ledger()
+    for name, *said in [*done, ("encode",)]:
+        match name, said:
+            case "enter", (flag_id, variant_id, unit_key, floor):
+                ledger.enter(decision_of(flag_id=flag_id, variant_id=variant_id, unit_key=unit_key, floor=floor))
+            case "return" | "kill", (flag_id, variant_id, fingerprint, revision):
+                origin = Origin.KILL if name == "kill" else Origin.SPLIT
+                entry = entry_of(
+                    flag_id=flag_id, variant_id=variant_id, fingerprint=fingerprint, revision=revision, origin=origin
+                )
+                values = [encode_entries([entry]).value.encode()]
+                take_returned(ledger, values, has_age=False, began_ns=0, note=lambda _: None)
+            case "cut", _:
+                ledger.was_cut = True
+            case "encode", _:
+                expected = encode_entries(
+                    entries_leaving(ledger), was_cut=ledger.was_cut, is_replay=is_replay, budget_bytes=budget_bytes
+                )
+                for _ in range(2):
+                    assert expected == encode(ledger, budget_bytes=budget_bytes, is_replay=is_replay)
+
+
+def test_encode_minds_who_asks(ledger: Ledger, decision_of: Decisions) -> None:
+    """A downstream with less room, or of a replay, gets its own."""
+    for number in range(9):
+        ledger.enter(decision_of(flag_id=number))
+    whole = encode(ledger)
+    assert encode(ledger, budget_bytes=60).cut_count > 0 == whole.cut_count
+    assert decode(encode(ledger, is_replay=True).value).is_replay
+    assert whole == encode(ledger)

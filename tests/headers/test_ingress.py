@@ -141,6 +141,19 @@ def test_extract_sorts_baggage_from_ours(take: Take) -> None:
     assert (Member("pennon", "A.B", "p"), Member("pennon2", "C"), Member("pennon", "D")) == arrived.ours
 
 
+@pytest.mark.parametrize("member", ["pennon=A.b-_9", "pennon2=", "pennon=", "pennonX=%41", "pennon=A;p=1", "pennon =A"])
+@pytest.mark.parametrize("max_bytes", [6, 7, 8, 13, 1_024])
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_extract_reads_ours_alone_as_it_does_beside_others(
+    take: Take, member: str, max_bytes: int, is_trusted: bool
+) -> None:
+    """The short way for the commonest header gives what the long way gives: an empty member sends it there."""
+    under = _under(baggage=BaggagePolicy(max_bytes=max_bytes))
+    alone, beside = (take([("baggage", text)], under=under, is_trusted=is_trusted) for text in (member, f"{member},"))
+
+    assert (alone.baggage, alone.ours, alone.report) == (beside.baggage, beside.ours, beside.report)
+
+
 def test_extract_drops_what_a_stranger_may_not_say_undecoded(take: Take, decoded_keys: list[str]) -> None:
     """At a public boundary unknown members and ours go without their values having been looked at (req 31)."""
     arrived = take([("baggage", "isAdmin=true,pennon=%41,region=eu")], is_trusted=False)

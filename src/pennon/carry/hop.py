@@ -70,8 +70,14 @@ def arrive(
     ledger.override = extracted.override
     faults: tuple[GroupFault, ...] = ()
     if is_trusted and extracted.ours:
-        values = [member.value for member in extracted.ours if member.key == CARRY_KEY and member.value]
-        ledger.foreign = tuple(member for member in extracted.ours if member.key != CARRY_KEY)
+        values: list[str] = []
+        foreign: list[Member] = []
+        for member in extracted.ours:
+            if member.key != CARRY_KEY:
+                foreign.append(member)
+            elif member.value:
+                values.append(member.value)
+        ledger.foreign = tuple(foreign)
         decoded = decode(".".join(values))
         ledger.arrived, ledger.was_cut, faults = decoded.arrived, decoded.was_cut, decoded.dropped
         is_replay = is_replay or decoded.is_replay

@@ -3,16 +3,21 @@
 Egress does not judge. A void entry that nobody asked about leaves as it came; each hop judges at use.
 """
 
-from typing import TypeAlias
-
-from msgspec.structs import astuple
+from operator import attrgetter
+from typing import Final, TypeAlias
 
 from pennon.carry.entries import MINUTE_NS
 from pennon.carry.fingerprint import fingerprint_of
 from pennon.context import Decision, Entry, Ledger, Origin
 
-# The fields of an Entry, in its order. An entry that is only written is not worth an object.
-Row: TypeAlias = tuple[int, int, int, int, int, int, Origin, int]
+_FLAG_ID: Final = attrgetter("scope.flag_id")
+
+# What the wire says once for several decisions: environment, epoch, fingerprint, minute.
+Group: TypeAlias = tuple[int, int, int, int]
+
+# An entry that is only written, not worth an object: its group, flag id, variant id, origin, revision. Neighbours of
+# one group share it.
+Row: TypeAlias = tuple[Group, int, int, Origin, int]
 
 
 def entries_leaving(ledger: Ledger) -> list[Entry]:
@@ -21,7 +26,10 @@ def entries_leaving(ledger: Ledger) -> list[Entry]:
     What was decided here replaces what arrived for the same environment, epoch, flag and fingerprint, but for entries
     of a higher revision: they may hold where it is void.
     """
-    return [Entry(*row) for row in rows_leaving(ledger)]
+    return [
+        Entry(*group, flag_id, variant_id, origin, revision)
+        for group, flag_id, variant_id, origin, revision in rows_leaving(ledger)
+    ]
 
 
 def rows_leaving(ledger: Ledger) -> list[Row]:
@@ -32,14 +40,14 @@ def rows_leaving(ledger: Ledger) -> list[Row]:
     arrived = [row_of(entry) for entries in list(ledger.arrived.values()) for entry in entries]
     if not made:
         return arrived
-    replaced = {(row[0], row[1], row[4], row[2]): row[7] for row in made}
-    return [row for row in arrived if row[7] > replaced.get((row[0], row[1], row[4], row[2]), -1)] + made
+    replaced = {(group[:3], flag_id): revision for group, flag_id, _, _, revision in made}
+    return [row for row in arrived if row[4] > replaced.get((row[0][:3], row[1]), -1)] + made
 
 
 def row_of(entry: Entry) -> Row:
     """The entry as a row."""
-    row: Row = astuple(entry)
-    return row
+    group = (entry.environment, entry.epoch, entry.fingerprint, entry.decided_min)
+    return group, entry.flag_id, entry.variant_id, entry.origin, entry.revision
 
 
 def latest_made(ledger: Ledger) -> list[Decision]:
@@ -49,7 +57,7 @@ def latest_made(ledger: Ledger) -> list[Decision]:
     """
     # list() of a dict's values is one step of the interpreter: other threads may be entering decisions meanwhile.
     made = list(ledger.made.values())
-    if len({decision.scope.flag_id for decision in made}) == len(made):
+    if len(set(map(_FLAG_ID, made))) == len(made):
         return made  # almost always each flag was asked about once
     latest: dict[tuple[int, int, str, str | None], Decision] = {}
     for decision in made:
@@ -61,16 +69,20 @@ def latest_made(ledger: Ledger) -> list[Decision]:
 
 
 def _rows_made(ledger: Ledger) -> list[Row]:
-    """The decisions that the wire can say: its flag carries, and it names a unit. Others go no further."""
+    """The decisions that the wire can say: their flag carries, and they name a unit. Others go no further."""
     rows: list[Row] = []
+    before: tuple[object, ...] | None = None
+    group: Group = (0, 0, 0, 0)
     for decision in latest_made(ledger):
         scope, unit_key = decision.scope, decision.unit_key
         variant_id, origin = decision.answer.variant_id, decision.origin
-        if scope.carry and unit_key is not None and variant_id is not None and origin is not None:
-            environment = scope.environment
+        if not scope.carry or unit_key is None or variant_id is None or origin is None:
+            continue
+        environment, minute = scope.environment, decision.decided_ns // MINUTE_NS
+        about = (environment, scope.epoch, scope.unit_kind, unit_key, minute)
+        if about != before:  # mostly it is the unit and minute of the one before
+            before = about
             fingerprint = fingerprint_of(environment.salt, scope.unit_kind, unit_key)
-            minute = decision.decided_ns // MINUTE_NS
-            rows.append(
-                (environment.id, scope.epoch, fingerprint, minute, scope.flag_id, variant_id, origin, decision.revision)
-            )
+            group = (environment.id, scope.epoch, fingerprint, minute)
+        rows.append((group, scope.flag_id, variant_id, origin, decision.revision))
     return rows

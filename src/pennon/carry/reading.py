@@ -17,8 +17,10 @@ Arrived: TypeAlias = dict[tuple[int, int], tuple[Entry, ...]]
 
 # `struct` has no width of 5 and none of 3. The head in halves of environment, epoch and fingerprint; then the minute.
 _HEAD: Final = Struct(">BIBHBHI")
-# Flag and variant in one, origin, and the first byte of the revision, which is mostly the last or the last but one.
+# Flag and variant in one, origin, and the first byte of the revision. There are four more bytes behind, the checksum's
+# if no others, so that the second one can be read with it: most revisions have two.
 _TO_REVISION: Final = Struct(">IBB")
+_AND_ONE_MORE: Final = Struct(">IBBB")
 _SHORTEST_GROUP_BYTES: Final = HEAD_BYTES + _TO_REVISION.size + CRC_BYTES
 _ORIGINS: Final = ORIGINS
 _ORIGIN_COUNT: Final = len(ORIGINS)
@@ -112,14 +114,18 @@ def _entries_of(raw: bytes) -> list[Entry] | None:
     fingerprint = unit_high << 16 | unit_low
     entries = []
     at, end = HEAD_BYTES, len(raw) - CRC_BYTES
-    unpack, shortest = _TO_REVISION.unpack_from, _TO_REVISION.size
+    unpack, shortest = _AND_ONE_MORE.unpack_from, _TO_REVISION.size
     while at < end:
         if end - at < shortest:
             return None
-        flag_and_variant, origin, revision = unpack(raw, at)
+        flag_and_variant, origin, revision, second = unpack(raw, at)
         at += shortest
         if revision > 0x7F:
-            revision, at = _long_revision(raw, revision, at, end)
+            if 0 < second <= 0x7F and at < end:
+                revision += second - 1 << 7  # as `_long_revision` would
+                at += 1
+            else:
+                revision, at = _long_revision(raw, revision, at, end)
         if revision < 0 or origin >= _ORIGIN_COUNT:
             return None
         flag_id, variant_id = flag_and_variant >> 8, flag_and_variant & 0xFF

@@ -3,19 +3,20 @@
 from binascii import b2a_base64
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final
 from zlib import crc32
 
 import msgspec
 
-from pennon.carry.leaving import Row, row_of, rows_leaving
+from pennon.carry.leaving import Group, Row, row_of, rows_leaving
 from pennon.carry.wire import BUDGET_BYTES, CRC_BYTES, CUT, FLAGS_GROUP_BYTES, HEAD_BYTES, REPLAY
 from pennon.context import Entry, Ledger
 
-_TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+# By whether it is so.
+_CUT_FLAGS: Final = (0, CUT)
+_REPLAY_FLAGS: Final = (0, REPLAY)
 
-# Environment, epoch, fingerprint, minute.
-_Group: TypeAlias = tuple[int, int, int, int]
+_TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class Encoded(msgspec.Struct, frozen=True):
@@ -41,7 +42,7 @@ def encode(ledger: Ledger, *, budget_bytes: int = BUDGET_BYTES, is_replay: bool 
     """
     # Everything that changes what leaves: decisions are entered or taken away, entries come from responses. Looked at
     # before the rest, so that what comes meanwhile makes the memory void.
-    flags = _flags(was_cut=ledger.was_cut, is_replay=is_replay)
+    flags = _CUT_FLAGS[ledger.was_cut] | _REPLAY_FLAGS[is_replay]
     state = (len(ledger.made), ledger.withdrawn_count, len(ledger.returned), flags, budget_bytes)
     remembered = ledger.encoded
     if remembered is not None and remembered[0] == state:
@@ -59,11 +60,7 @@ def encode_entries(
 
     Of more than fit, those stay that were decided latest, and of one minute those made latest.
     """
-    return _encoded(list(map(row_of, entries)), _flags(was_cut=was_cut, is_replay=is_replay), budget_bytes)
-
-
-def _flags(*, was_cut: bool, is_replay: bool) -> int:
-    return (CUT if was_cut else 0) | (REPLAY if is_replay else 0)
+    return _encoded(list(map(row_of, entries)), _CUT_FLAGS[was_cut] | _REPLAY_FLAGS[is_replay], budget_bytes)
 
 
 def _encoded(rows: Sequence[Row], flags: int, budget_bytes: int) -> Encoded:
@@ -80,16 +77,20 @@ def _encoded(rows: Sequence[Row], flags: int, budget_bytes: int) -> Encoded:
 
 
 def _joined(rows: Sequence[Row], flags: int) -> str:
-    """A group for all rows that have environment, epoch, fingerprint and minute in common, in the order of the rows."""
-    groups: dict[_Group, list[bytes]] = {}
-    for environment, epoch, fingerprint, minute, flag_id, variant_id, origin, revision in rows:
-        group = (environment, epoch, fingerprint, minute)
-        decision = _decision_bytes(flag_id, variant_id, origin, revision)
-        parts = groups.get(group)
-        if parts is None:
-            groups[group] = [_head_bytes(group), decision]
-        else:
-            parts.append(decision)
+    """The groups of these rows, each with all its decisions, in the order of the rows."""
+    groups: dict[Group, list[bytes]] = {}
+    parts: list[bytes] = []
+    before = None
+    for group, flag_id, variant_id, origin, revision in rows:
+        if group is not before:
+            before = group
+            if group in groups:
+                parts = groups[group]
+            else:
+                environment, epoch, fingerprint, minute = group
+                head = environment << 80 | epoch << 56 | fingerprint << 32 | minute
+                parts = groups[group] = [head.to_bytes(HEAD_BYTES, "big")]
+        parts.append(_decision_bytes(flag_id, variant_id, origin, revision))
     texts = [_checked(b"".join(parts)) for parts in groups.values()]
     if flags:
         texts.append(_checked(bytes((flags,))))
@@ -98,11 +99,6 @@ def _joined(rows: Sequence[Row], flags: int) -> str:
 
 def _checked(body: bytes) -> bytes:
     return b2a_base64(body + crc32(body).to_bytes(CRC_BYTES, "big"), newline=False).rstrip(b"=")
-
-
-def _head_bytes(group: _Group) -> bytes:
-    environment, epoch, fingerprint, minute = group
-    return (environment << 80 | epoch << 56 | fingerprint << 32 | minute).to_bytes(HEAD_BYTES, "big")
 
 
 # The flags that are asked about have few variants and fewer revisions.
@@ -119,19 +115,18 @@ def _decision_bytes(flag_id: int, variant_id: int, origin: int, revision: int) -
 def _newest_that_fit(rows: Sequence[Row], room: int) -> list[Row]:
     """The latest rows, in their order, whose groups with the dots between them are at most `room` long."""
     kept = []
-    sizes: dict[_Group, int] = {}
+    sizes: dict[Group, int] = {}
     length = -1  # no dot stands before the first group
     # Sorting is stable: of one minute, the one made first is the older.
-    for index in sorted(range(len(rows)), key=lambda at: rows[at][3])[::-1]:
-        row = rows[index]
-        group = row[:4]
+    for index in sorted(range(len(rows)), key=lambda at: rows[at][0][3])[::-1]:
+        group, *decision = rows[index]
         size = sizes.get(group)
         if size is None:
             size = HEAD_BYTES + CRC_BYTES
             length += 1
         else:
             length -= _text_length(size)
-        size += len(_decision_bytes(*row[4:]))
+        size += len(_decision_bytes(*decision))
         length += _text_length(size)
         if length > room:
             break

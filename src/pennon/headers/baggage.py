@@ -30,7 +30,7 @@ READ_LIMIT_COUNT: Final = 64
 _OCTETS: Final = r"\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e"
 _MEMBER: Final = re.compile(rf"({TOKEN})[ \t]*+=[ \t]*+([{_OCTETS}]*+)[ \t]*+(?:;([\x20-\x2b\x2d-\x7e\t]*+))?".encode())
 # "%" is a baggage-octet, and the one that must be encoded (§3.3.1.3). Letters, digits and "_.-~" are always safe.
-_PLAIN: Final = re.compile(rf"(?:(?!%)[{_OCTETS}])*")
+_PLAIN: Final = re.compile(r"[\x21\x23\x24\x26-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*+")
 _SAFE: Final = "!#$&'()*+/:<=>?@[]^`{|}"
 _PROPERTIES: Final = re.compile(r"[\x20-\x2b\x2d-\x7e\t]*")
 

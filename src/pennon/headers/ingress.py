@@ -21,6 +21,7 @@ from pennon.headers.grammar import (
     CORRELATION_ID,
     OVERRIDE,
     OWN,
+    OWN_PREFIX,
     OWS,
     REQUEST_ID,
     TRACEPARENT,
@@ -49,6 +50,9 @@ OVERRIDE_MAX_BYTES: Final = 2_048
 
 # Decoded, a value with one of these makes two log lines, or two headers, of one.
 _UNSAFE: Final = re.compile("[\r\n\0]")
+
+# Between our own services a header often holds this and nothing else; read at once it costs a tenth.
+_OURS_ALONE: Final = re.compile(rf"({OWN_PREFIX}[A-Za-z0-9]*+)=([A-Za-z0-9._\-]*+)".encode())
 
 _ALL: Final = "headers"
 
@@ -118,14 +122,14 @@ class _Crossing:
         trace, stranger_trace = self._trace()
         request_id, caller_request_id = self._request_id()
         correlation_id = self._id(CORRELATION_ID)
-        members = self._members() if BAGGAGE in self._found else ()
+        baggage, ours = self._members() if BAGGAGE in self._found else ((), ())
         return Extracted(
             trace=trace,
             request_id=request_id,
             correlation_id=correlation_id,
             caller_request_id=caller_request_id,
-            baggage=tuple(member for member in members if not is_own_key(member.key)),
-            ours=tuple(member for member in members if is_own_key(member.key)),
+            baggage=baggage,
+            ours=ours,
             fields=self._fields(),
             report=Report(tuple(self._took), tuple(self._added), tuple(self._dropped)),
             refusal=self._refusal,
@@ -234,13 +238,17 @@ class _Crossing:
             self._took.append(name)
         return parsed
 
-    def _members(self) -> tuple[Member, ...]:
-        """All members that are kept, ours among them."""
+    def _members(self) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
+        """The members that are kept, without ours, and ours."""
         policy = self._contract.baggage
         values = self._found[BAGGAGE]
+        alone = _OURS_ALONE.fullmatch(values[0]) if self._is_trusted and len(values) == 1 else None
+        if alone is not None and len(values[0]) <= min(policy.max_bytes, policy.wire_max_bytes) and policy.max_members:
+            self._took.append(BAGGAGE)
+            return (), (Member(alone[1].decode(), alone[2].decode()),)
         if wire_bytes(values) > policy.wire_max_bytes:
             self._refuse(BAGGAGE, f"{policy.wire_max_bytes} bytes", policy.refuse_status, DropReason.TOO_LONG)
-            return ()
+            return (), ()
         raw, dropped = split_baggage(values)
         self._dropped += dropped
         members = []
@@ -262,7 +270,11 @@ class _Crossing:
         self._dropped += fitted.dropped
         if fitted.members:
             self._took.append(BAGGAGE)
-        return fitted.members
+        kept = fitted.members
+        return (
+            tuple([member for member in kept if not is_own_key(member.key)]),
+            tuple([member for member in kept if is_own_key(member.key)]),
+        )
 
     def _unwanted(self, key: str) -> DropReason | None:
         """Why a member with this key is not even decoded; None if it is wanted."""
