@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test quick check bench bench-peers lock clean
+.PHONY: demo test quick check bench bench-peers soak lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/made
@@ -29,6 +29,10 @@ bench: .venv/made
 # The race against other SDKs: each in its own environment, made on the first run.
 bench-peers: .venv/made
 	@$(BIN)/python benchmarks/peers/bench.py $(ARGS)
+
+# The model of carrying by time, an hour unless ARGS="--minutes 10" says otherwise; it goes on where it stopped.
+soak: .venv/made
+	@$(BIN)/python -m tests.carry.model.soak $(ARGS)
 
 # Names and versions of everything in the environment, found by installing it once without constraints.
 lock:
