@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 import pennon
-from pennon.control import Exposure, Role
+from pennon.carry import Divergence
+from pennon.control import DivergenceCount, Exposure, Report, Role
 from pennon.journeys import ControlPlane, Memory, create_app
 
 PROBLEM = "application/problem+json"
@@ -180,6 +181,22 @@ def test_exposures_of_present_phases_are_counted_per_variant(plane: Any, with_pl
     assert counts == listed(with_plane, "ranking")["exposures"]
 
 
+def test_divergence_is_shown_as_it_was_reported(plane: Any, with_plane: Any) -> None:
+    """Reports add up by service, flag and cause."""
+    plane.flag("checkout", "on", "off")
+    for number, service in enumerate(("cart", "cart", "orders")):
+        counts = (DivergenceCount("checkout", Divergence.AGREED, 40), DivergenceCount("", Divergence.UNKNOWN_FLAG, 1))
+        plane.store.add_report(plane.environment_id, Report(f"{number:032x}", service, (), counts))
+    shown = with_plane.http.get("/api/divergence").json()
+    assert 24 * 3600 == shown["window_s"]
+    assert {
+        ("cart", "checkout", "agreed", 80),
+        ("cart", "", "unknown_flag", 2),
+        ("orders", "checkout", "agreed", 40),
+        ("orders", "", "unknown_flag", 1),
+    } == {(item["service"], item["flag"], item["cause"], item["count"]) for item in shown["items"]}
+
+
 def test_token_never_reaches_the_page(plane: Any, with_plane: Any) -> None:
     """Neither in what is shown nor in what is refused."""
     plane.flag("checkout", "on", "off")
@@ -230,7 +247,7 @@ def test_answer_that_is_not_pennon_s_is_503(serve_app: Callable[..., Any], answe
     """Something else listens there."""
     control = ControlPlane("http://there", token="x", transport=httpx.MockTransport(lambda _: answer))
     with serve_app(control) as journeys:
-        assert 503 == journeys.http.get("/api/flags").status_code
+        assert [503, 503] == [journeys.http.get(f"/api/{what}").status_code for what in ("flags", "divergence")]
 
 
 def test_edit_that_crosses_another_is_tried_once_more(plane: Any, serve_app: Callable[..., Any]) -> None:

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from starlette.exceptions import HTTPException
 
-from pennon.control import Exposure
+from pennon.carry import Divergence
+from pennon.control import DivergenceCount, Exposure, Report
 from pennon.journeys import ControlPlane
 from pennon.journeys.live import READERS_LIMIT_COUNT, Live
 from pennon.journeys.memory import Memory
@@ -85,6 +86,19 @@ def test_exposures_that_grow_are_told(plane: Any, with_plane: Any) -> None:
         plane.store.add_exposures(plane.environment_id, [Exposure("1" * 32, "ranking", "a", "user", phase, 0)])
         [flag] = first(events, "flags")["items"]
     assert {"variant": "a", "count": 1} == flag["exposures"][0]
+
+
+def test_divergence_is_told_when_it_grows(plane: Any, with_plane: Any) -> None:
+    """And to a page that comes later at once."""
+    plane.flag("checkout", "on", "off")
+    counts = (DivergenceCount("checkout", Divergence.REVISION_SKEW, 2),)
+    with with_plane.live() as events:
+        assert [] == first(events, "divergence")["items"]
+        plane.store.add_report(plane.environment_id, Report("1" * 32, "cart", (), counts))
+        told = first(events, "divergence")
+        assert [{"service": "cart", "flag": "checkout", "cause": "revision_skew", "count": 2}] == told["items"]
+        with with_plane.live() as others:
+            assert told == first(others, "divergence")
 
 
 def test_control_plane_that_comes_back_is_followed_again(serve_app: Callable[..., Any]) -> None:

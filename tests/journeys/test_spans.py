@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from pennon.journeys.hops import Hop, decisions_of, detail_of
-from pennon.journeys.spans import ATTRIBUTES_LIMIT_COUNT, SPAN_LIMIT_BYTES, hop_of
+from pennon.journeys.spans import ATTRIBUTES_LIMIT_COUNT, EVENTS_LIMIT_COUNT, SPAN_LIMIT_BYTES, hop_of
 
 MakeSpan = Callable[..., Span]
 
@@ -171,6 +171,35 @@ def test_span_is_kept_within_its_bound_and_stays_readable(span: MakeSpan) -> Non
     assert "user-7" == hop.user == detail.attributes["enduser.id"]
     assert ATTRIBUTES_LIMIT_COUNT == len(detail.attributes)
     assert detail.name == "n" * 64 + "…"
+
+
+@pytest.mark.parametrize(
+    ("decisions", "others", "dropped", "expected"),
+    [(3, 9, 0, 0), (40, 0, 0, 8), (40, 5, 7, 15), (40, 0, 2**32 - 1, 2**32 - 1)],
+)
+def test_decisions_that_are_not_kept_are_counted(
+    span: MakeSpan, decisions: int, others: int, dropped: int, expected: int
+) -> None:
+    """Who counts followers by variant must know that some are missing; other events were never to be kept."""
+    crowded = span()
+    crowded.dropped_events_count = dropped
+    for name, count in (("feature_flag.evaluation", decisions), ("exception", others)):
+        for _ in range(count):
+            crowded.events.add(name=name).attributes.add(key="feature_flag.key").value.string_value = "alerts"
+    detail = detail_of(taken(crowded))
+    assert (min(decisions, EVENTS_LIMIT_COUNT), expected) == (len(detail.decisions), detail.uncounted)
+
+
+def test_decision_says_for_whom_and_what_took_it_down(span: MakeSpan) -> None:
+    """Where the event says so; an empty text says nothing."""
+    told = span()
+    for other, unmet in (("user", "moderation-on"), ("", "")):
+        event = told.events.add(name="feature_flag.evaluation")
+        named = {"feature_flag.key": "reactions", "pennon.unit.other": other, "pennon.prerequisite.unmet": unmet}
+        for key, value in named.items():
+            event.attributes.add(key=key).value.string_value = value
+    decisions = detail_of(taken(told)).decisions
+    assert [("user", "moderation-on"), (None, None)] == [(decided.other, decided.unmet) for decided in decisions]
 
 
 def test_attributes_of_every_type_come_out_as_json_has_them(span: MakeSpan) -> None:

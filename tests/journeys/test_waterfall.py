@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pennon.journeys import Memory
 from pennon.journeys.hops import Hop
 from pennon.journeys.search import Query
+from pennon.journeys.spans import hop_of
 from pennon.journeys.waterfall import in_waterfall
 
 MakeHop = Callable[..., Hop]
@@ -95,7 +96,7 @@ def test_sample_is_told_from_the_gateway_to_the_feed(sample: list[Hop]) -> None:
     assert {"name": "baggage:pennon", "reason": "not_trusted"} in journey["hops"][0]["headers"]["dropped"]
     assert ["traceparent", "x-request-id", "x-correlation-id", "baggage"] == journey["hops"][1]["headers"]["added"]
     carried = {"flag": "feed-ranking", "variant": "ranked", "reason": "carried", "how": "carried", "at_ms": 241.0}
-    assert carried == journey["hops"][4]["decisions"][0]
+    assert {**carried, "other": None, "unmet": None} == journey["hops"][4]["decisions"][0]
     assert ("error", None) == (journey["hops"][5]["status"], journey["hops"][5]["headers"])
 
 
@@ -112,3 +113,23 @@ def test_summary_of_the_sample_is_one_line(sample: list[Hop]) -> None:
         ("feed-ranking", "carried"),
     ] == [(decision.flag, decision.reason) for decision in summary.decisions]
     assert (6, 1, 1795267082000.0) == (summary.hop_count, summary.error_count, summary.began_ms)
+
+
+def test_summary_leaves_out_what_was_decided_for_others(span: Callable[..., Any]) -> None:
+    """A fan-out's decisions stand at its hop, each, and are none of the journey's own."""
+    told = span()
+    for flag, other in (("ranked", None), ("alerts", "user"), ("alerts", "user")):
+        event = told.events.add(name="feature_flag.evaluation", time_unix_nano=told.start_time_unix_nano)
+        event.attributes.add(key="feature_flag.key").value.string_value = flag
+        if other is not None:
+            event.attributes.add(key="pennon.unit.other").value.string_value = other
+    made = hop_of(told, "feed")
+    assert isinstance(made, Hop)
+    memory = Memory()
+    memory.add([made], 0)
+    [summary] = memory.search(Query.of(""), limit=5)
+    assert ["ranked"] == [decision.flag for decision in summary.decisions]
+    journey: Any = memory.waterfall(made.trace_id)
+    assert [("ranked", None), ("alerts", "user"), ("alerts", "user")] == [
+        (decision["flag"], decision["other"]) for decision in journey["hops"][0]["decisions"]
+    ]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
@@ -104,6 +105,13 @@ class Plane:
             answer = self._sdk.post("/v1/sdk/exposures", json={"exposures": told[start : start + 1000]})
             assert 200 == answer.status_code, answer.text
 
+    def report(self, service: str, flag: str, **counts: int) -> None:
+        """Report so many comparisons per cause."""
+        divergence = [{"flag": flag, "cause": cause, "count": count} for cause, count in counts.items()]
+        body = {"report": secrets.token_hex(16), "service": service, "divergence": divergence}
+        answer = self._sdk.post("/v1/sdk/reports", json=body)
+        assert 200 == answer.status_code, answer.text
+
 
 def split(*weights: tuple[str, int], coverage: int = 100_000) -> dict[str, Any]:
     """A patch that splits what falls through."""
@@ -172,6 +180,38 @@ def send(address: str, trace: dict[str, Any]) -> None:
     """Export a trace to the app."""
     answer = httpx.post(f"{address}/v1/traces", json=trace, timeout=DEADLINE_S)
     assert 200 == answer.status_code, answer.text
+
+
+@pytest.fixture
+def fan_out(address: str) -> Callable[[str, dict[str, list[str]]], None]:
+    """Exports a journey of one hop of `feed` that decided `instant-alerts` so for others, and its own ranking."""
+
+    def export(trace_id: str, decided: dict[str, list[str]]) -> None:
+        events = [_evaluation("feed-ranking", "fresh", "carried")]
+        for reason, variants in decided.items():
+            events += [
+                _evaluation("instant-alerts", each, reason, **{"pennon.unit.other": "user"}) for each in variants
+            ]
+        events.append(_evaluation("reactions", "off", "disabled", **{"pennon.prerequisite.unmet": "moderation-on"}))
+        began_ns = 1_795_267_082_000_000_000
+        span = {"traceId": trace_id, "spanId": "ab" * 8, "name": "process posts", "kind": 5, "events": events}
+        span |= {"startTimeUnixNano": str(began_ns), "endTimeUnixNano": str(began_ns + 10**6)}
+        service = {"key": "service.name", "value": {"stringValue": "feed"}}
+        resource = {"attributes": [service]}
+        send(address, {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]})
+
+    return export
+
+
+def _evaluation(flag: str, variant: str, reason: str, **more: str) -> dict[str, Any]:
+    said = {
+        "feature_flag.key": flag,
+        "feature_flag.result.variant": variant,
+        "feature_flag.result.reason": reason,
+        **more,
+    }
+    attributes = [{"key": key, "value": {"stringValue": value}} for key, value in said.items()]
+    return {"name": "feature_flag.evaluation", "attributes": attributes}
 
 
 @pytest.fixture

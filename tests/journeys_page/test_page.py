@@ -127,6 +127,77 @@ def test_page_counts_exposures(address: str, look: Look, size: dict[str, Any]) -
     expect(arms.first).to_contain_text("34\u00a0%, weight 34\u00a0%")
 
 
+@WIDTHS
+def test_page_counts_what_was_decided_for_others(address: str, fan_out: Any, look: Look, size: dict[str, Any]) -> None:
+    """One line for a fan-out, with each variant's count, apart from what was decided for the journey's own user."""
+    trace = "f" * 31 + str(size["width"])[0]
+    fan_out(trace, {"split": ["on"] * 4 + ["off"] * 6, "carried": ["on"]})
+    page = look(f"{address}/#trace={trace}", **size).page
+    lines = hops(page).first.locator(".decision")
+    expect(lines).to_have_count(4)
+    expect(lines.nth(0)).to_contain_text(re.compile("carried.*feed-ranking.*fresh"))
+    expect(lines.nth(1)).to_have_text(re.compile("switched off.*reactions.*off.*it needs moderation-on"))
+    expect(lines.nth(2)).to_have_text(re.compile("decided here.*instant-alerts.*off 6.*on 4.*each of 10 other users"))
+    expect(lines.nth(3)).to_have_text(re.compile("carried.*instant-alerts.*on 1.*for another user"))
+    story = page.locator(".stories li")
+    expect(story).to_have_count(3)
+    expect(story.last).to_have_text(re.compile("instant-alerts.*off 6.*on 4.*other users.*decided in.*carried to"))
+    fits = (
+        "[...document.querySelectorAll('.stories > li > *')].every((part) => part.scrollWidth <= part.clientWidth + 1)"
+    )
+    assert page.evaluate(fits)
+
+
+@WIDTHS
+def test_page_shows_where_services_diverge(address: str, plane: Any, look: Look, size: dict[str, Any]) -> None:
+    """Those that do, the worst first, each with its causes; what is reported meanwhile arrives by itself."""
+    page = look(address, **size).page
+    show(page, "Divergence")
+    panel = page.locator(".divergence")
+    service = f"cart-{size['width']}"
+    plane.report(service, "rich-profiles", agreed=60, missing_attribute=39, revision_skew=1)
+    plane.report(service, "reactions", agreed=999, revision_skew=1)
+    plane.report(service, "moderation-on", agreed=5)
+    rows = panel.locator(".diverging li", has_text=service)
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("60\u00a0% of 100 agree")
+    expect(rows.first.locator(".why")).to_have_text("missing attribute 39, revision skew 1")
+    # Rounded down: 100 % would be a lie.
+    expect(rows.last).to_contain_text("99.9\u00a0% of 1,000 agree")
+    expect(panel.locator(".agreed-all")).to_contain_text(re.compile("[12] other places? agree wholly"))
+    expect(panel.locator(".causes")).to_contain_text("an attribute that it asks about is unknown there")
+
+
+@WIDTHS
+def test_page_says_what_holds_a_flag_off(address: str, plane: Any, look: Look, size: dict[str, Any]) -> None:
+    """A kill of what it needs takes it along, within the second, and says so; so does the way back."""
+    key = f"needs-moderation-{size['width']}"
+    plane.create(key, "on", "off")
+    plane.patch(key, fallthrough={"variant": "on"}, prerequisites=[{"flag": "moderation-on", "variants": ["on"]}])
+    page = look(address, **size).page
+    show(page, "Flags")
+    row = flag(page, key)
+    expect(row).to_contain_text("Needs moderation-on to be on.")
+    plane.http.put(plane.path("moderation-on") + "/kill", json={"reason": "a test"}).raise_for_status()
+    expect(row).to_have_attribute("data-state", "held", timeout=SECOND_MS)
+    expect(row).to_contain_text("Held off by moderation-on, which it needs: everyone gets off.")
+    plane.http.delete(plane.path("moderation-on") + "/kill").raise_for_status()
+    expect(row).to_have_attribute("data-state", "on", timeout=SECOND_MS)
+
+
+def test_page_tells_how_to_let_a_tester_in(address: str, plane: Any, look: Look) -> None:
+    """The commands, with the flag's own names; only where its author allows it."""
+    plane.create("for-testers", "red", "green", "blue", overridable=True)
+    page = look(address, **DESK).page
+    row = flag(page, "for-testers")
+    row.get_by_text("Let a tester pick a variant").click()
+    expect(row.locator("pre")).to_contain_text("pennon override create")
+    expect(row.locator("pre")).to_contain_text(
+        re.compile(r"--flag for-testers \\\s+--variant red \\\s+--unit user:KEY")
+    )
+    expect(flag(page, "reactions").get_by_text("Let a tester")).to_have_count(0)
+
+
 def test_page_lists_a_journey_as_it_arrives(address: str, traces: Any, look: Look) -> None:
     """Nobody looks closely: it stands on top. Somebody does: it waits behind a button."""
     page = look(address, **DESK).page

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from pennon.errors import NotFound
 from pennon.journeys.authoring import is_on_of, percent_of
 from pennon.journeys.control import ControlPlane
+from pennon.journeys.divergence import divergence_of
 from pennon.journeys.guard import demand_page
 from pennon.journeys.search import QUERY_LIMIT_CHARACTERS, Query
 from pennon.journeys.services import services_of
@@ -53,6 +54,12 @@ async def follow(request: Request) -> Response:
 async def list_flags(request: Request) -> Response:
     """The flags with their settings in the environment, and exposures of their present phases."""
     return _json({"items": await _control_of(request).listing()})
+
+
+@router.get("/divergence")
+async def list_divergence(request: Request) -> Response:
+    """How carried decisions compare with what each service would have decided, over the last day."""
+    return _json(await divergence_of(_control_of(request)))
 
 
 @router.post("/flags/{flag}/ramp")

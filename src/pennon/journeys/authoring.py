@@ -63,6 +63,8 @@ def shown(
         "unit": flag["unit"],
         "description": flag["description"],
         "exposes": flag["exposes"],
+        "at": flag["at"],
+        "overridable": flag["overridable"],
         "variants": flag["variants"],
         "settings": dict(settings),
         "etag": etag,

@@ -24,6 +24,7 @@ _READS_LIMIT_COUNT: Final = 4
 
 _BY_CODE: Final[Mapping[str, type[errors.Refused]]] = {leaf.code: leaf for leaf in errors.Refused.__subclasses__()}
 _REASON: Final = "from the journeys page"
+_COMPARED: Final = ("service", "flag", "cause", "count")
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -86,6 +87,12 @@ class ControlPlane:
             counts = exposures.document["items"]
             pairs = zip(flags.document["items"], settings, strict=True)
             return [shown(flag, read.document, read.etag, counts) for flag, read in pairs]
+
+    async def divergence(self, since_ms: int) -> list[dict[str, Any]]:
+        """How often which service's sampled comparisons about which flag came out how; since_ms: since 1970."""
+        listed = await self._call("GET", f"{self._environment}/divergence", params={"since_ms": since_ms})
+        with _in_our_words():
+            return [{name: each[name] for name in _COMPARED} for each in listed.document["items"]]
 
     async def ramp(self, flag: str, percent: float) -> dict[str, Any]:
         """The settings after the fallthrough covers this share of its units."""

@@ -22,6 +22,8 @@ ADDED: Final = "pennon.headers.added"
 DROPPED: Final = "pennon.headers.dropped"
 DROP_REASONS: Final = "pennon.headers.drop_reasons"
 EVALUATION: Final = "feature_flag.evaluation"
+OTHER_UNIT: Final = "pennon.unit.other"
+UNMET: Final = "pennon.prerequisite.unmet"
 
 KINDS: Final = ("internal", "internal", "server", "client", "producer", "consumer")
 
@@ -44,12 +46,17 @@ _DEEPER: Final = "…"
 
 
 class Decided(msgspec.Struct, frozen=True):
-    """One evaluation event. at_ns: since 1970, by the service's clock."""
+    """One evaluation event. at_ns: since 1970, by the service's clock.
+
+    other: the kind of unit, where it was decided for another than the request's own. unmet: the flag that took it down.
+    """
 
     flag: str
     variant: str | None
     reason: str
     at_ns: int
+    other: str | None
+    unmet: str | None
 
     @property
     def how(self) -> str:
@@ -78,7 +85,10 @@ class Hop(msgspec.Struct, frozen=True):
 
 
 class Detail(msgspec.Struct, frozen=True):
-    """What a span says beyond the glance. headers: None where the span is no crossing of a door."""
+    """What a span says beyond the glance. headers: None where the span is no crossing of a door.
+
+    uncounted: events that the span has lost, here or where it was made; decisions may be among them.
+    """
 
     name: str
     kind: str
@@ -86,6 +96,7 @@ class Detail(msgspec.Struct, frozen=True):
     status_message: str
     headers: dict[str, Any] | None
     decisions: tuple[Decided, ...]
+    uncounted: int
     attributes: dict[str, Any]
 
 
@@ -105,6 +116,7 @@ def detail_of(hop: Hop) -> Detail:
         status_message=span.status.message,
         headers=_headers(attributes),
         decisions=_decisions_in(span),
+        uncounted=span.dropped_events_count,
         attributes=dict(sorted(attributes.items())),
     )
 
@@ -130,7 +142,9 @@ def _decisions_in(span: Span) -> tuple[Decided, ...]:
         variant = said.get("feature_flag.result.variant") or said.get("feature_flag.variant")
         reason = said.get("feature_flag.result.reason") or "unknown"
         if flag := said.get("feature_flag.key"):
-            made.append(Decided(flag, variant, reason.lower(), event.time_unix_nano or span.start_time_unix_nano))
+            at_ns = event.time_unix_nano or span.start_time_unix_nano
+            other, unmet = said.get(OTHER_UNIT) or None, said.get(UNMET) or None
+            made.append(Decided(flag, variant, reason.lower(), at_ns, other, unmet))
     return tuple(sorted(made, key=lambda decided: decided.at_ns))
 
 

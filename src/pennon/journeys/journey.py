@@ -17,7 +17,7 @@ _HOP_OVERHEAD_BYTES: Final = 700
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """A decision in a summary, each once."""
+    """A decision in a summary, each once; those about other units than the journey's own stand in its hops alone."""
 
     flag: str
     variant: str | None
@@ -91,7 +91,8 @@ def _summary_of(journey: Journey) -> Summary:
     hops = in_order(journey)
     began_ns = hops[0].began_ns
     made = sorted((decided for hop in hops for decided in decisions_of(hop)), key=lambda decided: decided.at_ns)
-    decisions = dict.fromkeys(Decision(decided.flag, decided.variant, decided.reason) for decided in made)
+    own = (decided for decided in made if decided.other is None)
+    decisions = dict.fromkeys(Decision(decided.flag, decided.variant, decided.reason) for decided in own)
     return Summary(
         trace_id=journey.trace_id,
         correlation_id=next((hop.correlation_id for hop in hops if hop.correlation_id), None),

@@ -1,7 +1,7 @@
 """What the page is told while it looks: journeys, traffic, flags, signs of life. Nobody looking, nothing is done."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, Self
 
 import msgspec
@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from pennon.clock import SYSTEM_CLOCK
 from pennon.errors import PennonError
 from pennon.journeys.control import ControlPlane
+from pennon.journeys.divergence import divergence_of
 from pennon.journeys.memory import Memory
 from pennon.sync import encode_event
 from pennon.web import Detach, Hub, Write
@@ -21,6 +22,8 @@ PING_S: Final = 5.0
 # A flip shows within two of them, and each costs the control plane one query.
 FLAGS_S: Final = 0.25
 EXPOSURES_S: Final = 1.0
+# SDKs report every few seconds.
+DIVERGENCE_S: Final = 2.0
 # After a control plane that did not answer.
 _PAUSE_S: Final = 1.0
 
@@ -40,12 +43,13 @@ class Live:
         self._closers: set[Callable[[], None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._looked_at = asyncio.Event()
-        self._flags = b""
+        # What was told last, for a page that comes later.
+        self._flags, self._divergence = b"", b""
         self._is_closing = False
         self._log = structlog.get_logger("pennon.journeys")
 
     async def open(self, write: Write, close: Callable[[], None]) -> tuple[bytes, Detach]:
-        """Attach a page: it begins with the traffic and the flags as they were last.
+        """Attach a page: it begins with the traffic, and flags and divergence as they were last.
 
         Raises: HTTPException 503 while closing, 429 if too many look already.
         """
@@ -63,7 +67,7 @@ class Live:
             if not len(self.hub):
                 self._looked_at.clear()
 
-        return self._traffic() + self._flags, leave
+        return self._traffic() + self._flags + self._divergence, leave
 
     def close(self) -> None:
         """End every stream in good order and open no new one."""
@@ -77,6 +81,7 @@ class Live:
         self._start(self._ping())
         if self._control is not None:
             self._start(self._tell_flags(self._control))
+            self._start(self._tell_divergence(self._control))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -119,18 +124,34 @@ class Live:
 
     async def _tell_flags(self, control: ControlPlane) -> None:
         followed = Followed(control)
-        while True:
-            await self._next(FLAGS_S)
-            try:
-                changed = await followed.changed(SYSTEM_CLOCK.monotonic_ns())
-            except Exception as error:  # noqa: BLE001 - following must outlive whatever a control plane answers
-                known = isinstance(error, PennonError)
-                self._log.warning("flags.not_read", detail=str(error), exc_info=None if known else error)
-                await self._next(_PAUSE_S)
-                continue
+
+        async def tell() -> None:
+            changed = await followed.changed(SYSTEM_CLOCK.monotonic_ns())
             if changed is not None:
                 self._flags = encode_event("flags", msgspec.json.encode({"items": changed}))
                 self.hub.send(self._flags)
+
+        await self._asking(tell, FLAGS_S)
+
+    async def _tell_divergence(self, control: ControlPlane) -> None:
+        async def tell() -> None:
+            told = encode_event("divergence", msgspec.json.encode(await divergence_of(control)))
+            if told != self._divergence:
+                self._divergence = told
+                self.hub.send(told)
+
+        await self._asking(tell, DIVERGENCE_S)
+
+    async def _asking(self, tell: Callable[[], Awaitable[None]], pause_s: float) -> None:
+        """Tell of what the control plane says, again and again; where it does not answer, a little later."""
+        while True:
+            await self._next(pause_s)
+            try:
+                await tell()
+            except Exception as error:  # noqa: BLE001 - following must outlive whatever a control plane answers
+                known = isinstance(error, PennonError)
+                self._log.warning("control.not_read", detail=str(error), exc_info=None if known else error)
+                await self._next(_PAUSE_S)
 
 
 class Followed:

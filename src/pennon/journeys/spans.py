@@ -27,6 +27,9 @@ TEXT_LIMIT_CHARACTERS: Final = 64
 
 UNKNOWN_SERVICE: Final = "unknown_service"
 
+# Of the message's field, a uint32.
+_COUNT_LIMIT: Final = 2**32 - 1
+
 _TRACE_ID_BYTES: Final = 16
 _SPAN_ID_BYTES: Final = 8
 _GLANCED: Final = frozenset({hops.USER, hops.REQUEST_ID, hops.CORRELATION_ID, hops.CONVERSATION_ID})
@@ -85,10 +88,13 @@ def _kept(span: Span) -> bytes:
     span.ClearField("links")
     span.ClearField("trace_state")
     if span.events:
-        evaluations = [event for event in span.events if event.name == hops.EVALUATION][:EVENTS_LIMIT_COUNT]
-        if len(evaluations) < len(span.events):
+        evaluations = [event for event in span.events if event.name == hops.EVALUATION]
+        kept = evaluations[:EVENTS_LIMIT_COUNT]
+        # Who counts decisions must know that some are missing.
+        span.dropped_events_count = min(span.dropped_events_count + len(evaluations) - len(kept), _COUNT_LIMIT)
+        if len(kept) < len(span.events):
             del span.events[:]
-            span.events.extend(evaluations)
+            span.events.extend(kept)
     content = span.SerializeToString()
     if len(content) <= SPAN_LIMIT_BYTES:
         return content

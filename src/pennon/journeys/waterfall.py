@@ -68,9 +68,12 @@ def _row(hop: Hop, depth: int, began_ns: int) -> dict[str, Any]:
                 "variant": decided.variant,
                 "reason": decided.reason,
                 "how": decided.how,
+                "other": decided.other,
+                "unmet": decided.unmet,
                 "at_ms": in_ms(decided.at_ns - began_ns),
             }
             for decided in detail.decisions
         ],
+        "uncounted": detail.uncounted,
         "attributes": detail.attributes,
     }

@@ -31,6 +31,9 @@ export async function journey(traceId) {
 /** The flags with their settings and exposures. */
 export const flags = async () => (await answer("/api/flags")).items;
 
+/** How carried decisions compare with local ones: {window_s, items}. */
+export const divergence = () => answer("/api/divergence");
+
 /** Change a flag; deed: ramp, switch, kill or unkill. */
 export const change = (flag, deed, body = {}) =>
   answer(`/api/flags/${encodeURIComponent(flag)}/${deed}`, {

@@ -4,7 +4,7 @@ import { leaveTrace } from "./address.js";
 import * as api from "./api.js";
 import { announce, byId, h, keyed, say, throttled } from "./dom.js";
 import { hopRow, updateHopRow } from "./hop.js";
-import { count, counted, duration, howOf, mark, timeOf, whereOf } from "./words.js";
+import { count, counted, duration, forWhom, grouped, howOf, mark, timeOf, whereOf } from "./words.js";
 
 const pane = byId("detail");
 // A journey of many services tells each arrival; twice a second is enough to watch it grow.
@@ -120,31 +120,44 @@ async function copy(button, text, name) {
   setTimeout(() => say(button, "copy"), 1500);
 }
 
-/** Flag by flag: which variant, who decided it, who took it along. */
+/** Flag by flag: which variant, who decided it, who took it along; what was decided for others stands apart. */
 function storyOf(hops) {
   const flags = new Map();
   for (const hop of hops) {
-    for (const decision of hop.decisions) {
+    for (const decision of grouped(hop.decisions)) {
       const { key, word } = howOf(decision);
-      const told = flags.get(decision.flag) ?? flags.set(decision.flag, new Map()).get(decision.flag);
-      const step = `${decision.variant}/${word}/${hop.service}`;
-      const known = told.get(step) ?? { key, word, variant: decision.variant, service: hop.service, at_ms: decision.at_ms, times: 0 };
-      told.set(step, { ...known, at_ms: Math.min(known.at_ms, decision.at_ms), times: known.times + 1 });
+      const line = `${decision.flag}/${decision.other ?? ""}`;
+      const told = flags.get(line) ?? flags.set(line, { flag: decision.flag, other: decision.other, steps: new Map() }).get(line);
+      const said = decision.other ? "" : (decision.variant ?? "default");
+      const step = `${said}/${word}/${hop.service}`;
+      const known = told.steps.get(step) ?? { key, word, said, service: hop.service, at_ms: decision.at_ms, variants: new Map() };
+      for (const [variant, units] of decision.variants) known.variants.set(variant, (known.variants.get(variant) ?? 0) + units);
+      told.steps.set(step, { ...known, at_ms: Math.min(known.at_ms, decision.at_ms) });
     }
   }
   if (!flags.size) return [h("h3", {}, "Decided"), h("p", { class: "blank" }, "No flag was asked on this journey, or its services do not record it: pennon's client adds an event to the span for each.")];
-  return [h("h3", {}, "Decided"), h("ul", { class: "stories" }, [...flags].map(([flag, told]) => storyLine(flag, [...told.values()])))];
+  const lines = [...flags.values()].sort((one, another) => Boolean(one.other) - Boolean(another.other));
+  return [h("h3", {}, "Decided"), h("ul", { class: "stories" }, lines.map((told) => storyLine(told, [...told.steps.values()])))];
 }
 
-function storyLine(flag, steps) {
-  steps.sort((one, other) => one.at_ms - other.at_ms);
-  const variants = [...new Set(steps.map((step) => step.variant ?? "default"))];
+function storyLine({ flag, other }, steps) {
+  steps.sort((one, another) => one.at_ms - another.at_ms);
   return h("li", {},
     h("code", { class: "flag" }, flag),
-    h("span", { class: "variants" }, variants.map((variant, index) => [index > 0 && h("i", {}, "then"), h("em", { class: "variant" }, variant)])),
+    h("span", { class: other ? "variants shares" : "variants" }, other ? sharesIn(steps[0], other) : inTurn(steps)),
     h("span", { class: "steps" }, groups(steps).map(({ key, word, services }) =>
       h("span", { class: `step step-${key}` }, mark(key), h("b", {}, whereOf({ key, word })), h("span", {}, services.length > 6 ? `${services.slice(0, 5).join(", ")} and ${count(services.length - 5)} more` : services.join(", "))))),
   );
+}
+
+/** One variant, or several one after the other. */
+const inTurn = (steps) => [...new Set(steps.map((step) => step.said))].map((variant, index) => [index > 0 && h("i", {}, "then"), h("em", { class: "variant" }, variant)]);
+
+/** How many others got which variant, as the first service that asked has it. */
+function sharesIn({ variants }, other) {
+  const units = [...variants.values()].reduce((sum, one) => sum + one, 0);
+  const shares = [...variants].sort((one, another) => another[1] - one[1]);
+  return [shares.map(([variant, share]) => h("span", { class: "share-of" }, h("em", { class: "variant" }, variant ?? "default"), ` ${count(share)}`)), h("small", {}, forWhom({ other, count: units }))];
 }
 
 /** Neighbouring steps of one kind as one: "carried feed, notify". */
@@ -152,7 +165,7 @@ function groups(steps) {
   const made = [];
   for (const step of steps) {
     const last = made.at(-1);
-    if (last && last.word === step.word && last.variant === step.variant) last.services = [...new Set([...last.services, step.service])];
+    if (last && last.word === step.word && last.said === step.said) last.services = [...new Set([...last.services, step.service])];
     else made.push({ ...step, services: [step.service] });
   }
   return made;

@@ -5,11 +5,11 @@
 
 import * as api from "./api.js";
 import { announce, byId, h, keyed, say } from "./dom.js";
-import { rampOf, servedInWords, stateOf } from "./served.js";
+import { rampOf, servedInWords, stateOf, withHeld } from "./served.js";
 import { mark, percent } from "./words.js";
 
 const list = byId("flags");
-const STATES = { on: "on", off: "switched off", killed: "killed" };
+const STATES = { on: "on", off: "switched off", held: "held off", killed: "killed" };
 const CHANGED_MS = 1200;
 
 /** Show the flags. */
@@ -17,7 +17,7 @@ export function showFlags(flags) {
   say(byId("flags-count"), flags.length ? String(flags.length) : "");
   byId("flags-blank").hidden = flags.length > 0;
   say(byId("flags-blank"), "No flags yet. `pennon flags create new-checkout` makes the first one.");
-  keyed(list, flags, (flag) => flag.key, makeRow, updateRow);
+  keyed(list, withHeld(flags), (flag) => flag.key, makeRow, updateRow);
 }
 
 /** Say why there are none to show. */
@@ -31,7 +31,7 @@ function makeRow(flag) {
   const id = `flag-${flag.key}`;
   const row = h("li", { class: "flag-row", "data-flag": flag.key, role: "group", "aria-labelledby": id },
     h("div", { class: "flag-head" },
-      h("h3", { id }, flag.key), h("small", { class: "type" }, flag.type),
+      h("h3", { id }, flag.key), h("small", { class: "type" }, flag.at === "publish" ? `${flag.type}, at publish` : flag.type),
       h("span", { class: "state" }),
       h("button", { type: "button", class: "switch", role: "switch", "aria-label": `${flag.key} on`, onclick: () => flip(row) }, h("span", { class: "knob" }))),
     flag.description && h("p", { class: "description" }, flag.description),
@@ -43,14 +43,23 @@ function makeRow(flag) {
       h("span", { class: "amount" }, h("input", { id: `${id}-number`, type: "number", min: 0, max: 100, step: "any", inputmode: "decimal", required: true, oninput: (event) => edited(row, event.target.value) }), h("i", { "aria-hidden": "true" }, "%")),
       h("button", { type: "submit", class: "apply", disabled: true }, "Apply"),
       h("button", { type: "button", class: "kill", onclick: () => kill(row) })),
-    h("p", { class: "refused", role: "alert", hidden: true }));
+    h("p", { class: "refused", role: "alert", hidden: true }),
+    flag.overridable && letIn(flag));
   return row;
+}
+
+/** How to see another variant than the split's: typed by whoever may, since only the command line has keys. */
+function letIn(flag) {
+  const lines = ["pennon signer create ops --use override", "pennon override create \\", `  --flag ${flag.key} \\`, `  --variant ${flag.variants[0].key} \\`, `  --unit ${flag.unit}:KEY --ttl 1h`];
+  return h("details", { class: "let-in" }, h("summary", {}, "Let a tester pick a variant"),
+    h("pre", { tabindex: 0 }, h("code", {}, lines.join("\n"))),
+    h("p", {}, "Send what it prints as ", h("code", {}, "Pennon-Override"), ". It is never an exposure; ", h("code", {}, "pennon override uses"), " lists the uses."));
 }
 
 function updateRow(row, flag) {
   const before = row.flag;
   row.flag = flag;
-  if (before && before.etag === flag.etag && JSON.stringify(before.settings) === JSON.stringify(flag.settings)) return;
+  if (before && before.etag === flag.etag && before.held === flag.held && JSON.stringify(before.settings) === JSON.stringify(flag.settings)) return;
   const state = stateOf(flag);
   row.dataset.state = state;
   row.querySelector(".state").replaceChildren(...(state === "killed" ? [mark("killed")] : []), STATES[state]);

@@ -1,7 +1,7 @@
 // One row of the waterfall: who, what, when; its decisions always, its headers and attributes when opened.
 
 import { h, say } from "./dom.js";
-import { because, counted, droppedBecause, duration, howOf, mark } from "./words.js";
+import { because, count, counted, droppedBecause, duration, forWhom, grouped, howOf, mark } from "./words.js";
 
 const KINDS = { server: "HTTP in", client: "HTTP out", producer: "Kafka out", consumer: "Kafka in", internal: "internal" };
 // Deeper rows stay at this indent: a chain of 20 services would else push its names out of sight.
@@ -26,7 +26,8 @@ export function updateHopRow(row, hop, scale) {
   const bar = find(".bar");
   bar.style.left = `${scale.place(hop.start_ms)}%`;
   bar.style.width = `${scale.place(hop.start_ms + hop.duration_ms) - scale.place(hop.start_ms)}%`;
-  find(".moments").replaceChildren(...hop.decisions.map((decision) => momentOf(decision, scale)));
+  const decisions = grouped(hop.decisions);
+  find(".moments").replaceChildren(...decisions.map((decision) => momentOf(decision, scale)));
   row.style.setProperty("--depth", Math.min(hop.depth, DEPTH_LIMIT_COUNT));
   // A span is sent once, when it has ended: only its place in the journey can still change.
   if (row.dataset.kind) return;
@@ -37,7 +38,7 @@ export function updateHopRow(row, hop, scale) {
   find(".span-name").title = hop.name;
   say(find(".kind"), KINDS[hop.kind] ?? hop.kind);
   find(".took").replaceChildren(hop.status === "error" ? h("strong", { class: "bad" }, "error ") : "", duration(hop.duration_ms));
-  find(".decisions").replaceChildren(...hop.decisions.map(decisionLine));
+  find(".decisions").replaceChildren(...decisions.map(decisionLine), ...uncountedOf(hop));
   find(".decisions").hidden = hop.decisions.length === 0;
   find(".more").replaceChildren(headersOf(hop.headers), ...statusOf(hop), ...attributesOf(hop.attributes));
 }
@@ -50,11 +51,21 @@ function momentOf(decision, scale) {
 
 function decisionLine(decision) {
   const { key, word } = howOf(decision);
-  const why = because(decision);
+  const why = [forWhom(decision), because(decision)].filter(Boolean).join(", ");
   return h("li", { class: `decision decision-${key}` },
-    mark(key), h("b", {}, word), h("code", { class: "flag" }, decision.flag), h("em", { class: "variant" }, decision.variant ?? "the caller's default"),
+    mark(key), h("b", {}, word), h("code", { class: "flag" }, decision.flag), variantsOf(decision),
     why && h("small", {}, why));
 }
+
+/** The variant; for a group each with how many got it. */
+function variantsOf({ other, variants }) {
+  const named = (variant) => variant ?? "the caller's default";
+  if (!other) return h("em", { class: "variant" }, named([...variants.keys()][0]));
+  return [...variants].sort((one, another) => another[1] - one[1]).map(([variant, units]) => h("span", { class: "share-of" }, h("em", { class: "variant" }, named(variant)), ` ${count(units)}`));
+}
+
+const uncountedOf = ({ uncounted, decisions }) =>
+  uncounted && decisions.length ? [h("li", { class: "decision bad" }, `${counted(uncounted, "more event")} of this span ${uncounted === 1 ? "was" : "were"} not kept: there may be more decisions`)] : [];
 
 function headersOf(headers) {
   if (!headers) return h("p", { class: "blank" }, "This span tells of no headers: it is within a service, or another library's. Spans of pennon's doors do.");

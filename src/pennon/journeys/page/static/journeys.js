@@ -153,9 +153,6 @@ function servicesOf({ services, hop_count }) {
 function decisionsOf({ decisions }) {
   const once = oncePerFlag(decisions);
   if (!once.length) return [h("span", { class: "none" }, "no flag asked")];
-  // The most telling first: the list has room for two.
-  const order = ["killed", "other", "here", "carried"];
-  once.sort((one, other) => order.indexOf(howOf(one).key) - order.indexOf(howOf(other).key));
   const told = once.slice(0, DECISIONS_SHOWN_COUNT).map((decision) => {
     const { key, word } = howOf(decision);
     return h("span", { class: "told", title: `${decision.flag}: ${decision.variant ?? "the caller's default"}, ${word}` },

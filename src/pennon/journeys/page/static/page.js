@@ -3,6 +3,7 @@
 import { leaveTrace, queryInAddress, traceInAddress, writeQuery } from "./address.js";
 import * as api from "./api.js";
 import { journeyGrew, open } from "./detail.js";
+import { divergenceFailed, showDivergence } from "./divergence.js";
 import { byId } from "./dom.js";
 import { experimentsFailed, showExperiments } from "./experiments.js";
 import { flagsFailed, showFlags } from "./flags.js";
@@ -25,6 +26,14 @@ async function readFlags() {
   } catch (error) {
     flagsFailed(error.message);
     experimentsFailed(error.message);
+  }
+}
+
+async function readDivergence() {
+  try {
+    showDivergence(await api.divergence());
+  } catch (error) {
+    divergenceFailed(error.message);
   }
 }
 
@@ -70,6 +79,7 @@ function onLink(state) {
   // What was told while the line was down is asked for.
   if (isFollowing) {
     readFlags();
+    readDivergence();
     load();
   }
   isFollowing = true;
@@ -91,7 +101,8 @@ addEventListener("keydown", onKey);
 addEventListener("hashchange", showTrace);
 addEventListener("popstate", () => queryInAddress() !== field.value.trim() && search(queryInAddress()));
 
-api.follow({ traffic: showTraffic, flags: (told) => showAll(told.items ?? told), journey: (told) => { journeyArrived(told); journeyGrew(told); } }, onLink);
+api.follow({ traffic: showTraffic, flags: (told) => showAll(told.items ?? told), divergence: showDivergence, journey: (told) => { journeyArrived(told); journeyGrew(told); } }, onLink);
 readFlags();
+readDivergence();
 search(queryInAddress());
 showTrace();

@@ -6,7 +6,30 @@ import { percent } from "./words.js";
 const WHOLE = 100_000;
 
 /** The state in one word: what the row shows beside its controls. */
-export const stateOf = ({ settings }) => (settings.killed ? "killed" : settings.on ? "on" : "off");
+export const stateOf = ({ settings, held }) => (settings.killed ? "killed" : !settings.on ? "off" : held ? "held" : "on");
+
+/** The flags, each with what holds it off: a flag that it needs and that answers everyone something else; null if none. */
+export function withHeld(flags) {
+  const byKey = new Map(flags.map((flag) => [flag.key, flag]));
+  const known = new Map();
+  const heldBy = (flag) => {
+    if (known.has(flag.key)) return known.get(flag.key);
+    known.set(flag.key, null); // a circle, which no control plane publishes, ends here
+    const found = (flag.settings.prerequisites ?? []).find(({ flag: key, variants }) => {
+      const served = byKey.has(key) ? servedToAll(byKey.get(key), heldBy(byKey.get(key))) : null;
+      return served !== null && !variants.includes(served);
+    });
+    known.set(flag.key, found?.flag ?? null);
+    return known.get(flag.key);
+  };
+  return flags.map((flag) => ({ ...flag, held: heldBy(flag) }));
+}
+
+/** The variant that everyone gets; null where it depends on whom. */
+function servedToAll({ settings }, held) {
+  if (settings.killed || !settings.on || held) return settings.off;
+  return settings.rules.length || settings.fallthrough.split ? null : settings.fallthrough.variant;
+}
 
 /** Percent that the ramp stands at. Without a split it is all or nothing. */
 export function rampOf({ settings: { fallthrough, off } }) {
@@ -19,9 +42,11 @@ export function servedInWords(flag) {
   const { settings } = flag;
   if (settings.killed) return [`Killed: everyone gets \`${settings.off}\`, whatever was carried.`];
   if (!settings.on) return [`Switched off: everyone gets \`${settings.off}\`.`];
+  if (flag.held) return [`Held off by \`${flag.held}\`, which it needs: everyone gets \`${settings.off}\`.`];
+  const needs = (settings.prerequisites ?? []).map(({ flag: key, variants }) => `Needs \`${key}\` to be ${variants.map((variant) => `\`${variant}\``).join(" or ")}.`);
   const rules = settings.rules.map((rule) => `If ${rule.clauses.map(clauseInWords).join(" and ")}: ${serveInWords(rule.serve, flag, true)}.`);
   const rest = serveInWords(settings.fallthrough, flag);
-  return [...rules, rules.length ? `Else: ${rest}.` : `${rest[0].toUpperCase()}${rest.slice(1)}.`];
+  return [...needs, ...rules, rules.length ? `Else: ${rest}.` : `${rest[0].toUpperCase()}${rest.slice(1)}.`];
 }
 
 /** Variants of a split with their share of what is covered, in percent; empty without a split. */

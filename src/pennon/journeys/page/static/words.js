@@ -38,13 +38,24 @@ const SHAPES = {
     where: "killed in",
     draw: () => [s("rect", { x: 1.5, y: 1.5, width: 13, height: 13, rx: 1 }), s("path", { d: "m5 5 6 6m0-6-6 6", class: "cut" })],
   },
+  override: {
+    word: "override",
+    where: "overridden in",
+    draw: () => s("path", { d: "M8 .8l2.1 4.6 5 .5-3.8 3.3 1.1 4.9L8 11.6l-4.4 2.5 1.1-4.9L.9 5.9l5-.5z" }),
+  },
+  off: {
+    word: "switched off",
+    where: "switched off in",
+    draw: () => [s("rect", { x: 2, y: 2, width: 12, height: 12, rx: 1.5, class: "open" }), s("path", { d: "M5 8h6", class: "open" })],
+  },
   other: { word: "", draw: () => s("path", { d: "M8 2 14.5 13.5h-13z", class: "open" }) },
 };
 
 /** How a decision was made: the shape it gets and the word for it. */
 export function howOf({ how, reason }) {
   const told = (how ?? reason ?? "").toLowerCase().replaceAll("_", " ");
-  if (told === "carried" || told === "killed") return { key: told, word: told };
+  if (told === "carried" || told === "killed" || told === "override") return { key: told, word: told };
+  if (told === "switched off" || told === "disabled") return { key: "off", word: SHAPES.off.word };
   const isMadeHere = told === "decided here" || (!how && ["static", "default", "targeting match", "split"].includes(told));
   return isMadeHere ? { key: "here", word: SHAPES.here.word } : { key: "other", word: told || "unknown" };
 }
@@ -61,7 +72,8 @@ export const whereOf = ({ key, word }) => SHAPES[key].where ?? `${word} in`;
 const REASONS = { static: "the same for everyone", split: "by the split", default: "by the fallthrough", "targeting match": "by a rule" };
 
 /** What a reason means, where the way of deciding does not say it already; else nothing. */
-export function because({ reason }) {
+export function because({ reason, unmet }) {
+  if (unmet) return `it needs ${unmet}`;
   const told = reason.toLowerCase().replaceAll("_", " ");
   return REASONS[told] ?? null;
 }
@@ -69,16 +81,37 @@ export function because({ reason }) {
 /** Shape and word. */
 export const markAndWord = (key) => [mark(key), h("span", {}, SHAPES[key].word)];
 
-/** The decisions of a journey, one per flag: a kill says more than a decision, and that more than its being carried. */
+// A kill says more than a decision, and that more than its being carried.
+const TELLING = ["killed", "override", "other", "off", "here", "carried"];
+const rankOf = (decision) => TELLING.indexOf(howOf(decision).key);
+
+/** The decisions of a journey, one per flag, the most telling first; of those alike, what was used in more ways. */
 export function oncePerFlag(decisions) {
-  const rank = { killed: 3, other: 2, here: 1, carried: 0 };
   const best = new Map();
   for (const decision of decisions) {
-    const known = best.get(decision.flag);
-    if (!known || rank[howOf(decision).key] > rank[howOf(known).key]) best.set(decision.flag, decision);
+    const { told, times } = best.get(decision.flag) ?? { told: decision, times: 0 };
+    best.set(decision.flag, { told: rankOf(decision) < rankOf(told) ? decision : told, times: times + 1 });
   }
-  return [...best.values()];
+  return [...best.values()].sort((one, other) => rankOf(one.told) - rankOf(other.told) || other.times - one.times).map(({ told }) => told);
 }
+
+/**
+ * What was decided for other units than the request's own, as a fan-out does: by flag, way and kind of unit one group,
+ * with its variants counted. Own decisions are groups of one.
+ */
+export function grouped(decisions) {
+  const groups = new Map();
+  for (const decision of decisions) {
+    const place = decision.other ? `${decision.flag}/${howOf(decision).word}/${decision.other}` : Symbol("own");
+    const group = groups.get(place) ?? groups.set(place, { ...decision, count: 0, variants: new Map() }).get(place);
+    group.count += 1;
+    group.variants.set(decision.variant, (group.variants.get(decision.variant) ?? 0) + 1);
+  }
+  return [...groups.values()].sort((one, other) => Boolean(one.other) - Boolean(other.other));
+}
+
+/** "for each of 10 other users"; nothing for a decision of the request's own. */
+export const forWhom = ({ other, count: units }) => (other ? `for ${units === 1 ? "another" : `each of ${count(units)} other`} ${units === 1 ? other : `${other}s`}` : null);
 
 const DROPPED = {
   unknown: "no allow list names it",
