@@ -67,15 +67,19 @@ class Told(NamedTuple):
 
 
 class Treatments:
-    """Which exposures there were: one treatment has one id, one id means one treatment."""
+    """Which exposures there were: one treatment has one id, and within an epoch one id means one treatment.
+
+    Across a restore it may not: phases are numbered by what the backup knew, and their numbers come again.
+    """
 
     def __init__(self) -> None:
         self._ids: dict[tuple[Place, str, int], str] = {}
-        self._treated: dict[str, tuple[Place, str, int]] = {}
+        self._treated: dict[tuple[int, str], tuple[Place, str, int]] = {}
 
-    def take(self, treatment: tuple[Place, str, int], identifier: str) -> None:
+    def take(self, treatment: tuple[Place, str, int], epoch: int, identifier: str) -> None:
         """An exposure is reported."""
-        known, treated = self._ids.setdefault(treatment, identifier), self._treated.setdefault(identifier, treatment)
+        known = self._ids.setdefault(treatment, identifier)
+        treated = self._treated.setdefault((epoch, identifier), treatment)
         demand(
             (known, treated) == (identifier, treatment),
             Invariant.NEVER_EXPOSED,
@@ -372,4 +376,4 @@ def _expose(question: Question, told: Told, flag: Flag, ruleset: Ruleset, treatm
     )
     # One that is newer than the replica waits until the replica knows its phase.
     if exposure is not None and decision.revision <= ruleset.revision:
-        treatments.take((question.place, told.variant or "", terms.run), exposure.id)
+        treatments.take((question.place, told.variant or "", terms.run), question.epoch, exposure.id)

@@ -1,8 +1,8 @@
 """The machine by time: `python -m tests.carry.model.soak --minutes 60`.
 
-Rounds of new examples from one seed, each round from another, until the time is over or one fails; then the failing
-example is shrunk and printed, and the exit status is 1. What is to be gone on from stands in a folder: failing examples,
-which the next run tries first, and how many rounds of which seed are done, which it does not do again.
+Rounds of new examples, each from the next seed, until the time is over or one fails; then the failing example is shrunk
+and printed, and the exit status is 1. What is to be gone on from stands in a folder: failing examples, which the next
+run tries first, and how many rounds from which seed are done, which it does not do again.
 """
 
 import argparse
