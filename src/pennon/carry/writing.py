@@ -12,10 +12,6 @@ from pennon.carry.leaving import Group, Row, row_of, rows_leaving
 from pennon.carry.wire import BUDGET_BYTES, CRC_BYTES, CUT, FLAGS_GROUP_BYTES, HEAD_BYTES, REPLAY
 from pennon.context import Entry, Ledger
 
-# By whether it is so.
-_CUT_FLAGS: Final = (0, CUT)
-_REPLAY_FLAGS: Final = (0, REPLAY)
-
 _TO_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
@@ -42,13 +38,13 @@ def encode(ledger: Ledger, *, budget_bytes: int = BUDGET_BYTES, is_replay: bool 
     """
     # Everything that changes what leaves: decisions are entered or taken away, entries come from responses. Looked at
     # before the rest, so that what comes meanwhile makes the memory void.
-    flags = _CUT_FLAGS[ledger.was_cut] | _REPLAY_FLAGS[is_replay]
-    state = (len(ledger.made), ledger.withdrawn_count, len(ledger.returned), flags, budget_bytes)
+    was_cut = ledger.was_cut
+    state = (len(ledger.made), ledger.withdrawn_count, len(ledger.returned), was_cut, is_replay, budget_bytes)
     remembered = ledger.encoded
     if remembered is not None and remembered[0] == state:
         encoded: Encoded = remembered[1]
         return encoded
-    encoded = _encoded(rows_leaving(ledger), flags, budget_bytes)
+    encoded = _encoded(rows_leaving(ledger), _flags(was_cut=was_cut, is_replay=is_replay), budget_bytes)
     ledger.encoded = (state, encoded)
     return encoded
 
@@ -60,7 +56,11 @@ def encode_entries(
 
     Of more than fit, those stay that were decided latest, and of one minute those made latest.
     """
-    return _encoded(list(map(row_of, entries)), _CUT_FLAGS[was_cut] | _REPLAY_FLAGS[is_replay], budget_bytes)
+    return _encoded(list(map(row_of, entries)), _flags(was_cut=was_cut, is_replay=is_replay), budget_bytes)
+
+
+def _flags(*, was_cut: bool, is_replay: bool) -> int:
+    return (CUT if was_cut else 0) | (REPLAY if is_replay else 0)
 
 
 def _encoded(rows: Sequence[Row], flags: int, budget_bytes: int) -> Encoded:
