@@ -10,9 +10,12 @@ import sys
 from enum import Enum, StrEnum
 from threading import Lock
 from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
+
+if TYPE_CHECKING:
+    from pennon.carry import Arrival, Departure
 
 
 class Count(StrEnum):
@@ -32,6 +35,7 @@ class Count(StrEnum):
     EVALUATION_ERRORS = "pennon.evaluation.errors"
     EXPOSURES_DROPPED = "pennon.exposures.dropped"
     EXPOSURES_SENT = "pennon.exposures.sent"
+    EXPOSURES_UNSPOOLED = "pennon.exposures.unspooled"
     EXPOSURES_SUNK = "pennon.exposures.sunk"
     SINK_FAILURES = "pennon.exposures.sink_failures"
     STREAM_CONNECTS = "pennon.stream.connects"
@@ -58,6 +62,22 @@ def count(name: Count, cause: Enum | None = None, *, by: int = 1) -> None:
     place = (name, "" if cause is None else str(cause.value))
     with _lock:
         _totals[place] = _totals.get(place, 0) + by
+
+
+def count_arrival(arrival: "Arrival") -> None:
+    """Count what a request or record lost at a door where it came in."""
+    for drop in arrival.report.dropped:
+        count(Count.HEADERS_DROPPED, drop.reason)
+    for fault in arrival.group_faults:
+        count(Count.CARRY_GROUPS_DROPPED, fault)
+
+
+def count_departure(departure: "Departure") -> None:
+    """Count what was left behind at a door where it went out."""
+    for drop in departure.report.dropped:
+        count(Count.HEADERS_DROPPED, drop.reason)
+    if departure.cut_count:
+        count(Count.CARRY_CUT, by=departure.cut_count)
 
 
 def samples() -> tuple[Sample, ...]:

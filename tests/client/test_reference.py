@@ -12,6 +12,7 @@ from pennon.client import Change, Evaluation, Exposure, Notice, Timing, UnitFlag
 from pennon.client.fetching import Trouble
 from pennon.client.overrides import TokenFault
 from pennon.client.reports import Report
+from pennon.client.spool import Unspooled
 from pennon.client.waiting import Lost
 from pennon.signing import SigningFault
 from pennon.testing import FixedFlag
@@ -25,6 +26,7 @@ NAMES = {
     "changes": list(Change.__members__),
     "troubles": [trouble.value for trouble in Trouble],
     "losses": [lost.value for lost in Lost],
+    "what is not on the disk": [cause.value for cause in Unspooled],
     "refusals of tokens": [cause.value for kind in (SigningFault, OverrideRefusal, TokenFault) for cause in kind],
     "divergence": [cause.value for cause in Divergence],
     "reports": [report.value for report in Report],

@@ -4,6 +4,7 @@ import atexit
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from random import Random
 from typing import Final, TypeVar
 from weakref import WeakSet
@@ -14,6 +15,7 @@ from pennon.client.link import Link
 from pennon.client.outlets import Sink
 from pennon.client.service import service_of
 from pennon.client.spans import Spans
+from pennon.client.spool import root_of
 from pennon.client.state import State
 from pennon.client.target import Target, missing, target_of
 from pennon.client.timing import Timing
@@ -38,6 +40,7 @@ def connect(
     sinks: Sequence[Sink] = (),
     divergence: float = 0.01,
     service: str | None = None,
+    spool: str | os.PathLike[str] | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Client:
     """A client that follows this server from now on. Returns at once; `wait_ready` waits for the first ruleset.
@@ -49,9 +52,11 @@ def connect(
     divergence: the share, in [0, 1], of carried decisions that are compared with what this process would say.
     service: what this service is called in its reports; else OpenTelemetry's OTEL_SERVICE_NAME, else the service.name
         of OTEL_RESOURCE_ATTRIBUTES, else "unknown_service".
-    Raises: SettingInvalid with every fault of url, token, divergence and service.
+    spool: a directory in which exposures outlive a process that is killed; whoever follows the same environment with
+        the same spool delivers them. Made if it is not there. None: they wait in memory.
+    Raises: SettingInvalid with every fault of url, token, divergence, service and spool.
     """
-    target, name = _checked(url, token, divergence, service)
+    target, name, root = _checked(url, token, divergence, service, spool)
     with fixed.lock:
         block = fixed.current_block()
         if target is None and block is None:
@@ -59,7 +64,7 @@ def connect(
         state = State(block, clock.now_ns())
         link = None
         if target is not None:
-            link = Link(target, state, timing or Timing(), clock, sinks=tuple(sinks), service=name)
+            link = Link(target, state, timing or Timing(), clock, sinks=tuple(sinks), service=name, spool=root)
         client = Client(
             state,
             link,
@@ -78,16 +83,19 @@ def connect(
     return client
 
 
-def _checked(url: str | None, token: str | None, divergence: object, service: object) -> tuple[Target | None, str]:
-    """Where to connect to, and as whom. Raises: SettingInvalid with every fault."""
+def _checked(
+    url: str | None, token: str | None, divergence: object, service: object, spool: object
+) -> tuple[Target | None, str, Path | None]:
+    """Where to connect to, as whom, and where exposures are kept. Raises: SettingInvalid with every fault."""
     faults: list[Fault] = []
     target = _tried(lambda: target_of(url, token, os.environ), faults)
     if not (isinstance(divergence, int | float) and not isinstance(divergence, bool) and 0 <= divergence <= 1):
         faults.append(Fault("divergence", f"{divergence!r} is not a share; must be a number from 0 to 1"))
     name = _tried(lambda: service_of(service, os.environ), faults)
+    root = _tried(lambda: root_of(spool), faults)
     if faults or name is None:
         raise SettingInvalid(faults)
-    return target, name
+    return target, name, root
 
 
 def _tried(read: Callable[[], _Setting], faults: list[Fault]) -> _Setting | None:

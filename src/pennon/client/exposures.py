@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from pennon.carry import Exposure, exposure_of
-from pennon.client.waiting import LIMIT_COUNT, Early, Kept, Lost, MemoryQueues, Queues
+from pennon.client.waiting import LIMIT_COUNT, Early, Lost, MemoryQueues, Queues, Release
 from pennon.context import Decision
 from pennon.counters import Count, count
 from pennon.flags import Flag, Ruleset
@@ -40,8 +40,8 @@ class Buffer:
 
     def __init__(self, outlets_count: int = 1, queues: Queues | None = None) -> None:
         self._outlets_count = outlets_count
-        self._queues: Queues = queues or MemoryQueues(outlets_count)
-        self._early: deque[tuple[Early, Kept | None]] = deque()
+        self._queues: Queues = MemoryQueues(outlets_count) if queues is None else queues
+        self._early: deque[tuple[Early, Release | None]] = deque()
         self._seen: set[tuple[str, str | None, int | None]] = set()
 
     def __len__(self) -> int:
@@ -86,12 +86,12 @@ class Buffer:
 
     def take_over(self, ruleset: Ruleset) -> None:
         """Send what processes of this environment that are gone have left, too."""
-        for early, kept in self._queues.take_over(ruleset.environment.id):
+        for early, release in self._queues.take_over(ruleset.environment.id):
             if len(self._early) < LIMIT_COUNT:
-                self._early.append((early, kept))
+                self._early.append((early, release))
             else:
                 self._drop(Lost.FULL)
-                kept.release()
+                release()
 
     def clear(self) -> None:
         """Forget what waits, but not who was exposed: in a forked child, whose parent sends it."""
@@ -100,8 +100,8 @@ class Buffer:
 
     def close(self) -> None:
         """Keep nothing any more; drop and count what is left and not kept elsewhere, once for each outlet."""
-        for _, kept in self._early:
-            if kept is None:
+        for _, release in self._early:
+            if release is None:
                 self._drop(Lost.CLOSED)
         self._early = deque()
         self._queues.close()
@@ -117,10 +117,10 @@ class Buffer:
     def _settle(self, ruleset: Ruleset) -> None:
         """Make exposures of the early decisions that the ruleset has caught up with."""
         for _ in range(len(self._early)):
-            early, kept = self._early.popleft()
+            early, release = self._early.popleft()
             decision = early.decision
             if (decision.scope.epoch, decision.revision) > (ruleset.epoch, ruleset.revision):
-                self._early.append((early, kept))
+                self._early.append((early, release))
                 continue
             exposure = _settled(ruleset.flag_by_id(decision.scope.flag_id), early)
             if exposure is None:
@@ -128,8 +128,8 @@ class Buffer:
             else:
                 self._queues.put(exposure, decision.scope.environment.id)
             # Last: whenever the process is killed, it is on the disk as one or the other.
-            if kept is not None:
-                kept.release()
+            if release is not None:
+                release()
 
     def _drop(self, cause: Lost) -> None:
         """Count an early decision that no outlet will get as an exposure."""

@@ -1,6 +1,7 @@
 """A client's connection to its server: the two threads, begun, ended, and begun anew in a forked child."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from random import SystemRandom
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from pennon.client.outlets import Outlet, Sink, to_server, to_sink
 from pennon.client.posting import Pauses, Poster
 from pennon.client.reporting import Reporter
 from pennon.client.reports import Reports
+from pennon.client.spool import Spool
 from pennon.client.state import State
 from pennon.client.target import Target
 from pennon.client.timing import Timing
@@ -30,13 +32,22 @@ _abandoned: Final[list[Any]] = []
 class Link:
     """Follows the server into a state, and sends what waits to server and sinks. It knows no client.
 
-    service: who reports.
+    service: who reports. spool: the directory in which exposures outlive the process; None: they do not.
     """
 
     def __init__(
-        self, target: Target, state: State, timing: Timing, clock: Clock, *, sinks: Sequence[Sink], service: str
+        self,
+        target: Target,
+        state: State,
+        timing: Timing,
+        clock: Clock,
+        *,
+        sinks: Sequence[Sink],
+        service: str,
+        spool: Path | None,
     ) -> None:
-        self.buffer = Buffer(1 + len(sinks))
+        outlets_count = 1 + len(sinks)
+        self.buffer = Buffer(outlets_count, None if spool is None else Spool(spool, outlets_count))
         self.reports = Reports()
         self._sinks = sinks
         self._service = service
@@ -70,6 +81,8 @@ class Link:
         self._is_stopped = True
         self._follower.stop()
         self._courier.stop()
+        if not self._is_started:
+            self.buffer.close()
 
     def noted(self, note: Note) -> None:
         """Count what judging a carried decision came upon; resync if it says that the replica is behind."""

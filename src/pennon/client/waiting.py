@@ -1,7 +1,7 @@
 """Where exposures wait until they are delivered: one queue for each outlet, so that none holds up another."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -34,12 +34,8 @@ class Early(msgspec.Struct, frozen=True):
     at_ns: int
 
 
-class Kept(Protocol):
-    """What remembers an early decision until it is released."""
-
-    def release(self) -> None:
-        """It has become an exposure, or will never."""
-        ...
+# What kept an early decision may forget it: it has become an exposure, or will never.
+Release = Callable[[], None]
 
 
 class Queues(Protocol):
@@ -53,7 +49,7 @@ class Queues(Protocol):
         """Whether an outlet will get it; for each that has no room for it, it is dropped and counted."""
         ...
 
-    def keep(self, early: Early) -> Kept | None:
+    def keep(self, early: Early) -> Release | None:
         """Remember it beyond the end of this process; None if that cannot be done."""
         ...
 
@@ -69,7 +65,7 @@ class Queues(Protocol):
         """What was taken need not be delivered again."""
         ...
 
-    def take_over(self, environment: int) -> Iterable[tuple[Early, Kept]]:
+    def take_over(self, environment: int) -> Iterable[tuple[Early, Release]]:
         """Deliver what processes that are gone have left; the early decisions among it."""
         ...
 
@@ -121,7 +117,7 @@ class MemoryQueues:
     def done(self, outlet: int) -> None:
         """What was taken is not here any more."""
 
-    def take_over(self, environment: int) -> Iterable[tuple[Early, Kept]]:  # noqa: ARG002 - as above
+    def take_over(self, environment: int) -> Iterable[tuple[Early, Release]]:  # noqa: ARG002 - as above
         """There is nothing of other processes."""
         return ()
 
