@@ -3,17 +3,24 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
+from pennon.carry import decode
+from pennon.context import Origin
+from pennon.headers import parse_baggage
 from pennon.testing import Kafka
 
 pytestmark = [pytest.mark.system, pytest.mark.kafka, pytest.mark.slow]
@@ -27,7 +34,7 @@ EFFECT_LIMIT_S = 1.0
 class Demo:
     """`python -m streamsocial --json` in a folder of its own, its lines as they come."""
 
-    def __init__(self, folder: Path, kafka: Kafka) -> None:
+    def __init__(self, folder: Path, kafka: Kafka, *options: str) -> None:
         self.folder = folder
         self._err = folder / "demo.err"
         with self._err.open("w") as errors:
@@ -36,8 +43,7 @@ class Demo:
                     sys.executable,
                     "-m",
                     "streamsocial",
-                    "--for",
-                    str(SECONDS),
+                    *options,
                     "--rate",
                     "15",
                     "--json",
@@ -64,21 +70,35 @@ class Demo:
 
     def wait_for(self, event: str, *, count: int = 1) -> dict[str, Any]:
         """The count-th line of this event."""
+        self.wait(lambda: len(self.of(event)) >= count, f"{count} {event}")
+        return self.of(event)[count - 1]
+
+    def wait(self, wanted: Callable[[], object], what: str) -> None:
+        """Until a line has come with which it holds."""
         with self._news:
-            done = self._news.wait_for(lambda: len(self.of(event)) >= count, 60)
-            assert done, f"{len(self.of(event))} of {count} {event}: {self._err.read_text()}"
-            return self.of(event)[count - 1]
+            assert self._news.wait_for(wanted, 60), f"{what}: {self._err.read_text()}"
 
     def of(self, event: str) -> list[dict[str, Any]]:
         return [line for line in self.lines if line["event"] == event]
 
     def run(self, command: str) -> float:
         """Type a command that the demo printed; when it returned, in seconds since 1970."""
-        done = subprocess.run(
-            shlex.split(command), cwd=self.folder, capture_output=True, text=True, timeout=20, check=False
-        )
-        assert done.returncode == 0, done.stderr
+        self.type(*shlex.split(command))
         return time.time()
+
+    def type(self, *words: str) -> str:
+        """What a command prints."""
+        done = subprocess.run(words, cwd=self.folder, capture_output=True, text=True, timeout=20, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def pennon(self, *words: str) -> str:
+        """The same of a `pennon` command."""
+        return self.type(str(Path(sys.executable).with_name("pennon")), *words)
+
+    def page(self, path: str) -> Any:
+        """What the journeys page is told."""
+        return httpx.get(f"{self.of('ready')[0]['page']}/api{path}", timeout=10).raise_for_status().json()
 
     def end(self) -> int:
         code = self.process.wait(60)
@@ -90,22 +110,33 @@ class Demo:
 
 @pytest.fixture
 def demo(tmp_path: Path, kafka: Kafka) -> Iterator[Demo]:
-    started = Demo(tmp_path, kafka)
+    started = Demo(tmp_path, kafka, "--for", str(SECONDS))
     yield started
     if started.process.poll() is None:
         started.process.terminate()
         started.end()
 
 
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory, kafka: Kafka) -> Iterator[Demo]:
+    """A demo for several tests, which runs until they are done."""
+    started = Demo(tmp_path_factory.mktemp("demo"), kafka)
+    yield started
+    started.process.terminate()
+    assert 0 == started.end()
+
+
 @pytest.mark.timeout(180)
 def test_demo_shows_a_ramp_and_a_kill_within_a_second(demo: Demo) -> None:
     """At least a hundred whole journeys, each with one variant; both commands visible at once; nothing left behind."""
-    commands = {command.split()[2]: command for command in demo.wait_for("ready")["commands"] if "show" not in command}
-    ramp = next(command for command in demo.of("ready")[0]["commands"] if command.endswith("ramp feed-ranking 100"))
+    ramp, kill = (
+        next(command for command in demo.wait_for("ready")["commands"] if command.endswith(wanted))
+        for wanted in ("ramp feed-ranking 100", " kill feed-ranking")
+    )
     demo.wait_for("journey", count=30)
     ramped_s = demo.run(ramp)
     demo.wait_for("journey", count=len(demo.of("journey")) + 60)
-    killed_s = demo.run(commands["kill"])
+    killed_s = demo.run(kill)
     demo.wait_for("journey", count=len(demo.of("journey")) + 30)
     children = {child.pid for child in psutil.Process(demo.process.pid).children(recursive=True)}
 
@@ -122,6 +153,116 @@ def test_demo_shows_a_ramp_and_a_kill_within_a_second(demo: Demo) -> None:
     assert {("chronological", "KILLED")} == {(hop["variant"], hop["reason"]) for hop in killed}
     assert not {pid for pid in children if psutil.pid_exists(pid)}
     assert not (demo.folder / ".pennon" / "credentials").exists()
+
+
+@pytest.mark.timeout(180)
+def test_tester_sees_what_was_signed_and_counts_nowhere(lasting: Demo, kafka: Kafka, tools: Any) -> None:
+    """The printed request, hops, records and audit say override; exposures and metrics know nothing of it."""
+    ready = lasting.wait_for("ready")
+    words = shlex.split(ready["curl"])
+    headers = dict(word.split(": ", 1) for option, word in pairwise(words) if option == "-H")
+    feed = httpx.get(words[-1], headers=headers, timeout=10).raise_for_status().json()
+    assert "blend" == feed["ranking"]
+    assert "overridden for this request" in feed["explained"]
+
+    tools.wait_until(lambda: {"gateway", "posts", "analytics"} <= _overridden_in(lasting))
+    tools.wait_until(lambda: json.loads(lasting.pennon("override", "uses", "--json")))
+    [use] = json.loads(lasting.pennon("override", "uses", "--json"))
+    assert ("ranking-experiment", "blend", "gateway") == (use["flag"], use["variant"], use["service"])
+
+    # Whoever was exposed before has been sent: exposures leave every second.
+    lasting.wait_for("exposed", count=len(lasting.of("exposed")) + 30)
+    exposures = [exposure for exposure, _ in _held(kafka, "streamsocial.exposures")]
+    mine = {each["user"] for each in exposures if each["pid"] == ready["pids"]["gateway"]}
+    assert len(mine) > 10
+    assert "user-2000" not in mine
+    likes = [
+        carried
+        for metric, carried in _held(kafka, "streamsocial.metrics")
+        if metric["user"] == "user-2000" and metric["id"].startswith(ready["run"])
+    ]
+    assert likes
+    assert all(Origin.OVERRIDE in origins for origins in likes)
+
+
+@pytest.mark.timeout(180)
+def test_page_of_the_demo_shows_causes_and_what_holds_a_flag_off(lasting: Demo, tools: Any) -> None:
+    """A service that does not know a plan diverges, and is told apart; a kill takes along what needs its flag."""
+    lasting.wait_for("ready")
+    place = ("profiles", "rich-profiles", "missing_attribute")
+    tools.wait_until(
+        lambda: place in {(i["service"], i["flag"], i["cause"]) for i in lasting.page("/divergence")["items"]},
+        timeout_s=60,
+    )
+    lasting.pennon("flags", "kill", "moderation-on")
+    tools.wait_until(lambda: ("reactions", "switched off", "moderation-on") in _decided(lasting))
+    lasting.pennon("flags", "unkill", "moderation-on")
+
+
+@pytest.mark.timeout(180)
+def test_followers_are_told_as_was_decided_for_each(lasting: Demo, tools: Any) -> None:
+    """`notify` is killed and the flag is ramped to everybody: its heir still wakes whom `feed` had decided on."""
+    lasting.wait_for("ready")
+    lasting.wait_for("pushed", count=20)
+    pid = lasting.of("ready")[0]["pids"]["notify"]
+    os.kill(pid, signal.SIGKILL)
+    before = len(lasting.of("updated"))
+    lasting.wait_for("updated", count=before + 12)
+    waiting = {(update["id"], update["update"]) for update in lasting.of("updated")[before:]}
+    lasting.pennon("flags", "ramp", "instant-alerts", "100")
+    lasting.wait(lambda: waiting <= {(push["id"], push["update"]) for push in lasting.of("pushed")}, "all are told")
+
+    updates = {(update["id"], update["update"]): update for update in lasting.of("updated")}
+    for push in lasting.of("pushed"):
+        update = updates[push["id"], push["update"]]
+        assert update["dotted"] == push["woken"], f"decided {update}, done {push}"
+    by_heir = {(push["id"], push["update"]) for push in lasting.of("pushed") if push["pid"] != pid}
+    assert any(set(updates[key]["dotted"]) < set(updates[key]["readers"]) for key in waiting & by_heir)
+    tools.wait_until(lambda: lasting.of("updated")[-1]["dotted"] == lasting.of("updated")[-1]["readers"])
+
+
+def _decided(demo: Demo, user: str = "") -> set[tuple[str, str, str | None]]:
+    """Flag, way and what took it down, of all decisions in journeys that the page remembers."""
+    return {(each["flag"], each["how"], each["unmet"]) for hop in _hops(demo, user) for each in hop["decisions"]}
+
+
+def _overridden_in(demo: Demo) -> set[str]:
+    """The services whose hops say that the tester's variant is an override."""
+    return {
+        hop["service"]
+        for hop in _hops(demo, "user-2000")
+        for decision in hop["decisions"]
+        if ("ranking-experiment", "blend", "override") == (decision["flag"], decision["variant"], decision["how"])
+    }
+
+
+def _hops(demo: Demo, user: str) -> Iterator[dict[str, Any]]:
+    for summary in demo.page(f"/journeys?limit=50&q={user}")["items"]:
+        yield from demo.page(f"/journeys/{summary['trace_id']}")["hops"]
+
+
+def _held(kafka: Kafka, topic: str) -> list[tuple[dict[str, Any], set[Origin]]]:
+    """What a topic holds by now, and the origins of the decisions that came with each record."""
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "looks", "enable.auto.commit": False})
+    places = [TopicPartition(topic, partition, 0) for partition in range(4)]
+    ends = {place.partition: consumer.get_watermark_offsets(place, timeout=20)[1] for place in places}
+    left = sum(ends.values())
+    consumer.assign(places)
+    found = []
+    while left > 0:
+        record = consumer.poll(10.0)
+        assert record is not None, f"{left} records not read"
+        if (record.offset() or 0) < ends[record.partition() or 0]:
+            left -= 1
+            found.append((json.loads(record.value() or b"{}"), _origins(record.headers() or [])))
+    consumer.close()
+    return found
+
+
+def _origins(headers: Any) -> set[Origin]:
+    lines = [value for name, value in headers if name == "baggage" and isinstance(value, bytes)]
+    values = [member.value for member in parse_baggage(lines).members if member.key == "pennon"]
+    return {entry.origin for value in values for entry in decode(value).entries}
 
 
 def _begun(journeys: list[dict[str, Any]], from_s: float, until_s: float) -> list[dict[str, Any]]:
