@@ -104,8 +104,8 @@ class Scope(msgspec.Struct, frozen=True):
     """What all decisions about one flag at one floor have in common. Built once per compiled flag, shared.
 
     floor: the flag's effective void floor: carried decisions of a lower revision are void.
-    key: the fields as one string, whose hash is cached; with the unit key it is the ledger's key, so a raised floor
-        or another epoch opens a new place and the old entry stays, unread.
+    key: the fields, and whether the flag is killed, as one string whose hash is cached; with the unit key it is the
+        ledger's key, so a kill, a raised floor or another epoch opens a new place and the old entry stays, unread.
     """
 
     environment: Environment

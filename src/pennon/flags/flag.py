@@ -74,7 +74,7 @@ class Flag:
         self.carry_max_age_ns = None if record.carry_max_age_s is None else record.carry_max_age_s * _SECOND_NS
         self.is_killed = record.killed or kill_revision > 0
         self.floor = max(record.void_before, kill_revision, needs.floor)
-        self.scope = _scope_of(record, environment, epoch, self.floor)
+        self.scope = _scope_of(record, environment, epoch, self.floor, is_killed=self.is_killed)
         self.prerequisites, self.ids = needs.keys, needs.ids | {record.id}
         self.segments: frozenset[str] = frozenset(_segments_of(record)).union(*(flag.segments for flag in needs.flags))
         # The segments themselves and not `segment_of`: a flag outlives its ruleset, and would keep it in memory.
@@ -198,8 +198,10 @@ def _nothing(_flag: Flag, _unit_key: str | None) -> None:
     """Nothing has been decided before."""
 
 
-def _scope_of(record: FlagRecord, environment: Environment, epoch: int, floor: int) -> Scope:
-    key = f"{environment.id:x}.{epoch:x}.{record.id:x}.{floor:x}.{record.unit}"
+def _scope_of(record: FlagRecord, environment: Environment, epoch: int, floor: int, *, is_killed: bool) -> Scope:
+    # A kill is a place of its own: what it needs may have raised the floor to the same revision before.
+    killed = ".killed" if is_killed else ""
+    key = f"{environment.id:x}.{epoch:x}.{record.id:x}.{floor:x}.{record.unit}{killed}"
     return Scope(environment, epoch, record.id, record.unit, floor, record.carry, key)
 
 

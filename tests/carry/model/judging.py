@@ -6,7 +6,7 @@ from tests.carry.model.authors import Terms
 from tests.carry.model.catalogue import NEEDED_VARIANT
 from tests.carry.model.invariants import Invariant, demand, unraised
 from tests.carry.model.knowledge import Knowledge, Local, answer_alone
-from tests.carry.model.world import MINUTE_NS, Event, Node, Place, written_of
+from tests.carry.model.world import MINUTE_NS, Event, Made, Node, Place, written_of
 
 from pennon.carry import Note, decide, exposure_of, override_refusal
 from pennon.context import Decision, Origin, Reason
@@ -50,7 +50,12 @@ class Question(NamedTuple):
     @property
     def held(self) -> Event | None:
         """What was made here under this floor."""
-        return self.node.made.get((self.place, self.epoch, self.floor))
+        return self.node.made.get(self.key)
+
+    @property
+    def key(self) -> Made:
+        """Under which it was or will be made."""
+        return self.place, self.epoch, self.floor, self.knowledge.is_killed(self.terms)
 
 
 class Told(NamedTuple):
@@ -354,10 +359,9 @@ def _remembered(question: Question, told: Told, event: Event | None, *, enters: 
             Invariant.NOTHING_REVIVES if culprit is Invariant.ONE_ANSWER_PER_PATH else culprit,
             lambda: f"{decision} was made now, at {expected}",
         )
-    key = (place, question.epoch, question.floor)
-    if node.made.get(key) != event:
-        node.made.pop(key, None)
-        node.made[key] = event
+    if node.made.get(question.key) != event:
+        node.made.pop(question.key, None)
+        node.made[question.key] = event
 
 
 def _expose(question: Question, told: Told, flag: Flag, ruleset: Ruleset, treatments: Treatments) -> None:

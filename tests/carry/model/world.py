@@ -39,6 +39,9 @@ ENTROPY: Final = bytes(range(1, 41))
 Place: TypeAlias = tuple[str, str, tuple[str, str | None]]
 """Environment, flag, unit: what there is one answer to."""
 
+Made: TypeAlias = tuple[Place, int, int, bool]
+"""Place, epoch, floor, whether the flag was killed: what makes a decision another one than was made before."""
+
 
 class Event(NamedTuple):
     """A decision that was made once, somewhere. Equal ones are one."""
@@ -110,7 +113,7 @@ class Node:
     """A request at one service.
 
     arrived: what it brought, then what callees returned; of one place by ascending revision. brought: the former alone.
-    made: (place, epoch, floor) -> what was decided or taken up here, in order. claims: of the token that it bears.
+    made: (place, epoch, floor, whether it was killed) -> what was decided or taken up here, in order. claims: of the token that it bears.
     refused: what strangers said on the way here, of which nothing may ever be heard again.
     caller: who waits for the response; began_ns: since when, by its own clock.
     """
@@ -119,7 +122,7 @@ class Node:
         self.service, self.context, self.units, self.plan = service, context, units, plan
         self.arrived: list[Event] = []
         self.brought: frozenset[Event] = frozenset()
-        self.made: dict[tuple[Place, int, int], Event] = {}
+        self.made: dict[Made, Event] = {}
         self.claims: OverrideClaims | None = None
         self.is_replay = False
         self.refused: frozenset[Written] = frozenset()
