@@ -3,11 +3,13 @@
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pennon.context import Identity
 from pennon.errors import Fault, SettingInvalid
 from pennon.headers.carrier import Headers
+
+NOBODY: Final = Identity()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,21 @@ class Boundary:
     is_public: bool
     identity: Callable[[Inbound], Identity] | None = None
     verify: Callable[[Inbound], bool] | None = None
+
+    def believes(self, inbound: Inbound, *, unasked: bool) -> bool:
+        """Whether this caller is one of ours. unasked: what holds in a mesh without a verifier. Raises what it does."""
+        if self.is_public:
+            return False
+        return unasked if self.verify is None else self.verify(inbound)
+
+    def identity_of(self, inbound: Inbound, *, is_trusted: bool) -> Identity:
+        """What is known of the caller, nothing if nobody is asked. Raises what the callable does.
+
+        In a mesh it may read plain headers, so it is not asked about anybody unverified.
+        """
+        if self.identity is None or not (is_trusted or self.is_public):
+            return NOBODY
+        return self.identity(inbound)
 
 
 def public(*, identity: Callable[[Inbound], Identity] | None = None) -> Boundary:

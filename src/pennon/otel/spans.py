@@ -10,8 +10,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from msgspec import structs
+
 from pennon import ambient
-from pennon.context import Answer, Decision, Member, Trace
+from pennon.context import Answer, Decision, Member, RequestContext, Trace
 
 if TYPE_CHECKING:
     from pennon.headers import Report
@@ -33,6 +35,15 @@ class Span:
     def trace(self) -> Trace | None:
         """Where the span stands; None if it is silent."""
         return None
+
+    def placing(self, context: RequestContext) -> RequestContext:
+        """The context, standing where the span stands; its parent stays, as far as the span continues its trace."""
+        here = self.trace
+        if here is None:
+            return context
+        is_continued = here.trace_id == context.trace.trace_id
+        parent = context.trace.parent_span_id if is_continued else None
+        return structs.replace(context, trace=structs.replace(here, parent_span_id=parent))
 
     def note(self, report: "Report") -> None:
         """Say what a crossing took, added and dropped: names, never values."""
