@@ -35,6 +35,7 @@ class Count(StrEnum):
     EVALUATION_ERRORS = "pennon.evaluation.errors"
     EXPOSURES_DROPPED = "pennon.exposures.dropped"
     EXPOSURES_SENT = "pennon.exposures.sent"
+    EXPOSURES_UNSPOOLED = "pennon.exposures.unspooled"
     EXPOSURES_SUNK = "pennon.exposures.sunk"
     SINK_FAILURES = "pennon.exposures.sink_failures"
     STREAM_CONNECTS = "pennon.stream.connects"
