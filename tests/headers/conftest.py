@@ -1,6 +1,8 @@
 """Contracts, fields and short ways to cross a door."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,19 @@ from pennon.headers import (
 from pennon.headers.baggage import RawMember, decoded
 
 ENTROPY = bytes(range(1, 41))
+VECTORS = Path(__file__).parents[1] / "conformance" / "vectors" / "headers"
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Callable[[str, str], list[dict[str, Any]]]:
+    """The cases of one part of a file of vectors; there is at least one."""
+
+    def cases(file: str, part: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads((VECTORS / file).read_text(encoding="utf-8"))[part]
+        assert found
+        return found
+
+    return cases
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,11 @@ def wire_bytes(values: Sequence[bytes]) -> int:
     return sum(map(len, values)) + len(values) - 1
 
 
+def agree(values: Sequence[bytes]) -> bool:
+    """Whether all lines of a header that should stand once say the same."""
+    return len(values) == 1 or len(set(values)) == 1
+
+
 def is_visible(value: bytes) -> bool:
     """Whether the value is one or more of VCHAR (RFC 9110 §5.6.2): printable ASCII without the space."""
     return _VISIBLE.fullmatch(value) is not None

@@ -13,6 +13,12 @@ from pennon.headers.grammar import OWS
 REQUEST_ID_PREFIX: Final = "req_"
 _ID: Final = re.compile(rb"[A-Za-z0-9._:\-]{1,128}")
 
+# RFC 9562 §4, and as nginx writes it: without dashes.
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.IGNORECASE)
+# Where Envoy packs its trace reason into a UUID: the version's digit, 4 until then (its "Tracing" page).
+_REASON_PLACE: Final = 12
+_REASONS: Final = "49ab"
+
 
 def parse_id(value: bytes) -> str | None:
     """A request or correlation id as text; None if it is not 1 to 128 of A-Z a-z 0-9 . _ : -."""
@@ -23,3 +29,20 @@ def parse_id(value: bytes) -> str | None:
 def new_request_id(entropy: bytes) -> str:
     """A request id nobody has used. entropy: 16 random bytes."""
     return REQUEST_ID_PREFIX + entropy.hex()
+
+
+def is_same_request_id(left: str, right: str, *, ignores_trace_reason: bool = False) -> bool:
+    """Whether two hops speak of one request: UUIDs are compared without dashes and case, other ids as they are.
+
+    ignores_trace_reason: an Envoy between them has written why it traces into the UUID (`pack_trace_reason`).
+    """
+    return left == right or _compared(left, ignores_trace_reason) == _compared(right, ignores_trace_reason)
+
+
+def _compared(given: str, ignores_trace_reason: bool) -> str:
+    if _UUID.fullmatch(given) is None:
+        return given
+    digits = given.replace("-", "").lower()
+    if ignores_trace_reason and digits[_REASON_PLACE] in _REASONS:
+        return f"{digits[:_REASON_PLACE]}4{digits[_REASON_PLACE + 1 :]}"
+    return digits

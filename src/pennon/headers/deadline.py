@@ -1,0 +1,227 @@
+"""Deadlines: until when whoever asked will wait, in every form in which it travels.
+
+Rules:
+- Inside it is monotonic: a wall clock that is set does not move it. It only ever comes closer: of several the soonest
+  counts, the service's cap ends it at the latest, nothing extends it. Digits that we cut, we cut towards sooner.
+- Absolute (`X-Request-Deadline`): RFC 3339 with "Z" or an offset; a time without one is nobody's. Remaining:
+  milliseconds (`X-Request-Timeout-Ms`, Envoy's `x-envoy-expected-rq-timeout-ms`), or `grpc-timeout`.
+- 0 left is a deadline too, and it has come.
+- An absolute one needs two clocks that agree. One that had passed by more than `max_skew_s` when it came in tells of
+  the clocks, not of the request, and is not believed; by less, it has passed.
+- A stranger's counts where the contract says so; Envoy's header never does, Envoy itself takes it off such requests.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isfinite
+from typing import Final
+
+import msgspec
+
+from pennon.errors import Fault
+from pennon.headers.grammar import OWS, agree
+from pennon.headers.report import Drop, DropReason
+from pennon.headers.times import (
+    MS_NS,
+    S_NS,
+    format_grpc_timeout,
+    format_rfc3339,
+    parse_grpc_timeout_ns,
+    parse_ms_ns,
+    parse_rfc3339_ns,
+)
+
+# A date-time with 30 digits of fraction and an offset is 56 characters long; no other form is longer than 15.
+_VALUE_LIMIT_BYTES: Final = 64
+
+
+class DeadlineForm(StrEnum):
+    """A way to say a deadline; the value is the header's name."""
+
+    ABSOLUTE = "x-request-deadline"
+    TIMEOUT_MS = "x-request-timeout-ms"
+    GRPC = "grpc-timeout"
+    ENVOY_MS = "x-envoy-expected-rq-timeout-ms"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlinePolicy:
+    """Which deadlines a service takes, and what it makes of them. `deadline_faults` checks it.
+
+    accept: the forms that are read. cap_s: how long a request may take here at most, also if it says nothing.
+    floor_s: with less left than this a call is not worth sending. margin_s: kept back from every call, for our own work
+        after it. max_skew_s: by how much the clocks of sender and receiver may differ.
+    from_strangers: whether an unverified caller's deadline counts; the cap holds for it in any case.
+    """
+
+    accept: Sequence[DeadlineForm | str]
+    cap_s: float
+    floor_s: float = 0.05
+    margin_s: float = 0.025
+    max_skew_s: float = 2.0
+    from_strangers: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.accept, str):
+            object.__setattr__(self, "accept", tuple(map(_form, self.accept)))
+
+
+class CallTimeout(msgspec.Struct, frozen=True, gc=False):
+    """How long one call may take.
+
+    timeout_ns: 0 or more. is_too_short: do not send it, the deadline is as good as over.
+    """
+
+    timeout_ns: int
+    is_too_short: bool
+
+    @property
+    def timeout_s(self) -> float:
+        """The same in seconds, as clients want it."""
+        return self.timeout_ns / S_NS
+
+
+class Deadline(msgspec.Struct, frozen=True, gc=False):
+    """Until when.
+
+    due_ns: by the monotonic clock of this process. form: how it came in; None: nobody said one, the cap is all.
+    is_capped: the caller would wait longer than this service may take.
+    """
+
+    due_ns: int
+    form: DeadlineForm | None = None
+    is_capped: bool = False
+
+    def remaining_ns(self, monotonic_ns: int) -> int:
+        """What is left; negative when it is over."""
+        return self.due_ns - monotonic_ns
+
+    def is_over(self, monotonic_ns: int) -> bool:
+        """Whether it has come."""
+        return monotonic_ns >= self.due_ns
+
+    def capped(self, cap_s: float, monotonic_ns: int) -> "Deadline":
+        """This one, or the one in cap_s from now if that is sooner."""
+        due_ns = monotonic_ns + round(cap_s * S_NS)
+        return self if self.due_ns <= due_ns else Deadline(due_ns, self.form, is_capped=True)
+
+    def for_call(self, monotonic_ns: int, *, margin_s: float, floor_s: float) -> CallTimeout:
+        """How long a call may take that begins now: what is left without the margin; too short if below the floor."""
+        timeout_ns = max(0, self.remaining_ns(monotonic_ns) - round(margin_s * S_NS))
+        return CallTimeout(timeout_ns, is_too_short=timeout_ns == 0 or timeout_ns < round(floor_s * S_NS))
+
+
+class ReadDeadline(msgspec.Struct, frozen=True):
+    """A deadline as it came in. took: the headers that counted, lower-case. dropped: those that did not, and why."""
+
+    deadline: Deadline
+    took: tuple[str, ...] = ()
+    dropped: tuple[Drop, ...] = ()
+
+
+def read_deadline(
+    found: Mapping[str, Sequence[bytes]],
+    policy: DeadlinePolicy,
+    *,
+    is_trusted: bool,
+    now_ns: int,
+    monotonic_ns: int,
+) -> ReadDeadline:
+    """The soonest of the accepted deadlines, capped. There always is one: without any it is the cap.
+
+    found: lower-case name -> the values of its lines; what is not accepted is not looked at.
+    is_trusted: the sender has been verified as one of ours. now_ns: wall clock, since 1970.
+    """
+    dues: list[tuple[int, DeadlineForm]] = []
+    took: list[str] = []
+    dropped: list[Drop] = []
+    for form in _accepted(policy):
+        if form not in found:
+            continue
+        if not (is_trusted or (policy.from_strangers and form is not DeadlineForm.ENVOY_MS)):
+            read: int | DropReason = DropReason.NOT_TRUSTED
+        else:
+            read = _remaining_ns(form, found[form], now_ns, round(policy.max_skew_s * S_NS))
+        if isinstance(read, DropReason):
+            dropped.append(Drop(form.value, read))
+        else:
+            dues.append((read, form))
+            took.append(form.value)
+    cap_ns = round(policy.cap_s * S_NS)
+    if not dues:
+        return ReadDeadline(Deadline(monotonic_ns + cap_ns), (), tuple(dropped))
+    remaining_ns, form = min(dues, key=lambda due: due[0])
+    deadline = Deadline(monotonic_ns + remaining_ns, form).capped(policy.cap_s, monotonic_ns)
+    return ReadDeadline(deadline, tuple(took), tuple(dropped))
+
+
+def format_deadline(form: DeadlineForm, timeout_ns: int, *, now_ns: int) -> bytes:
+    """The header's value for a call that may take this long from now; cut towards sooner.
+
+    timeout_ns: 0 if negative. now_ns: wall clock, since 1970, for the absolute form.
+    """
+    timeout_ns = max(0, timeout_ns)
+    if form == DeadlineForm.ABSOLUTE:
+        return format_rfc3339(now_ns + timeout_ns)
+    if form == DeadlineForm.GRPC:
+        return format_grpc_timeout(timeout_ns)
+    return b"%d" % (timeout_ns // MS_NS)
+
+
+def deadline_faults(policy: DeadlinePolicy, path: str) -> Iterator[Fault]:
+    """Everything that is wrong with a policy."""
+    if isinstance(policy.accept, str):
+        yield Fault(f"{path}/accept", f"{policy.accept!r} is one text; give a list of forms")
+    else:
+        allowed = ", ".join(DeadlineForm)
+        for number, form in enumerate(policy.accept):
+            if not isinstance(form, DeadlineForm):
+                yield Fault(f"{path}/accept/{number}", f"{form!r} is not one of {allowed}")
+            elif form in policy.accept[:number]:
+                yield Fault(f"{path}/accept/{number}", f"{form.value!r} is listed twice")
+    spans = {name: getattr(policy, name) for name in ("cap_s", "floor_s", "margin_s", "max_skew_s")}
+    wrong = {name for name, span_s in spans.items() if not _is_span(span_s)}
+    for name in sorted(wrong):
+        yield Fault(f"{path}/{name}", f"{spans[name]!r} is not a finite number of seconds, 0 or more")
+    if not wrong and policy.cap_s <= policy.floor_s + policy.margin_s:
+        least_s = policy.floor_s + policy.margin_s
+        yield Fault(f"{path}/cap_s", f"{policy.cap_s} must be more than floor_s and margin_s together, {least_s}")
+
+
+def _remaining_ns(form: DeadlineForm, values: Sequence[bytes], now_ns: int, max_skew_ns: int) -> int | DropReason:
+    if not agree(values):
+        return DropReason.REPEATED
+    value = values[0].strip(OWS)
+    if len(value) > _VALUE_LIMIT_BYTES:
+        return DropReason.TOO_LONG
+    if form is not DeadlineForm.ABSOLUTE:
+        remaining_ns = _PARSERS[form](value)
+        return DropReason.MALFORMED if remaining_ns is None else remaining_ns
+    due_ns = parse_rfc3339_ns(value)
+    if due_ns is None:
+        return DropReason.MALFORMED
+    return DropReason.SKEWED if due_ns < now_ns - max_skew_ns else due_ns - now_ns
+
+
+def _accepted(policy: DeadlinePolicy) -> Iterator[DeadlineForm]:
+    return (form for form in policy.accept if isinstance(form, DeadlineForm))
+
+
+def _form(given: DeadlineForm | str) -> DeadlineForm | str:
+    """The form of this name; what names none stays as it is, for `deadline_faults` to report."""
+    try:
+        return DeadlineForm(given)
+    except ValueError:
+        return given
+
+
+def _is_span(given: object) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool) and isfinite(given) and given >= 0
+
+
+_PARSERS: Final[Mapping[DeadlineForm, Callable[[bytes], int | None]]] = {
+    DeadlineForm.TIMEOUT_MS: parse_ms_ns,
+    DeadlineForm.ENVOY_MS: parse_ms_ns,
+    DeadlineForm.GRPC: parse_grpc_timeout_ns,
+}

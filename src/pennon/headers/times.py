@@ -1,0 +1,71 @@
+"""Points and spans of time as headers write them, to and from nanoseconds.
+
+RFC 3339 §5.6: date-time with "Z" or a numeric offset; "t" and "z" may be lower case; a second 60 is a leap second, and
+here the start of the minute after it. Digits of a fraction beyond the ninth are cut off.
+grpc-timeout (gRPC over HTTP/2, "Requests"): 1 to 8 digits and one of H M S m u n.
+"""
+
+import re
+from datetime import date, datetime, timedelta
+from typing import Final
+
+S_NS: Final = 1_000_000_000
+MS_NS: Final = 1_000_000
+
+_DATE_TIME: Final = re.compile(
+    rb"(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d{1,30}))?"
+    rb"(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))"
+)
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # UTC, as everything here; an aware one costs more and says no more
+_EPOCH_DAY: Final = _EPOCH.toordinal()
+
+# 15 digits are 31,700 years.
+_MS: Final = re.compile(rb"\d{1,15}")
+_GRPC: Final = re.compile(rb"(\d{1,8})([HMSmun])")
+_GRPC_UNITS_NS: Final = {"n": 1, "u": 1_000, "m": MS_NS, "S": S_NS, "M": 60 * S_NS, "H": 3_600 * S_NS}
+_GRPC_LIMIT: Final = 100_000_000
+
+
+def parse_rfc3339_ns(value: bytes) -> int | None:
+    """Nanoseconds since 1970, negative before it; None if it is no date-time with an offset."""
+    match = _DATE_TIME.fullmatch(value)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, sign, *offset = match.groups()
+    try:
+        days = date(int(year), int(month), int(day)).toordinal() - _EPOCH_DAY
+    except ValueError:
+        return None
+    seconds = ((days * 24 + int(hour)) * 60 + int(minute)) * 60 + int(second)
+    if sign is not None:
+        offset_s = (int(offset[0]) * 60 + int(offset[1])) * 60
+        seconds -= offset_s if sign == b"+" else -offset_s
+    return seconds * S_NS + (int(fraction[:9].ljust(9, b"0")) if fraction else 0)
+
+
+def format_rfc3339(at_ns: int) -> bytes:
+    """A time since 1970, cut to milliseconds, in UTC: it ends in "Z".
+
+    Raises: OverflowError outside the years 1 to 9999.
+    """
+    return (_EPOCH + timedelta(milliseconds=at_ns // MS_NS)).isoformat(timespec="milliseconds").encode() + b"Z"
+
+
+def parse_ms_ns(value: bytes) -> int | None:
+    """Whole milliseconds, 1 to 15 digits, as nanoseconds; None for everything else."""
+    return int(value) * MS_NS if _MS.fullmatch(value) else None
+
+
+def parse_grpc_timeout_ns(value: bytes) -> int | None:
+    """A grpc-timeout in nanoseconds; None for everything else."""
+    match = _GRPC.fullmatch(value)
+    return None if match is None else int(match[1]) * _GRPC_UNITS_NS[match[2].decode()]
+
+
+def format_grpc_timeout(timeout_ns: int) -> bytes:
+    """A span of 0 or more as grpc-timeout, in the finest unit in which 8 digits hold it; what is finer is cut off."""
+    for letter, unit_ns in _GRPC_UNITS_NS.items():
+        count = timeout_ns // unit_ns
+        if count < _GRPC_LIMIT:
+            return b"%d%b" % (count, letter.encode())
+    return b"%dH" % (_GRPC_LIMIT - 1)

@@ -1,0 +1,159 @@
+"""Deadlines: the soonest counts, nothing extends it, and every form comes out as it went in."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pennon.headers.deadline import (
+    Deadline,
+    DeadlineForm,
+    DeadlinePolicy,
+    ReadDeadline,
+    deadline_faults,
+    format_deadline,
+    read_deadline,
+)
+
+Case = dict[str, Any]
+S_NS = 1_000_000_000
+NOW_NS = 1_795_256_100 * S_NS
+# The monotonic clock starts anywhere, and the wall clock has nothing to do with it.
+MONOTONIC_NS = 77 * S_NS
+# Beyond every deadline of the vectors.
+FAR_S = 4e14
+
+forms = st.sampled_from(DeadlineForm)
+values = st.one_of(st.binary(max_size=70), st.text("0123456789HMSmun-:.TZ+ ", max_size=30).map(str.encode))
+
+
+def policy(**changes: Any) -> DeadlinePolicy:
+    """All forms, 30 s at most, but for what a test says."""
+    settings: dict[str, Any] = {"accept": list(DeadlineForm), "cap_s": 30}
+    return DeadlinePolicy(**(settings | changes))
+
+
+def read(headers: list[tuple[str, bytes]], *, is_trusted: bool = True, **changes: Any) -> ReadDeadline:
+    """What a door reads of these headers."""
+    found: dict[str, list[bytes]] = {}
+    for name, value in headers:
+        found.setdefault(name, []).append(value)
+    return read_deadline(
+        found, policy(**changes), is_trusted=is_trusted, now_ns=NOW_NS, monotonic_ns=MONOTONIC_NS
+    )  # fmt: skip
+
+
+def test_deadline_of_one_header_is_read_as_the_vector_says(vectors: Callable[[str, str], list[Case]]) -> None:
+    """Every form, to the nanosecond; what is malformed is dropped (req 60, 67)."""
+    for case in vectors("deadline.json", "parse"):
+        came = read([(case["form"], case["value"].encode("latin-1"))], cap_s=FAR_S)
+        left = came.deadline.remaining_ns(MONOTONIC_NS) if came.took else None
+
+        assert case["remaining_ns"] == left, case
+        assert came.took or [(case["form"], "malformed")] == [(drop.name, drop.reason) for drop in came.dropped], case
+
+
+def test_deadline_of_several_headers_is_read_as_the_vector_says(vectors: Callable[[str, str], list[Case]]) -> None:
+    """The minimum, capped, and why the others did not count (req 60, 61, 67)."""
+    for case in vectors("deadline.json", "read"):
+        settings = {key: case[key] for key in ("accept", "from_strangers") if key in case}
+        headers = [(name, value.encode()) for name, value in case["headers"]]
+        came = read(headers, is_trusted=case.get("is_trusted", True), **settings)
+        due_ns = MONOTONIC_NS + case["remaining_ns"]
+
+        assert Deadline(due_ns, case["form"], case.get("is_capped", False)) == came.deadline, case["name"]
+        assert case["took"] == sorted(came.took, key=case["took"].index), case["name"]
+        assert case["dropped"] == [[drop.name, drop.reason] for drop in came.dropped], case["name"]
+
+
+def test_deadline_is_written_as_the_vector_says(vectors: Callable[[str, str], list[Case]]) -> None:
+    """Cut towards sooner; the absolute one ends in Z (req 111)."""
+    for case in vectors("deadline.json", "format"):
+        assert case["value"].encode() == format_deadline(
+            DeadlineForm(case["form"]), case["timeout_ns"], now_ns=NOW_NS
+        ), case
+
+
+def test_call_gets_what_the_vector_says(vectors: Callable[[str, str], list[Case]]) -> None:
+    """What is left without the margin, and whether that is worth sending (req 63, 65)."""
+    for case in vectors("deadline.json", "call"):
+        deadline = Deadline(MONOTONIC_NS + case["remaining_ns"])
+        timeout = deadline.for_call(MONOTONIC_NS, margin_s=case["margin_s"], floor_s=case["floor_s"])
+
+        assert (case["timeout_ns"], case["is_too_short"]) == (timeout.timeout_ns, timeout.is_too_short), case
+        assert case["timeout_ns"] / 1e9 == timeout.timeout_s
+
+
+@given(st.lists(st.tuples(forms, values), max_size=6), st.booleans())
+def test_deadline_is_there_for_any_bytes_and_never_beyond_the_cap(
+    headers: list[tuple[str, bytes]], is_trusted: bool
+) -> None:
+    """No bytes raise; whoever says what, the service's cap holds (req 61, 64)."""
+    came = read(headers, is_trusted=is_trusted)
+
+    assert came.deadline.remaining_ns(MONOTONIC_NS) <= 30 * S_NS
+    assert is_trusted or came.took == ()
+    assert {name for name, _ in headers} == {*came.took, *(drop.name for drop in came.dropped)}
+
+
+@given(forms, st.integers(0, 40 * S_NS), st.integers(0, S_NS))
+def test_deadline_written_and_read_is_never_later(form: DeadlineForm, timeout_ns: int, passing_ns: int) -> None:
+    """A hop takes from a deadline, at most a millisecond of rounding, and never adds to it (req 59, 64)."""
+    written = format_deadline(form, timeout_ns, now_ns=NOW_NS + passing_ns)
+    came = read_deadline(
+        {form: [written]}, policy(cap_s=FAR_S), is_trusted=True, now_ns=NOW_NS + passing_ns, monotonic_ns=0
+    )
+
+    assert came.took == (form,)
+    assert timeout_ns - 1_000_000 < came.deadline.due_ns <= timeout_ns
+
+
+@given(st.lists(st.integers(0, 60_000), min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_order_of_the_forms_makes_no_difference(timeouts_ms: list[int], random: Any) -> None:
+    """Neither that of the headers nor that of the policy decides: the soonest does."""
+    headers = [
+        (form.value, format_deadline(form, timeout_ms * 1_000_000, now_ns=NOW_NS))
+        for form, timeout_ms in zip(DeadlineForm, timeouts_ms, strict=False)
+    ]
+    shuffled = random.sample(list(DeadlineForm), len(DeadlineForm))
+
+    assert read(headers).deadline.due_ns == read(headers[::-1], accept=shuffled).deadline.due_ns
+    assert MONOTONIC_NS + min(30_000, *timeouts_ms, 60_000) * 1_000_000 == read(headers).deadline.due_ns
+
+
+def test_deadline_is_over_when_it_has_come() -> None:
+    """At its very nanosecond nothing is left."""
+    deadline = Deadline(100)
+
+    assert (False, True) == (deadline.is_over(99), deadline.is_over(100))
+    assert -1 == deadline.remaining_ns(101)
+
+
+def test_capping_twice_takes_the_sooner_cap_and_keeps_the_form() -> None:
+    """A later cap cannot give back what an earlier one took (req 64)."""
+    capped = Deadline(100 * S_NS, DeadlineForm.GRPC).capped(5, 0)
+
+    assert Deadline(5 * S_NS, DeadlineForm.GRPC, is_capped=True) == capped == capped.capped(60, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "paths"),
+    [
+        ({}, []),
+        ({"accept": []}, []),
+        ({"accept": ["grpc-timeout", "X-Deadline"]}, ["/accept/1"]),
+        ({"accept": ["grpc-timeout", DeadlineForm.GRPC]}, ["/accept/1"]),
+        ({"accept": "grpc-timeout"}, ["/accept"]),
+        ({"cap_s": 0.075}, ["/cap_s"]),
+        ({"cap_s": 0, "margin_s": -1, "max_skew_s": float("nan")}, ["/margin_s", "/max_skew_s"]),
+        ({"floor_s": True}, ["/floor_s"]),
+        ({"cap_s": "30s"}, ["/cap_s"]),
+    ],
+)
+def test_policy_says_everything_that_is_wrong_with_it(changes: Case, paths: list[str]) -> None:
+    """Each fault has its path, and all are told at once."""
+    assert [f"/deadline{path}" for path in paths] == [
+        fault.path for fault in deadline_faults(policy(**changes), "/deadline")
+    ]
