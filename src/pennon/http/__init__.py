@@ -1,10 +1,11 @@
-"""The HTTP doors: what comes in by ASGI becomes a request context, what goes out by httpx gets what its host may have.
+"""The HTTP doors: what comes in by ASGI or WSGI becomes a request context, what goes out gets what its host may have.
 
 Here live the wrappers of foreign things and nothing that decides: what a header may hold and where it may go is
-`headers`, which decisions travel and how is `carry`, spans are `otel`. httpx is imported when a client is wrapped.
+`headers`, which decisions travel and how is `carry`, spans are `otel`. What doors of one direction have in common is in
+`arriving` and `calling`. A client library is imported when one of its clients is wrapped.
 """
 
-from pennon.http.egress import httpx
-from pennon.http.ingress import asgi
+from pennon.http.egress import aiohttp, httpx, requests
+from pennon.http.ingress import asgi, wsgi
 
-__all__ = ["asgi", "httpx"]
+__all__ = ["aiohttp", "asgi", "httpx", "requests", "wsgi"]

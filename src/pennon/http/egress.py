@@ -1,27 +1,55 @@
-"""The door of an httpx client: every request leaves with what its host may have, and nothing else of ours."""
+"""The doors from which requests go out: every request leaves with what its host may have, and nothing else of ours.
+
+A request is not edited, a new one is built, so that a redirect to another host starts clean. What the caller set by
+hand stays within the contract: a valid `traceparent` of its own wins over ours, its `baggage` joins the request's in
+one header; an undeclared host gets no baggage at all.
+
+A client span is made where OpenTelemetry's SDK is set up, unless its instrumentation of this client makes one. Of one
+that stands within the door, a call which may not carry the trace is hidden, because it would write one.
+
+Each client library is imported when one of its clients is wrapped: a service that only takes requests needs none, and
+httpx alone costs 41 ms.
+"""
 
 from typing import TYPE_CHECKING, TypeVar
 
 from pennon.headers import Contract
 
 if TYPE_CHECKING:
+    from aiohttp import ClientSession
     from httpx import AsyncClient, Client
+    from requests import Session
 
 ClientT = TypeVar("ClientT", bound="Client | AsyncClient")
+SessionT = TypeVar("SessionT", bound="Session")
+AsyncSessionT = TypeVar("AsyncSessionT", bound="ClientSession")
 
 
 def httpx(client: ClientT, contract: Contract) -> ClientT:
-    """The same client, its transports wrapped, those of its mounts too. Wrapped again it takes the new contract.
-
-    A request is not edited, a new one is built, so that a redirect to another host starts clean. What the caller set by
-    hand stays within the contract: a valid `traceparent` of its own wins over ours, its `baggage` joins the request's
-    in one header; an undeclared host gets no baggage at all.
-
-    A client span is made where OpenTelemetry's SDK is set up, unless its httpx instrumentation makes one. That
-    instrumentation is switched off for a call which may not carry the trace, because it would write one.
-    """
-    # Imported here: httpx costs 41 ms, and a service that only takes requests does not need it.
-    from pennon.http.transports import wrap
+    """The same client, its transports wrapped, those of its mounts too. Wrapped again it takes the new contract."""
+    from pennon.http.httpx_door import wrap
 
     wrap(client, contract)
     return client
+
+
+def requests(session: SessionT, contract: Contract) -> SessionT:
+    """The same session, its adapters wrapped. Wrapped again it takes the new contract.
+
+    An adapter that is mounted later stands outside of the contract until the session is wrapped again.
+    """
+    from pennon.http.requests_door import wrap
+
+    wrap(session, contract)
+    return session
+
+
+def aiohttp(session: AsyncSessionT, contract: Contract) -> AsyncSessionT:
+    """The same session, with a middleware more (aiohttp 3.12 or later). Wrapped again it takes the new contract.
+
+    A call that names middlewares of its own (`middlewares=`) goes past all of the session's, this one too.
+    """
+    from pennon.http.aiohttp_door import wrap
+
+    wrap(session, contract)
+    return session

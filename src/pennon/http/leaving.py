@@ -1,17 +1,15 @@
 """The headers of one request that leaves: the contract's word on what the caller set and what this hop carries."""
 
-from collections.abc import Sequence
 from typing import Final
 from urllib.parse import unquote
 
 from msgspec import structs
 
 from pennon import ambient, counters, otel
-from pennon.carry import depart
+from pennon.carry import Departure, depart
 from pennon.context import Member, RequestContext, Trace
-from pennon.headers import Contract, Downstream, Report, format_baggage, parse_baggage, parse_traceparent
-
-RawHeaders = Sequence[tuple[bytes, bytes]]
+from pennon.headers import Contract, Downstream, format_baggage, parse_baggage, parse_traceparent
+from pennon.http.types import RawHeaders
 
 _BAGGAGE: Final = b"baggage"
 _TRACEPARENT: Final = b"traceparent"
@@ -27,43 +25,35 @@ def has_own_trace(headers: RawHeaders) -> bool:
 
 def headers_leaving(
     contract: Contract, downstream: Downstream | None, own: RawHeaders, *, trace: Trace | None, keeps_trace: bool
-) -> tuple[list[tuple[bytes, bytes]], Report]:
-    """The request's headers in place of its own, and what was added and dropped.
+) -> Departure:
+    """What to do to the request's headers: what comes off, what is put on, and the report.
 
-    own: as the caller set them; they are not edited. trace: of this call's span, else the span current here counts,
-    else the request's. keeps_trace: a valid traceparent among `own` is the one that leaves, if one may.
+    own: as the caller set them. trace: of this call's span, else the span current here counts, else the request's.
+    keeps_trace: a valid traceparent among `own` is the one that leaves, if one may.
     """
     context = ambient.current()
-    if context is None:
-        own = _with_baggage_here(own)
-    else:
+    if context is not None:
         context = _with_baggage_of(own, context)
     outgoing = depart(contract, downstream, context, trace=trace or otel.current_trace())
-    for drop in outgoing.report.dropped:
-        counters.count(counters.Count.HEADERS_DROPPED, drop.reason)
-    if outgoing.cut_count:
-        counters.count(counters.Count.CARRY_CUT, by=outgoing.cut_count)
+    counters.count_departure(outgoing)
     added, removed = outgoing.set, outgoing.remove
+    if context is None and _BAGGAGE not in removed and (here := otel.current_baggage()):
+        added = (*added, (_BAGGAGE, _joined(own, here)))
+        removed |= {_BAGGAGE}
     if downstream is None or not downstream.trace:
         if not keeps_trace:
             removed |= _TRACE
     elif keeps_trace:
         added = tuple(header for header in added if header[0] not in _TRACE)
         removed -= _TRACE
-    kept = [header for header in own if header[0].lower() not in removed]
-    kept += added
-    return kept, outgoing.report
+    return structs.replace(outgoing, set=added, remove=removed)
 
 
-def _with_baggage_here(own: RawHeaders) -> RawHeaders:
-    """The caller's headers with OpenTelemetry's baggage, where no request is served; the contract judges them."""
-    here = otel.current_baggage()
-    if not here:
-        return own
+def _joined(own: RawHeaders, here: tuple[Member, ...]) -> bytes:
+    """OpenTelemetry's baggage behind what the caller has set, where no request is served; the former wins."""
     keys = {member.key for member in here}
     by_hand = [member for member in _set_by_hand(own) if member.key not in keys]
-    others = [header for header in own if header[0].lower() != _BAGGAGE]
-    return [*others, (_BAGGAGE, format_baggage((*by_hand, *here)))]
+    return format_baggage((*by_hand, *here))
 
 
 def _with_baggage_of(own: RawHeaders, context: RequestContext) -> RequestContext:

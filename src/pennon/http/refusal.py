@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from pennon.headers import Refusal
-from pennon.http.types import Receive, Scope, Send
+from pennon.http.types import RawHeaders, Receive, Scope, Send
 
 CODE: Final = "headers_refused"
 
@@ -14,8 +14,20 @@ CODE: Final = "headers_refused"
 _POLICY_VIOLATION: Final = 1008
 
 
+def refusing(refusal: Refusal, request_id: str) -> tuple[RawHeaders, bytes]:
+    """Headers and body of the answer: the name of the field, never its value."""
+    body = msgspec.json.encode(_problem(refusal))
+    headers = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-request-id", request_id.encode()),
+    ]
+    return headers, body
+
+
 async def refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal, request_id: str) -> None:
-    """Answer with the refusal's status and the name of the field, never its value; the app is not called."""
+    """Answer so by ASGI; the application is not called."""
     if scope["type"] == "http":
         await _respond(send, "http.response", refusal, request_id)
         return
@@ -27,13 +39,7 @@ async def refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal, r
 
 
 async def _respond(send: Send, kind: str, refusal: Refusal, request_id: str) -> None:
-    body = msgspec.json.encode(_problem(refusal))
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-request-id", request_id.encode()),
-    ]
+    headers, body = refusing(refusal, request_id)
     await send({"type": f"{kind}.start", "status": refusal.status, "headers": headers})
     await send({"type": f"{kind}.body", "body": body})
 

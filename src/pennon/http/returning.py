@@ -4,10 +4,11 @@ Taken only from a host that the contract declares to decide, off the response to
 the header says, and how much of it is believed, is `carry`'s.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
-import httpx
+import msgspec
 
 from pennon import ambient
 from pennon.carry import take_returned
@@ -39,19 +40,16 @@ class Call:
         self._request = ambient.current()
         self._began_ns = SYSTEM_CLOCK.now_ns()
 
-    def take(self, response: httpx.Response) -> bool:
-        """Take the header off the response, and what it says into the ledger if it may go there; whether any went."""
-        lines = [(name.lower(), value) for name, value in response.headers.raw]
+    def take(self, headers: Iterable[tuple[bytes, bytes]]) -> "Said":
+        """Take what a response's headers say into the ledger, if it may go there."""
+        lines = [(name.lower(), value) for name, value in headers]
         values = [value for name, value in lines if name == _DECIDED]
         if not values:
-            return False
-        del response.headers[DECIDED]
+            return Said(was_there=False, was_taken=False)
         if self._downstream is None or not self._downstream.decides:
-            count(Count.CARRY_RETURNS_DROPPED, Unread.NOT_DECLARED)
-            return False
+            return _unread(Unread.NOT_DECLARED)
         if self._request is None:
-            count(Count.CARRY_RETURNS_DROPPED, Unread.NO_REQUEST)
-            return False
+            return _unread(Unread.NO_REQUEST)
         returned = take_returned(
             self._request.ledger,
             values,
@@ -63,4 +61,16 @@ class Call:
             count(Count.CARRY_GROUPS_DROPPED, fault)
         if returned.dropped is not None:
             count(Count.CARRY_RETURNS_DROPPED, returned.dropped)
-        return returned.taken_count > 0
+        return Said(was_there=True, was_taken=returned.taken_count > 0)
+
+
+class Said(msgspec.Struct, frozen=True):
+    """Whether the header was there, to be taken off the response, and whether any of it went into the ledger."""
+
+    was_there: bool
+    was_taken: bool
+
+
+def _unread(cause: Unread) -> Said:
+    count(Count.CARRY_RETURNS_DROPPED, cause)
+    return Said(was_there=True, was_taken=False)

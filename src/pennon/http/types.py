@@ -1,6 +1,9 @@
-"""ASGI's shapes (https://asgi.readthedocs.io/en/latest/specs/), as much of them as the doors touch."""
+"""ASGI's and WSGI's shapes, as much of them as the doors touch.
 
-from collections.abc import Awaitable, Callable, MutableMapping
+https://asgi.readthedocs.io/en/latest/specs/, https://peps.python.org/pep-3333/
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -8,3 +11,5 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+RawHeaders = Sequence[tuple[bytes, bytes]]

@@ -1,21 +1,15 @@
 """httpx transports that stand around the client's own, sync and async."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import httpx
-from msgspec import structs
 
-from pennon import otel
+from pennon.carry import Departure
 from pennon.headers import DECIDED, Contract
+from pennon.http.calling import Crossing, Going, crossing
 from pennon.http.hooks import is_transport_hooked
-from pennon.http.leaving import has_own_trace, headers_leaving
-from pennon.http.returning import Call
-
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_FAILED_STATUS: Final = 400
 
 
 def wrap(client: httpx.Client | httpx.AsyncClient, contract: Contract) -> None:
@@ -49,11 +43,8 @@ class SyncDoor(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a new request in place of this one."""
-        hooks = _hooks(self, self.inner, "handle_request")
-        with _crossing(self._contract, request, *hooks) as (leaving, came_back):
-            response = self.inner.handle_request(leaving)
-            came_back(response)
-        return response
+        with _crossing(self._contract, request, self, self.inner, "handle_request") as here:
+            return _came_back(here, self.inner.handle_request(_leaving(request, here.outgoing)))
 
     def close(self) -> None:
         """Close the transport inside."""
@@ -86,11 +77,8 @@ class AsyncDoor(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a new request in place of this one."""
-        hooks = _hooks(self, self.inner, "handle_async_request")
-        with _crossing(self._contract, request, *hooks) as (leaving, came_back):
-            response = await self.inner.handle_async_request(leaving)
-            came_back(response)
-        return response
+        with _crossing(self._contract, request, self, self.inner, "handle_async_request") as here:
+            return _came_back(here, await self.inner.handle_async_request(_leaving(request, here.outgoing)))
 
     async def aclose(self) -> None:
         """Close the transport inside."""
@@ -109,57 +97,36 @@ class AsyncDoor(httpx.AsyncBaseTransport):
         await self.inner.__aexit__(exc_type, exc_value, traceback)
 
 
-def _hooks(door: object, inner: object, method: str) -> tuple[bool, bool]:
-    """Whether an instrumentation stands around the door, and whether one stands within."""
-    return is_transport_hooked(door, method), is_transport_hooked(inner, method)
-
-
-@contextmanager
 def _crossing(
-    contract: Contract, request: httpx.Request, is_hooked_around: bool, is_hooked_within: bool
-) -> Iterator[tuple[httpx.Request, Callable[[httpx.Response], None]]]:
-    """The request that leaves, in the context that the transport inside may see, and what to do with its response."""
+    contract: Contract, request: httpx.Request, door: object, inner: object, method: str
+) -> AbstractContextManager[Crossing]:
     url = request.url
-    port = url.port or _DEFAULT_PORTS.get(url.scheme)
-    downstream = contract.downstream_for_host(url.host, port)
-    # The hook within writes the header of its own span. It may, if nobody else has made the span and this host may
-    # have the trace.
-    own_trace = has_own_trace(request.headers.raw)
-    may_trace = downstream is not None and downstream.trace
-    hook_traces = is_hooked_within and not is_hooked_around and may_trace and not own_trace
-    span = otel.SILENT if is_hooked_around or hook_traces else _span(request, port)
-    call = Call(downstream)
-
-    def came_back(response: httpx.Response) -> None:
-        if call.take(response):
-            span.note(structs.replace(report, took=(DECIDED,)))
-        _status(span, response.status_code)
-
-    with span:
-        headers, report = headers_leaving(
-            contract,
-            downstream,
-            request.headers.raw,
-            trace=span.trace,
-            # A hook around us wrote it, not the caller: then it may leave only where the trace may.
-            keeps_trace=own_trace and (may_trace or not is_hooked_around),
-        )
-        span.note(report)
-        leaving = httpx.Request(
-            request.method, url, headers=headers, stream=request.stream, extensions=request.extensions
-        )
-        with otel.outbound(is_silenced=not hook_traces):
-            yield leaving, came_back
+    going = Going(
+        method=request.method,
+        scheme=url.scheme,
+        host=url.raw_host.decode("ascii"),
+        port=url.port,
+        path=url.raw_path.partition(b"?")[0].decode("ascii"),
+        own=request.headers.raw,
+    )
+    return crossing(
+        contract,
+        going,
+        is_hooked_around=is_transport_hooked(door, method),
+        is_hooked_within=is_transport_hooked(inner, method),
+    )
 
 
-def _span(request: httpx.Request, port: int | None) -> otel.Span:
-    url = request.url
-    # Without user, password and query, which may hold secrets.
-    shown = f"{url.scheme}://{url.netloc.decode('ascii')}{url.raw_path.partition(b'?')[0].decode('ascii')}"
-    return otel.client_span(request.method, url=shown, host=url.host, port=port)
+def _leaving(request: httpx.Request, outgoing: Departure) -> httpx.Request:
+    """A new request in place of the caller's."""
+    headers = [header for header in request.headers.raw if header[0].lower() not in outgoing.remove]
+    headers += outgoing.set
+    return httpx.Request(
+        request.method, request.url, headers=headers, stream=request.stream, extensions=request.extensions
+    )
 
 
-def _status(span: otel.Span, status: int) -> None:
-    span.attribute("http.response.status_code", status)
-    if status >= _FAILED_STATUS:
-        span.fail(str(status))
+def _came_back(here: Crossing, response: httpx.Response) -> httpx.Response:
+    if here.came_back(response.status_code, response.headers.raw):
+        del response.headers[DECIDED]
+    return response

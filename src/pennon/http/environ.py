@@ -1,0 +1,78 @@
+"""A WSGI environ's headers, as far as they can be told: PEP 3333 folds their names and joins their lines.
+
+`X-Tenant-Id` and `X_Tenant_Id` both arrive as `HTTP_X_TENANT_ID`, and two lines of one name as one, with a comma. What
+can be done about the first is in `tells_names_apart`. The second is undone where the header has one value and no comma
+in it, so that a repeated one is judged as it is by ASGI; a declared field whose syntax allows a comma is taken as it
+stands. How many lines there were is not known: only their names and all their bytes are counted.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pennon.headers import Contract
+
+_PREFIX: Final = "HTTP_"
+# The two that have no prefix. A server may set them to "", which is as if they were absent.
+_BARE: Final = {"CONTENT_TYPE": b"content-type", "CONTENT_LENGTH": b"content-length"}
+
+# Of one value each, in which there is no comma; of the others that we know, "," stands between the members of a list.
+_SINGLE: Final = frozenset({b"traceparent", b"x-request-id", b"x-correlation-id", b"pennon-override"})
+
+# Servers that keep names with underscores away, and from which major version on; 0 where the environ does not tell.
+# gunicorn's may be told otherwise (`header_map`, `forwarder_headers`); whoever does that tells the door as well.
+_KNOWN_SERVERS: Final = {"gunicorn": 22, "waitress": 0, "Werkzeug": 3, "gevent": 2}
+_SOFTWARE: Final = re.compile(r"([A-Za-z]+)(?:/(\d+))?")
+
+
+def tells_names_apart(environ: dict[str, Any]) -> bool:
+    """Whether the server is known to drop names with an underscore, so that none passes for one with a dash."""
+    found = _SOFTWARE.match(str(environ.get("SERVER_SOFTWARE", "")))
+    if found is None:
+        return False
+    least = _KNOWN_SERVERS.get(found[1])
+    return least is not None and int(found[2] or 0) >= least
+
+
+def doubtful_names(contract: Contract) -> frozenset[bytes]:
+    """Wire names whose value counts from some senders only, and that a twin with underscores could be taken for."""
+    return frozenset(
+        wire
+        for wire, name in contract.slots.items()
+        if b"-" in wire and name in contract.fields_by_name and not contract.fields_by_name[name][0].is_open
+    )
+
+
+def headers_in(environ: dict[str, Any]) -> Iterator[tuple[str, bytes, bytes]]:
+    """Key, name (lower-case, with dashes) and value of each header."""
+    for key, value in environ.items():
+        name = name_of(key)
+        if name is not None and isinstance(value, str) and (value or key not in _BARE):
+            # WSGI's text is Latin-1 by definition; what is none would raise in any server, and says nothing here.
+            yield key, name, value.encode("latin-1", "replace")
+
+
+def name_of(key: str) -> bytes | None:
+    """The header that a key of an environ is for; None if it is for none."""
+    if key.startswith(_PREFIX):
+        return key[len(_PREFIX) :].replace("_", "-").lower().encode("latin-1", "replace")
+    return _BARE.get(key)
+
+
+def key_of(name: bytes) -> str:
+    """The key of a header that has a prefix."""
+    return _PREFIX + name.decode("latin-1").replace("-", "_").upper()
+
+
+def lines_of(contract: Contract, name: bytes, value: bytes) -> list[bytes]:
+    """The lines that a value was joined from, where that can be told."""
+    if b"," not in value or not _is_single(contract, name, value):
+        return [value]
+    return value.split(b",")
+
+
+def _is_single(contract: Contract, name: bytes, value: bytes) -> bool:
+    declared = contract.fields_by_name.get(contract.slots.get(name, ""))
+    if declared is None:
+        return name in _SINGLE
+    return len(value) > declared[0].max_length or declared[1].fullmatch(value.decode("latin-1").strip(" \t")) is None
