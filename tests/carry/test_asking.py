@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pennon.carry import Note, entries_leaving
-from pennon.context import Entry, Origin, Reason
+from pennon.carry import Note, decode, encode, entries_leaving
+from pennon.context import LEDGER_LIMIT_COUNT, Entry, Origin, Reason
 from pennon.flags import Ruleset
 
 Asks = Callable[..., Any]
@@ -124,6 +124,16 @@ def test_override_in_a_sealed_ledger_is_answered_and_not_entered(asking: Asks, r
     assert ["v1"] == [decision.answer.variant for decision in ask.ledger.made.values()]
 
 
+def test_override_that_ended_is_not_what_is_written(asking: Asks, ruleset_of: Rulesets) -> None:
+    """As many decisions were made as when the member was last written; it is another now."""
+    ask = asking()
+    ask.ledger.override = "token"
+    ask(ruleset_of(), override="v3")
+    assert [3] == [entry.variant_id for entry in decode(encode(ask.ledger).value).entries]
+    ask(ruleset_of())
+    assert [1] == [entry.variant_id for entry in decode(encode(ask.ledger).value).entries]
+
+
 # ---- flags that another needs
 
 
@@ -198,6 +208,15 @@ def test_prerequisite_whose_carried_variant_is_unknown_answers_for_itself(
     ask = asking(entry_of(flag_id=3, fingerprint=seven, variant_id=9, revision=61))
     assert "v3" == ask(ruleset_of(GATE, NEEDY), "needy").answer.variant
     assert [Note.AHEAD, Note.UNKNOWN_VARIANT] == ask.notes
+
+
+def test_full_ledger_is_noted_for_a_flag_that_needs_others(asking: Asks, ruleset_of: Rulesets) -> None:
+    """It is answered, and not remembered."""
+    ask = asking()
+    for number in range(LEDGER_LIMIT_COUNT):
+        ask(ruleset_of(), unit=str(number))
+    assert "v3" == ask(ruleset_of(GATE, NEEDY), "needy").answer.variant
+    assert (LEDGER_LIMIT_COUNT, [Note.LEDGER_FULL]) == (len(ask.ledger.made), ask.notes)
 
 
 # ---- candidates

@@ -29,7 +29,7 @@ def compared(asking: Asks, ruleset_of: Rulesets, entry_of: Entries, seven: int) 
         decision = asking(entry_of(fingerprint=seven, **entry))(ruleset)
         compiled = ruleset.flag("checkout")
         assert compiled is not None
-        return divergence_of(compiled, ruleset, decision, attributes, {})
+        return divergence_of(compiled, decision, attributes, {})
 
     return compare
 

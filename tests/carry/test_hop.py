@@ -121,6 +121,12 @@ def test_arrive_unites_two_members_the_first_first(entry_of: Callable[..., Entry
     assert 2 == sum(map(len, ledger.arrived.values()))
 
 
+def test_arrive_passes_over_empty_members(entry_of: Callable[..., Entry]) -> None:
+    """They say nothing, and are no fault."""
+    arrival = _arrive(_baggage("pennon=", f"pennon={encode_entries([entry_of()]).value}", "pennon="))
+    assert ((), 1) == (arrival.group_faults, len(arrival.context.ledger.arrived))
+
+
 def test_arrive_reports_malformed_groups_and_takes_the_others(entry_of: Callable[..., Entry]) -> None:
     """One fault for each, and no exception."""
     value = encode_entries([entry_of()]).value

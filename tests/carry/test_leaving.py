@@ -73,6 +73,24 @@ def test_entries_leaving_takes_the_latest_after_a_new_epoch(ledger: Ledger, deci
     assert [6] == [entry.epoch for entry in entries_leaving(ledger)]
 
 
+def test_entries_leaving_keeps_neighbours_apart(ledger: Ledger, decision_of: Decisions) -> None:
+    """Decisions in a row that differ in unit, kind, minute, epoch or environment alone."""
+    differences: list[dict[str, Any]] = [
+        {},
+        {"unit_key": "8"},
+        {"unit_key": "8", "unit_kind": "account"},
+        {"unit_key": "8", "unit_kind": "account", "minute": 3},
+        {"unit_key": "8", "unit_kind": "account", "minute": 3, "epoch": 6},
+        {"unit_key": "8", "unit_kind": "account", "minute": 3, "epoch": 6, "environment": Environment(9, "x", "salt")},
+    ]
+    for flag_id, difference in enumerate(differences):
+        ledger.enter(decision_of(flag_id=flag_id, **difference))
+    entries = decode(encode(ledger).value).entries
+    assert list(range(6)) == [entry.flag_id for entry in entries]
+    said = [(each.environment, each.epoch, each.fingerprint, each.decided_min) for each in entries]
+    assert 6 == len(set(said))
+
+
 def test_entries_leaving_hides_a_void_decision_whose_flag_stopped_carrying(
     ledger: Ledger, decision_of: Decisions
 ) -> None:

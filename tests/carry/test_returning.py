@@ -1,8 +1,6 @@
 """What a response brings back, and what becomes of it in the caller's ledger."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from pennon.carry import (
     Note,
     ReturnDrop,
     Returned,
+    decide,
     decode,
     encode,
     encode_entries,
@@ -309,19 +308,49 @@ def test_returned_decision_does_not_hide_behind_one_that_stays_here(
     assert [entry] == entries_leaving(ask.ledger)
 
 
-def test_returned_by_many_threads_at_once_is_all_held(entry_of: Entries) -> None:
+class _Meanwhile(dict[tuple[int, int], tuple[Entry, ...]]):
+    """A ledger's `arrived` in which something else happens between one reader's look and its write."""
+
+    happens: Callable[[], object] | None = None
+
+    def __setitem__(self, key: tuple[int, int], value: tuple[Entry, ...]) -> None:
+        happens, self.happens = self.happens, None
+        if happens is not None:
+            happens()
+        super().__setitem__(key, value)
+
+
+def test_returned_by_another_thread_meanwhile_is_held_too(entry_of: Entries) -> None:
     """A sync fan-out: calls about the same flag come back together."""
-    ledger, barrier = Ledger(), Barrier(8)
+    ledger = Ledger()
+    ledger.arrived = meanwhile = _Meanwhile()
+    one, other = entry_of(fingerprint=1), entry_of(fingerprint=2)
+    meanwhile.happens = lambda: _take(ledger, other)
+    _take(ledger, one)
+    assert {one, other} == set(*ledger.arrived.values()) == set(ledger.returned)
 
-    def take(worker: int) -> None:
-        barrier.wait(10)
-        for number in range(100):
-            _take(ledger, entry_of(fingerprint=worker * 100 + number))
 
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(take, range(8)))
-    assert 800 == len(ledger.returned) == len(set(ledger.returned))
-    assert [800] == [len(entries) for entries in ledger.arrived.values()]
+@pytest.mark.parametrize("is_there_before", [False, True])
+def test_returned_kill_that_comes_while_it_is_decided_wins(
+    ruleset_of: Rulesets, entry_of: Entries, seven: int, is_there_before: bool
+) -> None:
+    """It came after the look at what had arrived, and found nothing to take away."""
+
+    class Attributes(dict[str, object]):
+        def get(self, key: str, default: object = None) -> object:
+            _take(ledger, entry_of(fingerprint=seven, variant_id=0, origin=Origin.KILL, revision=61))
+            return super().get(key, default)
+
+    ledger = Ledger()
+    if is_there_before:
+        _take(ledger, entry_of(fingerprint=9))
+    clause = {"op": "equals", "attribute": "plan", "value": "pro"}
+    ruleset = ruleset_of({"rules": [{"id": "r", "clauses": [clause], "serve": {"variant": "v2"}}]})
+    flag = ruleset.flag("checkout")
+    assert flag is not None
+    decision = decide(flag, ruleset, ledger, "7", Attributes(), {}, BEGAN_NS, lambda _: None)
+    assert Reason.KILLED is decision.answer.reason
+    assert [decision] == list(ledger.made.values())
 
 
 # ---- the whole way

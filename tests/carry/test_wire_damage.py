@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pennon.carry import decode, encode_entries
+from pennon.carry import GroupFault, decode, encode_entries
 from pennon.context import Entry, Origin
 
 SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
@@ -112,6 +112,14 @@ def test_decode_of_randomly_damaged_groups_gives_nothing() -> None:
 def test_decode_of_foreign_characters_drops_the_group(value: str) -> None:
     """Whatever a decoder in C takes for a digit or for padding."""
     assert ((), 1) == (decode(value).entries, len(decode(value).dropped))
+
+
+def test_decode_of_a_revision_that_runs_into_the_checksum_drops_the_group() -> None:
+    """Whatever the checksum begins with: what could be the number's last byte, and what could not."""
+    for number in range(256):
+        body = bytes((*range(15), 0, 0, number, 1, 0, 0x81))
+        decoded = decode(_text_of(body + crc32(body).to_bytes(4, "big")))
+        assert ((), (GroupFault.DECISION,)) == (decoded.entries, decoded.dropped)
 
 
 def _demand_whole_groups(value: str, damaged: str) -> None:

@@ -34,16 +34,17 @@ class Divergence(StrEnum):
 
 
 def divergence_of(
-    flag: Flag, ruleset: Ruleset, decision: Decision, attributes: Mapping[str, object], units: Mapping[str, str]
+    flag: Flag, decision: Decision, attributes: Mapping[str, object], units: Mapping[str, str]
 ) -> Divergence:
-    """How a decision that was carried in compares with what this ruleset says now.
+    """How a decision that was carried in compares with what the flag says now.
 
-    decision: one whose reason is CARRIED; overrides and kills differ on purpose. flag: of this ruleset.
+    decision: one whose reason is CARRIED; overrides and kills differ on purpose. Raises: what `attributes` raises when
+    it is read.
     """
     answer = flag.answer(decision.unit_key, attributes, units)
     if answer.variant_id == decision.answer.variant_id:
         return Divergence.AGREED
-    if decision.revision != max(answer.revision, flag.scope.floor) or decision.revision > ruleset.revision:
+    if decision.revision != max(answer.revision, flag.scope.floor):
         return Divergence.REVISION_SKEW
     return Divergence.MISSING_ATTRIBUTE if flag.missing_attributes(attributes) else Divergence.OTHER
 

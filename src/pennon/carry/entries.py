@@ -1,4 +1,4 @@
-"""Entries, one by one: what each is about, how a decision becomes one, and in which order several stand.
+"""Entries, one by one: what each is about, and in which order several stand.
 
 House rule: a ledger may hold several entries about one place. They stand by ascending revision, and the first that is
 valid where it is asked for holds; a kill stands above all others (docs/decisions/0005).

@@ -88,7 +88,7 @@ def take_returned(
     oldest_min = began_ns // MINUTE_NS - _OLDEST_MIN
     fresh = [entry for entry in entries if entry.decided_min >= oldest_min]
     dropped = ReturnDrop.STALE if len(fresh) < len(entries) else None
-    room = LEDGER_LIMIT_COUNT - len(ledger.returned)
+    room = max(LEDGER_LIMIT_COUNT - len(ledger.returned), 0)
     if len(fresh) > room:
         fresh, dropped = fresh[:room], ReturnDrop.FULL
     made = _made_by_place(ledger)

@@ -34,7 +34,7 @@ class Comparing:
             self._reports.compared("", Divergence.UNKNOWN_FLAG, by=unknown_count)
         if decision.answer.reason is Reason.CARRIED:
             try:
-                cause = divergence_of(flag, ruleset, decision, attributes, units)
+                cause = divergence_of(flag, decision, attributes, units)
             except Exception:  # noqa: BLE001 - attributes that cannot be read; the answer is there, and must not suffer
                 cause = Divergence.OTHER
             self._reports.compared(flag.key, cause)
