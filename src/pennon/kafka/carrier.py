@@ -1,4 +1,4 @@
-"""confluent-kafka's record headers, read into and written from the one carrier that HTTP and Kafka share.
+"""Record headers as confluent-kafka and aiokafka have them, read into and written from the one carrier of all doors.
 
 Rules. Names are compared without case, as ASCII (they are bytes on the wire). A header that we set takes the place of
 every earlier one of its name, it is never put behind it: who reads a forwarded record would else find the stale one.
@@ -9,6 +9,8 @@ names, the order.
 from collections.abc import Container, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
+
+import msgspec
 
 from pennon.counters import Count, count
 from pennon.headers import Headers
@@ -24,7 +26,7 @@ class RecordFault(StrEnum):
 
 
 class Record(Protocol):
-    """What is asked of a record; `confluent_kafka.Message` is one."""
+    """What is asked of a record that has methods; `confluent_kafka.Message` is one."""
 
     def headers(self) -> RecordHeaders | None:
         """All headers in wire order; None if there are none."""
@@ -47,8 +49,47 @@ class Record(Protocol):
         ...
 
 
-def read(record: Record) -> Headers:
-    """The record's headers as bytes; () if there are none or they cannot be read."""
+class PlainRecord(Protocol):
+    """What is asked of a record that has attributes; `aiokafka.ConsumerRecord` is one."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """All headers in wire order."""
+        ...
+
+    @property
+    def topic(self) -> str:
+        """Where it was read."""
+        ...
+
+    @property
+    def partition(self) -> int:
+        """Likewise."""
+        ...
+
+    @property
+    def offset(self) -> int:
+        """Likewise."""
+        ...
+
+
+class Received(msgspec.Struct, frozen=True):
+    """What was read of a record; None where it does not know."""
+
+    topic: str
+    partition: int | None
+    offset: int | None
+    headers: Headers
+
+
+def received(record: Record | PlainRecord) -> Received:
+    """The record, whichever library's it is. No headers if there are none or they cannot be read."""
+    if callable(record.topic):
+        return Received(record.topic() or "", record.partition(), record.offset(), _read(record))
+    return Received(record.topic, record.partition, record.offset, _as_bytes(record.headers))
+
+
+def _read(record: Record) -> Headers:
     try:
         found = record.headers()
     except (UnicodeDecodeError, SystemError):
@@ -58,7 +99,7 @@ def read(record: Record) -> Headers:
         record.set_headers([])
         count(Count.HEADERS_DROPPED, RecordFault.NAMES_NOT_UTF8)
         return ()
-    return tuple((_bytes(name, "surrogatepass"), _value(value)) for name, value in _pairs(found))
+    return _as_bytes(found)
 
 
 def replaced(
@@ -70,6 +111,10 @@ def replaced(
     """
     kept = [header for header in _pairs(headers) if _bytes(header[0]).lower() not in removed]
     return [*kept, *((name.decode(), value) for name, value in added)]
+
+
+def _as_bytes(headers: RecordHeaders | None) -> Headers:
+    return tuple((_bytes(name, "surrogatepass"), _value(value)) for name, value in _pairs(headers))
 
 
 def _pairs(headers: RecordHeaders | None) -> Iterable[tuple[str, HeaderValue]]:

@@ -1,29 +1,31 @@
 """Producing: what of the request context goes with a record, by the contract's word on its topic."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
 from pennon import ambient
-from pennon.carry import Departure, depart
-from pennon.counters import Count, count
+from pennon.carry import depart
+from pennon.counters import count_departure
 from pennon.headers import Contract
-from pennon.kafka.carrier import RecordHeaders, replaced
-from pennon.otel import Span, producer_span
+from pennon.kafka.carrier import HeaderValue, RecordHeaders, replaced
+from pennon.otel import producer_span
 
 _TRACE: Final = frozenset({b"traceparent", b"tracestate"})
 
 
-class CarryingProducer:
-    """A producer whose records carry the request context; everything but produce() is the wrapped one's own."""
+class Carrier:
+    """What the wrappers of producers have in common: the headers of a record; the rest is the wrapped one's own."""
 
     def __init__(self, wrapped: Any, contract: Contract, decide: Callable[[], object] | None) -> None:
         self._wrapped = wrapped
         self._contract = contract
         self._decide = decide
 
-    def produce(self, topic: str, *arguments: Any, headers: RecordHeaders | None = None, **named: Any) -> Any:
-        """As the wrapped producer's; headers: by name only, a list, tuple or dict, which is not changed.
+    @contextmanager
+    def _sending(self, topic: str, headers: RecordHeaders | None) -> Iterator[list[tuple[str, HeaderValue]]]:
+        """The headers that a record leaves with, in the span of its sending. The caller's are not changed.
 
         Within a request, ours take the place of what a forwarded record brought. Outside one there is nothing to put in
         its place: a forwarded record goes on as it was decided. A topic that is not declared gets nothing of ours.
@@ -34,10 +36,23 @@ class CarryingProducer:
             self._decide()
         with producer_span(topic, conversation_id=None if context is None else context.correlation_id) as span:
             outgoing = depart(self._contract, downstream, context, trace=span.trace)
-            _tell(outgoing, span)
+            span.note(outgoing.report)
+            count_departure(outgoing)
             # Over HTTP a traceparent to an undeclared host was set by hand; on a record it came with one forwarded.
             removed = outgoing.remove | _TRACE if downstream is None else outgoing.remove
-            return self._wrapped.produce(topic, *arguments, headers=replaced(headers, outgoing.set, removed), **named)
+            yield replaced(headers, outgoing.set, removed)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._wrapped, name)
+
+
+class CarryingProducer(Carrier):
+    """A confluent-kafka producer whose records carry the request context."""
+
+    def produce(self, topic: str, *arguments: Any, headers: RecordHeaders | None = None, **named: Any) -> Any:
+        """As the wrapped producer's; headers: by name only, a list, tuple or dict, which is not changed."""
+        with self._sending(topic, headers) as leaving:
+            return self._wrapped.produce(topic, *arguments, headers=leaving, **named)
 
     def produce_batch(self, *_: Any, **__: Any) -> Any:
         """Refused: confluent-kafka's sends no headers at all, so what should be carried would be lost unseen."""
@@ -45,9 +60,6 @@ class CarryingProducer:
             "produce_batch() of confluent-kafka sends no headers; "
             "call produce() for each record, or produce_batch() of the producer that was wrapped"
         )
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._wrapped, name)
 
     def __len__(self) -> int:
         return len(self._wrapped)
@@ -64,14 +76,6 @@ class CarryingProducer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> Any:
         return self._wrapped.__exit__(kind, error, traceback)
-
-
-def _tell(outgoing: Departure, span: Span) -> None:
-    span.note(outgoing.report)
-    for drop in outgoing.report.dropped:
-        count(Count.HEADERS_DROPPED, drop.reason)
-    if outgoing.cut_count:
-        count(Count.CARRY_CUT, by=outgoing.cut_count)
 
 
 def producer(producer: Any, contract: Contract, *, decide: Callable[[], object] | None = None) -> CarryingProducer:
