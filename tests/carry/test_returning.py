@@ -180,6 +180,8 @@ def test_take_returned_is_bounded(entry_of: Entries) -> None:
         returned = _take(ledger, *(entry_of(flag_id=number) for number in range(first, first + 30)))
     assert (FULL, ReturnDrop.FULL) == (len(ledger.returned), returned.dropped)
     assert FULL == sum(map(len, ledger.arrived.values()))
+    ledger.returned += ledger.returned[:3]  # as threads at once may have done
+    assert Returned(dropped=ReturnDrop.FULL) == _take(ledger, *(entry_of(flag_id=FULL + number) for number in range(9)))
 
 
 def test_take_returned_keeps_that_a_callee_dropped_some(entry_of: Entries) -> None:
@@ -330,15 +332,44 @@ def test_returned_by_another_thread_meanwhile_is_held_too(entry_of: Entries) -> 
     assert {one, other} == set(*ledger.arrived.values()) == set(ledger.returned)
 
 
+class _Later(dict[tuple[int, int], tuple[Entry, ...]]):
+    """A ledger's `arrived` in which something else happens after one reader's look."""
+
+    happens: Callable[[], object] | None = None
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        found, happens, self.happens = super().get(key, default), self.happens, None
+        if happens is not None:
+            happens()
+        return found
+
+
+def test_returned_kill_that_comes_while_an_entry_is_taken_up_wins(
+    ruleset_of: Rulesets, entry_of: Entries, seven: int
+) -> None:
+    """What had arrived was looked at, and is served no more."""
+    ledger = Ledger()
+    ledger.arrived = later = _Later()
+    _take(ledger, entry_of(fingerprint=seven, variant_id=2))
+    kill = entry_of(fingerprint=seven, variant_id=0, origin=Origin.KILL, revision=61)
+    later.happens = lambda: _take(ledger, kill)
+    ruleset = ruleset_of()
+    flag = ruleset.flag("checkout")
+    assert flag is not None
+    decision = decide(flag, ruleset, ledger, "7", {}, {}, BEGAN_NS, lambda _: None)
+    assert (Reason.KILLED, [decision]) == (decision.answer.reason, list(ledger.made.values()))
+
+
 @pytest.mark.parametrize("is_there_before", [False, True])
+@pytest.mark.parametrize("revision", [50, 61])
 def test_returned_kill_that_comes_while_it_is_decided_wins(
-    ruleset_of: Rulesets, entry_of: Entries, seven: int, is_there_before: bool
+    ruleset_of: Rulesets, entry_of: Entries, seven: int, is_there_before: bool, revision: int
 ) -> None:
     """It came after the look at what had arrived, and found nothing to take away."""
 
     class Attributes(dict[str, object]):
         def get(self, key: str, default: object = None) -> object:
-            _take(ledger, entry_of(fingerprint=seven, variant_id=0, origin=Origin.KILL, revision=61))
+            _take(ledger, entry_of(fingerprint=seven, variant_id=0, origin=Origin.KILL, revision=revision))
             return super().get(key, default)
 
     ledger = Ledger()
