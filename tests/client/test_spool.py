@@ -1,12 +1,15 @@
 """The spool: exposures outlive their process, whenever it is killed, and are delivered by whoever comes next."""
 
 import fcntl
+import itertools
 import json
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -15,11 +18,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 import pennon
 from pennon.carry import Exposure
-from pennon.client import Timing
+from pennon.client import Timing, spool_files
 from pennon.client import spool as spool_module
 from pennon.client.exposures import Buffer
 from pennon.client.spool import Spool, root_of
-from pennon.client.spool_files import Line, decode_line, encode_line
+from pennon.client.spool_files import Folder, Line, decode_line, encode_line
 from pennon.client.waiting import BATCH_COUNT, LIMIT_COUNT, Early
 from pennon.context import Answer, Decision, Environment, Origin, Reason, Scope
 from pennon.counters import Count
@@ -113,6 +116,15 @@ def test_files_are_begun_anew_and_go_one_by_one(tmp_path: Path, monkeypatch: pyt
     spool.take(0)
     spool.done(0)
     assert before - 1 == len(files(tmp_path))
+
+
+def test_outlet_that_is_stuck_does_not_cut_the_log_into_small_files(tmp_path: Path) -> None:
+    """However often another one has read all there is."""
+    spool = Spool(tmp_path, 2)
+    for number in range(100):
+        spool.put(exposure(number), ENVIRONMENT)
+        assert [exposure(number)] == drained(spool, 1)
+    assert 1 == len(files(tmp_path))
 
 
 def test_close_leaves_what_was_not_delivered_and_nothing_else(tmp_path: Path, counted: Counted) -> None:
@@ -292,6 +304,34 @@ def test_spool_of_a_killed_process_is_taken_over_once(tmp_path: Path, counted: C
     assert [] == list(tmp_path.iterdir())
 
 
+def test_outlet_that_is_stuck_does_not_keep_another_from_what_is_taken_over(tmp_path: Path) -> None:
+    """Also where that one stands at the end of a file that is being written."""
+    killed_one, spool = Spool(tmp_path, 2), Spool(tmp_path, 2)
+    killed_one.put(exposure(1), ENVIRONMENT)
+    spool.put(exposure(2), ENVIRONMENT)
+    assert [exposure(2)] == drained(spool, 1)
+    killed(killed_one)
+    spool.take_over(ENVIRONMENT)
+    assert [exposure(1)] == drained(spool, 1)
+    assert [exposure(2), exposure(1)] == drained(spool, 0)
+
+
+def test_folder_that_is_removed_while_it_is_locked_is_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that look for the dead may find the same one; what the slower one locks is gone from the disk."""
+    lock = fcntl.flock
+
+    def late(handle: int, operation: int) -> None:
+        (tmp_path / "dead").rmdir()
+        lock(handle, operation)
+
+    (tmp_path / "dead").mkdir()
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", late)
+        assert Folder.seize(tmp_path / "dead") is None
+
+
 def test_successor_that_is_killed_too_has_a_successor(tmp_path: Path) -> None:
     """What it had taken over and not delivered is there for the next."""
     killed_one = Spool(tmp_path, 1)
@@ -404,6 +444,32 @@ def test_early_decision_of_a_value_of_any_kind_is_kept(make: Any) -> None:
 # --- the whole, killed at any point
 
 
+class Killed(BaseException):
+    """Where a process ends."""
+
+
+class Disk:
+    """Everything that changes the disk, and ends the process just before one of these."""
+
+    CHANGES = ((os, "write"), (os, "ftruncate"), (Path, "mkdir"), (Path, "rmdir"), (Path, "unlink"))
+
+    def __init__(self) -> None:
+        self.left_count = -1
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for owner, name in self.CHANGES:
+            monkeypatch.setattr(owner, name, self._fused(getattr(owner, name)))
+
+    def _fused(self, change: Callable[..., Any]) -> Callable[..., Any]:
+        def fused(*given: Any, **more: Any) -> Any:
+            if self.left_count == 0:
+                raise Killed
+            self.left_count -= 1
+            return change(*given, **more)
+
+        return fused
+
+
 class Process:
     """One with a spool and two outlets."""
 
@@ -417,18 +483,19 @@ class Killing(RuleBasedStateMachine):
     """Processes that share a directory, expose, deliver and are killed at any point.
 
     Promise: once a last process has taken over and delivered, each outlet was given everything whose exposing had
-    returned, and nothing that nobody had exposed.
+    returned, and nothing that nobody had begun to expose.
     """
 
     make: Any
+    disk: Disk
+    folder: Path
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.root = Path(self.folder.name)
+        self.root = Path(tempfile.mkdtemp(dir=self.folder))
+        self.begun = set[str]()
         self.exposed = set[str]()
         self.delivered: tuple[set[str], set[str]] = (set(), set())
-        self.number = 0
 
     @initialize(count=st.integers(1, 3))
     def begin(self, count: int) -> None:
@@ -436,75 +503,69 @@ class Killing(RuleBasedStateMachine):
         self.after = Ruleset.of(self.make.ruleset(self.make.split(exposes=True, revision=5), revision=5))
         self.processes = [Process(self.root) for _ in range(count)]
 
-    def _process(self, at: int) -> Process:
-        return self.processes[at % len(self.processes)]
-
-    def _ruleset(self, process: Process) -> Ruleset:
-        return self.after if process.is_ahead else self.before
-
-    @rule(at=st.integers(0, 2), count=st.integers(1, 12), is_early=st.booleans())
-    def expose(self, at: int, count: int, is_early: bool) -> None:
+    @rule(at=st.integers(0, 2), count=st.integers(1, 12), is_early=st.booleans(), lives=st.integers(-1, 6))
+    def expose(self, at: int, count: int, is_early: bool, lives: int) -> None:
         """Of the replica's own revision, or one that it does not know yet."""
-        process = self._process(at)
-        ruleset = self._ruleset(process)
-        for _ in range(count):
-            self.number += 1
-            made = decision(flag_of(ruleset), f"u{self.number}", revision=5 if is_early else 1)
-            process.buffer.add(flag_of(ruleset), ruleset, made, 5)
-            self.exposed.add(f"u{self.number}")
 
-    @rule(at=st.integers(0, 2), outlet=st.integers(0, 1), end=st.sampled_from(["done", "given back", "killed"]))
-    def deliver(self, at: int, outlet: int, end: str) -> None:
-        """A batch, which arrives, does not, or arrives just before the kill."""
-        process = self._process(at)
-        batch = process.buffer.take(self._ruleset(process), outlet)
-        if not batch:
-            return
-        if end == "given back":
-            process.buffer.give_back(batch, outlet)
-            return
-        self.delivered[outlet].update(exposure.unit_key for exposure in batch)
-        if end == "done":
-            process.buffer.done(outlet)
-        else:
-            self._replace(process)
+        def do(process: Process) -> None:
+            ruleset = self._ruleset(process)
+            for _ in range(count):
+                unit_key = f"u{len(self.begun)}"
+                self.begun.add(unit_key)
+                made = decision(flag_of(ruleset), unit_key, revision=5 if is_early else 1)
+                process.buffer.add(flag_of(ruleset), ruleset, made, 5)
+                self.exposed.add(unit_key)
+
+        self._do(at, do, lives)
+
+    @rule(at=st.integers(0, 2), outlet=st.integers(0, 1), arrives=st.booleans(), lives=st.integers(-1, 3))
+    def deliver(self, at: int, outlet: int, arrives: bool, lives: int) -> None:
+        """A batch."""
+
+        def do(process: Process) -> None:
+            batch = process.buffer.take(self._ruleset(process), outlet)
+            if arrives:
+                self.delivered[outlet].update(exposure.unit_key for exposure in batch)
+                process.buffer.done(outlet)
+            else:
+                process.buffer.give_back(batch, outlet)
+
+        self._do(at, do, lives)
 
     @rule(at=st.integers(0, 2))
     def catch_up(self, at: int) -> None:
         """The replica comes to know what was decided elsewhere."""
-        self._process(at).is_ahead = True
+        self.processes[at % len(self.processes)].is_ahead = True
 
-    @rule(at=st.integers(0, 2))
-    def take_over(self, at: int) -> None:
+    @rule(at=st.integers(0, 2), lives=st.integers(-1, 3))
+    def take_over(self, at: int, lives: int) -> None:
         """Look for the dead."""
-        process = self._process(at)
-        process.buffer.take_over(self._ruleset(process))
+        self._do(at, lambda process: process.buffer.take_over(self._ruleset(process)), lives)
 
     @rule(at=st.integers(0, 2), is_torn=st.booleans())
     def kill(self, at: int, is_torn: bool) -> None:
         """Between two calls, or in the midst of a write that had not returned."""
-        process = self._process(at)
+        process = self.processes[at % len(self.processes)]
         writing = process.spool._writing
         self._replace(process)
         if is_torn and writing is not None and writing.path.exists():
             with writing.path.open("ab") as file:
                 file.write(encode_line(Line(exposure=exposure(0, "nobody")))[:40])
 
-    @rule(at=st.integers(0, 2))
-    def close(self, at: int) -> None:
+    @rule(at=st.integers(0, 2), lives=st.integers(-1, 3))
+    def close(self, at: int, lives: int) -> None:
         """In order; what was not delivered stays."""
-        process = self._process(at)
-        process.buffer.close()
-        self.processes[self.processes.index(process)] = Process(self.root)
 
-    def _replace(self, process: Process) -> None:
-        killed(process.spool)
-        self.processes[self.processes.index(process)] = Process(self.root)
+        def do(process: Process) -> None:
+            process.buffer.close()
+            self._replace(process)
+
+        self._do(at, do, lives)
 
     @invariant()
     def nothing_is_made_up(self) -> None:
         for delivered in self.delivered:
-            assert delivered <= self.exposed
+            assert delivered <= self.begun
 
     def teardown(self) -> None:
         for process in self.processes:
@@ -515,19 +576,67 @@ class Killing(RuleBasedStateMachine):
             while batch := last.buffer.take(self.after, outlet):
                 delivered.update(exposure.unit_key for exposure in batch)
                 last.buffer.done(outlet)
-        assert (self.exposed, self.exposed) == self.delivered
-        last.buffer.take(self.after, 0)
+            assert self.exposed <= delivered <= self.begun
         last.buffer.close()
         assert [] == list(self.root.iterdir())
-        self.folder.cleanup()
+
+    def _ruleset(self, process: Process) -> Ruleset:
+        return self.after if process.is_ahead else self.before
+
+    def _do(self, at: int, do: Callable[[Process], object], lives: int) -> None:
+        """Let a process do something. lives: how many changes of the disk it lives to see; -1: all."""
+        process = self.processes[at % len(self.processes)]
+        self.disk.left_count = lives
+        try:
+            do(process)
+        except Killed:
+            self.disk.left_count = -1
+            self._replace(process)
+        self.disk.left_count = -1
+
+    def _replace(self, process: Process) -> None:
+        killed(process.spool)
+        self.processes[self.processes.index(process)] = Process(self.root)
 
 
-def test_nothing_is_lost_whenever_processes_are_killed(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("lives", range(4))
+def test_decision_that_becomes_an_exposure_is_on_the_disk_as_one_or_the_other(
+    make: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lives: int
+) -> None:
+    """Wherever in between the process is killed."""
+    early = Ruleset.of(make.ruleset(make.split(exposes=True)))
+    later = Ruleset.of(make.ruleset(make.split(exposes=True, revision=5), revision=5))
+    queues, disk = Spool(tmp_path, 1), Disk()
+    buffer = Buffer(1, queues)
+    buffer.add(flag_of(early), early, decision(flag_of(early), "u", revision=5), 9)
+    assert [] == buffer.take(early)
+    with monkeypatch.context() as patched:
+        disk.install(patched)
+        disk.left_count = lives
+        with suppress(Killed):
+            buffer.take(later)
+    killed(queues)
+    successor = Buffer(1, Spool(tmp_path, 1))
+    successor.take_over(later)
+    assert {"u"} == {exposure.unit_key for exposure in successor.take(later)}
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_whenever_processes_are_killed(
+    make: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """See `Killing`. Files and batches are small, so that they end within what is exposed."""
     monkeypatch.setattr(spool_module, "FILE_BYTES", 900)
     monkeypatch.setattr(spool_module, "BATCH_COUNT", 3)
+    disk = Disk()
+    disk.install(monkeypatch)
     monkeypatch.setattr(Killing, "make", make, raising=False)
-    run_state_machine_as_test(Killing, settings=settings(max_examples=60, stateful_step_count=25, deadline=None))
+    monkeypatch.setattr(Killing, "disk", disk, raising=False)
+    monkeypatch.setattr(Killing, "folder", tmp_path, raising=False)
+    # Names in the order in which they are made, so that an example runs the same way again.
+    numbers = itertools.count(1)
+    monkeypatch.setattr(spool_files, "uuid4", lambda: UUID(int=next(numbers)))
+    run_state_machine_as_test(Killing, settings=settings(max_examples=150, stateful_step_count=25, deadline=None))
 
 
 # --- the client

@@ -148,9 +148,8 @@ class Spool:
             self._is_closed = True
             self._seal()
             self._let_go()
-            for folder in self._folders:
-                folder.close()
-            self._folders.clear()
+            while self._folders:
+                self._folders.pop().close()
         self._memory.close()
 
     def _begin(self) -> None:
@@ -230,8 +229,11 @@ class Spool:
         file.remove()
         self._size_bytes -= file.size_bytes
         if not file.folder.files_count and file.folder is not self._own:
-            file.folder.close()
-            self._folders.remove(file.folder)
+            self._drop(file.folder)
+
+    def _drop(self, folder: Folder) -> None:
+        self._folders.remove(folder)
+        folder.close()
 
     def _next_file(self, reader: _Reader) -> File | None:
         """The file in which something is left to read."""
@@ -281,6 +283,7 @@ class Spool:
 
     def _adopt(self, folder: Folder, found: list[tuple[Early, Release]]) -> None:
         """Read this folder's files as one's own; their early decisions are added to `found`."""
+        self._folders.append(folder)
         unreadable_count = 0
         for file in folder.left():
             try:
@@ -299,10 +302,8 @@ class Spool:
             found += [(each, partial(self._release, file)) for each in early]
         if unreadable_count:
             count(Count.EXPOSURES_DROPPED, Lost.UNREADABLE, by=unreadable_count * self._outlets_count)
-        if folder.files_count:
-            self._folders.append(folder)
-        else:
-            folder.close()
+        if not folder.files_count:
+            self._drop(folder)
 
 
 def root_of(spool: object) -> Path | None:

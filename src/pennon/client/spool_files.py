@@ -120,9 +120,13 @@ class Folder:
 
     def close(self) -> None:
         """Remove it if it is empty, and give the lock back."""
-        with suppress(OSError):
+        try:
             self.path.rmdir()
-        self.abandon()
+        except OSError:
+            # Something is left in it.
+            pass
+        finally:
+            self.abandon()
 
     def abandon(self) -> None:
         """In a forked child: let go of it; the parent still holds the lock."""
