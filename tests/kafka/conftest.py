@@ -1,9 +1,10 @@
-"""Doubles for confluent-kafka's record and producer: what the doors are not known to ask for fails the test."""
+"""Doubles for records and producers: what the doors are not known to ask for fails the test."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aiokafka import ConsumerRecord  # type: ignore[import-untyped]  # it ships no types
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -26,7 +27,7 @@ HeaderList = list[tuple[str, bytes | None]]
 
 
 class RecordDouble:
-    """A record of the topic "posts", partition 3, offset 41."""
+    """confluent-kafka's record of the topic "posts", partition 3, offset 41."""
 
     def __init__(self, headers: HeaderList | Exception | None) -> None:
         self._headers = headers
@@ -58,7 +59,7 @@ class RecordDouble:
 
 
 class ProducerDouble:
-    """Keeps what it is asked to send."""
+    """Keeps what it is asked to send, as confluent-kafka's does and as aiokafka's."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
@@ -68,20 +69,40 @@ class ProducerDouble:
         self.sent.append((arguments, named))
         return "queued"
 
+    async def send(self, *arguments: Any, **named: Any) -> str:
+        """Keep the call."""
+        return self.produce(*arguments, **named)
+
+    async def send_and_wait(self, *arguments: Any, **named: Any) -> str:
+        """Keep the call."""
+        return self.produce(*arguments, **named)
+
     @property
     def headers(self) -> list[tuple[str, bytes | str | None]]:
-        """Of the one record sent."""
-        ((_, named),) = self.sent
-        found: list[tuple[str, bytes | str | None]] = named["headers"]
+        """Of the one record sent; aiokafka's sixth argument."""
+        ((arguments, named),) = self.sent
+        found: list[tuple[str, bytes | str | None]] = named["headers"] if "headers" in named else arguments[5]
         return found
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"the door asked a producer for {name!r}")
 
 
+def plain_record(headers: HeaderList | None) -> "ConsumerRecord[bytes, bytes]":
+    """A real record of aiokafka, of the same topic, partition and offset."""
+    return ConsumerRecord("posts", 3, 41, 0, 0, None, b"", None, -1, 0, tuple(headers or ()))
+
+
+@pytest.fixture(params=[RecordDouble, plain_record], ids=["confluent-kafka", "aiokafka"])
+def record(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Makes a record of these headers, of either library."""
+    made: Callable[..., Any] = request.param
+    return made
+
+
 @pytest.fixture
-def record() -> Callable[..., RecordDouble]:
-    """Makes a record of these headers."""
+def confluent_record() -> Callable[..., RecordDouble]:
+    """Makes a record of these headers, or one that raises when it is asked for them."""
     return RecordDouble
 
 

@@ -1,5 +1,7 @@
-"""The producer's door: our headers replace, everybody else's survive, an undeclared topic gets nothing."""
+"""The producers' doors: our headers replace, everybody else's survive, an undeclared topic gets nothing."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -31,15 +33,27 @@ STALE = [
 ]
 
 
+Send = Callable[..., Any]
+
+
+@pytest.fixture(params=["produce", "send", "send_and_wait"])
+def send(request: pytest.FixtureRequest, wrapped: Any) -> Send:
+    """Sends a record: by confluent-kafka's call, or by one of aiokafka's."""
+    if request.param == "produce":
+        return pennon.kafka.producer(wrapped, CONTRACT).produce
+    door: Send = getattr(pennon.kafka.aio.producer(wrapped, CONTRACT), request.param)
+    return lambda *arguments, **named: asyncio.run(door(*arguments, **named))
+
+
 def names_of(headers: list[tuple[str, Any]]) -> list[str]:
     """The names, sorted."""
     return sorted(name for name, _ in headers)
 
 
-def test_produce_to_a_declared_topic_carries_the_request(wrapped: Any, context: RequestContext) -> None:
+def test_record_to_a_declared_topic_carries_the_request(send: Send, wrapped: Any, context: RequestContext) -> None:
     """Trace, ids, baggage and the decision leave with the record."""
     with ambient.entered(context):
-        pennon.kafka.producer(wrapped, CONTRACT).produce("posts", b"hello")
+        send("posts", b"hello")
     sent = dict(wrapped.headers)
     assert sorted(sent) == OURS
     assert sent["traceparent"] == b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -49,37 +63,37 @@ def test_produce_to_a_declared_topic_carries_the_request(wrapped: Any, context: 
     assert b"pennon=" in sent["baggage"]
 
 
-def test_produce_to_an_undeclared_topic_gives_nothing_of_ours(wrapped: Any, context: RequestContext) -> None:
+def test_record_to_an_undeclared_topic_gives_nothing_of_ours(send: Send, wrapped: Any, context: RequestContext) -> None:
     """A topic that the contract does not name may be anybody's; what a forwarded record brought goes too."""
     with ambient.entered(context):
-        pennon.kafka.producer(wrapped, CONTRACT).produce("elsewhere", b"hello", headers=[*STALE, ("keep", b"1")])
+        send("elsewhere", b"hello", headers=[*STALE, ("keep", b"1")])
     assert [("keep", b"1")] == wrapped.headers
 
 
-def test_produce_obeys_the_downstreams_own_policy(wrapped: Any, context: RequestContext) -> None:
+def test_record_obeys_the_downstreams_own_policy(send: Send, wrapped: Any, context: RequestContext) -> None:
     """A topic declared without decisions and baggage gets the trace and ids alone."""
     with ambient.entered(context):
-        pennon.kafka.producer(wrapped, CONTRACT).produce("audit", b"hello")
+        send("audit", b"hello")
     assert ["traceparent", "x-correlation-id", "x-request-id"] == names_of(wrapped.headers)
 
 
-def test_produce_replaces_what_a_forwarded_record_brought(wrapped: Any, context: RequestContext) -> None:
+def test_record_replaces_what_a_forwarded_record_brought(send: Send, wrapped: Any, context: RequestContext) -> None:
     """Whatever case they came in: who reads the first of a name must not find the stale one."""
     with ambient.entered(context):
-        pennon.kafka.producer(wrapped, CONTRACT).produce("posts", b"hello", headers=[*STALE, ("keep", b"1")])
+        send("posts", b"hello", headers=[*STALE, ("keep", b"1")])
     assert sorted(["keep", *OURS]) == names_of(wrapped.headers)
     assert all(b"stale" not in value for _, value in wrapped.headers)
 
 
-def test_produce_outside_a_request_forwards_what_was_decided(wrapped: Any) -> None:
+def test_record_outside_a_request_forwards_what_was_decided(send: Send, wrapped: Any) -> None:
     """A job that moves records between declared topics has no context of its own: theirs goes on untouched."""
-    pennon.kafka.producer(wrapped, CONTRACT).produce("posts", b"hello", headers=[*STALE, ("keep", b"1")])
+    send("posts", b"hello", headers=[*STALE, ("keep", b"1")])
     assert [*STALE, ("keep", b"1")] == wrapped.headers
 
 
-def test_produce_outside_a_request_to_an_undeclared_topic_takes_ours_off(wrapped: Any) -> None:
+def test_record_outside_a_request_to_an_undeclared_topic_takes_ours_off(send: Send, wrapped: Any) -> None:
     """Such a job must not leak them either."""
-    pennon.kafka.producer(wrapped, CONTRACT).produce("elsewhere", b"hello", headers=[*STALE, ("keep", b"1")])
+    send("elsewhere", b"hello", headers=[*STALE, ("keep", b"1")])
     assert [("keep", b"1")] == wrapped.headers
 
 
@@ -98,28 +112,28 @@ def test_produce_outside_a_request_to_an_undeclared_topic_takes_ours_off(wrapped
         ),
     ],
 )
-def test_produce_passes_other_headers_as_they_came(
-    given_headers: Any, expected: list[tuple[str, Any]], wrapped: Any, context: RequestContext
+def test_record_passes_other_headers_as_they_came(
+    given_headers: Any, expected: list[tuple[str, Any]], send: Send, wrapped: Any, context: RequestContext
 ) -> None:
     """List, tuple, dict and None; order, repeats, None, empty and non-UTF-8 values."""
     with ambient.entered(context):
-        pennon.kafka.producer(wrapped, CONTRACT).produce("posts", b"hello", headers=given_headers)
+        send("posts", b"hello", headers=given_headers)
     assert expected == [header for header in wrapped.headers if header[0] not in OURS]
     assert isinstance(wrapped.headers, list)
 
 
-def test_produce_does_not_change_the_callers_headers(wrapped: Any, context: RequestContext) -> None:
+def test_record_does_not_change_the_callers_headers(send: Send, wrapped: Any, context: RequestContext) -> None:
     """A list that is reused for every record neither grows nor shrinks."""
     mine = [*STALE, ("keep", b"1")]
     with ambient.entered(context):
-        pennon.kafka.producer(wrapped, CONTRACT).produce("posts", headers=mine)
+        send("posts", headers=mine)
     assert [*STALE, ("keep", b"1")] == mine
 
 
-def test_produce_refuses_a_name_that_is_no_text(wrapped: Any) -> None:
+def test_record_with_a_name_that_is_no_text_is_refused(send: Send, wrapped: Any) -> None:
     """Lone surrogates in a name end the process inside confluent-kafka (seen in 2.16); here they are an exception."""
     with pytest.raises(UnicodeEncodeError):
-        pennon.kafka.producer(wrapped, CONTRACT).produce("posts", b"hello", headers=[("\udcff", b"")])
+        send("posts", b"hello", headers=[("\udcff", b"")])
     assert [] == wrapped.sent
 
 
@@ -192,12 +206,12 @@ def test_producer_is_otherwise_the_wrapped_one(context: RequestContext) -> None:
     assert sender
 
 
-def test_produce_lets_the_record_carry_its_own_span(
-    wrapped: Any, context: RequestContext, spans: InMemorySpanExporter
+def test_record_carries_its_own_span(
+    send: Send, wrapped: Any, context: RequestContext, spans: InMemorySpanExporter
 ) -> None:
     """With the SDK set up, the traceparent names the PRODUCER span, which says what was added."""
     with ambient.entered(context):
-        pennon.kafka.producer(wrapped, CONTRACT).produce("posts", b"hello")
+        send("posts", b"hello")
     (span,) = spans.get_finished_spans()
     assert "send posts" == span.name
     sent = dict(wrapped.headers)["traceparent"].decode()

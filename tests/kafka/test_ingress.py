@@ -113,9 +113,9 @@ def test_process_passes_the_handlers_error_on(record: Any) -> None:
     assert None is ambient.current()
 
 
-def test_process_of_a_record_whose_names_are_not_text_gives_up_its_headers(record: Any) -> None:
+def test_process_of_a_record_whose_names_are_not_text_gives_up_its_headers(confluent_record: Any) -> None:
     """confluent-kafka raises for such a name, and its half-made list must never be touched: it is replaced."""
-    broken = record(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"))
+    broken = confluent_record(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"))
     before = counted(counters.Count.HEADERS_DROPPED, "record_header_names_not_utf8")
     with pennon.kafka.process(broken, CONTRACT, boundary=mesh()) as context:
         assert [] == broken.headers()

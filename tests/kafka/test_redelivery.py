@@ -67,14 +67,19 @@ def test_retried_record_gives_the_same_answers(record: Any, decided: Headers, re
     assert [("on", "CARRIED")] * 3 == answers
 
 
+def headers_of(record: Any) -> Any:
+    """A record's headers, whichever library's it is."""
+    return record.headers() if callable(record.headers) else record.headers
+
+
 def test_handling_a_record_does_not_change_it(record: Any, decided: Headers, produced: Produced, replica: Any) -> None:
     """Whoever reads it next, in this process or another group, reads what was produced."""
     given, before = record(decided), list(decided)
     with pennon.kafka.process(given, CONTRACT, boundary=mesh(), replay=True):
         replica("off").ask("another")
-        produced("again", headers=given.headers())
+        produced("again", headers=headers_of(given))
 
-    assert before == given.headers()
+    assert before == list(headers_of(given))
 
 
 def test_retry_topic_carries_what_the_first_try_decided(record: Any, produced: Produced, replica: Any) -> None:
@@ -96,9 +101,9 @@ def test_forwarded_record_carries_on(
     given = record(decided)
     if is_in_block:
         with pennon.kafka.process(given, CONTRACT, boundary=mesh()):
-            forwarded = produced("again", headers=given.headers())
+            forwarded = produced("again", headers=headers_of(given))
     else:
-        forwarded = produced("again", headers=given.headers())
+        forwarded = produced("again", headers=headers_of(given))
     with pennon.kafka.process(record(forwarded), CONTRACT, boundary=mesh()):
         assert ("on", "CARRIED") == replica("off").ask()
 
