@@ -44,13 +44,18 @@ def read_credentials(path: Path = CREDENTIALS_PATH) -> Credentials | None:
 
 def write_credentials(credentials: Credentials, path: Path = CREDENTIALS_PATH) -> None:
     """Write the file whole or not at all, with mode 0600, in a folder that is made with mode 0700."""
+    write_private(msgspec.json.format(msgspec.json.encode(credentials)) + b"\n", path)
+
+
+def write_private(data: bytes, path: Path) -> None:
+    """The same for any bytes that are nobody else's business."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     # Born with its mode: a file that is made first and closed afterwards can be read in between.
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(credentials)) + b"\n")
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)

@@ -245,10 +245,10 @@ def test_segment_is_made_then_replaced_with_if_match(plane: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        (f"{FLAGS}/f", "DELETE, GET, PATCH"),
+        (f"{FLAGS}/f", "DELETE, GET, HEAD, PATCH"),
         (f"{FLAGS}/f/kill", "DELETE, PUT"),
-        ("/v1/projects/default/environments/production/segments/s", "GET, PUT"),
-        ("/v1/sdk/stream", "GET"),
+        ("/v1/projects/default/environments/production/segments/s", "GET, HEAD, PUT"),
+        ("/v1/sdk/stream", "GET, HEAD"),
     ],
 )
 def test_method_that_a_path_has_not_is_405_and_names_those_it_has(plane: Any, path: str, allowed: str) -> None:
@@ -256,6 +256,23 @@ def test_method_that_a_path_has_not_is_405_and_names_those_it_has(plane: Any, pa
     response = plane.admin.post(path, json={})
     assert (405, allowed) == (response.status_code, response.headers["allow"])
     assert "method_not_allowed" == response.json()["code"]
+
+
+def test_head_answers_as_get_does_without_the_body(plane: Any) -> None:
+    """Status, ETag, length and 304 are the same; a stream's ends at once; where there is no GET there is no HEAD."""
+    path = plane.settings(plane.flag())
+    got, headed = plane.admin.get(path), plane.admin.head(path)
+    names = ("etag", "content-length", "content-type", "cache-control")
+    assert (200, b"") == (headed.status_code, headed.content)
+    assert [got.headers[name] for name in names] == [headed.headers[name] for name in names]
+    assert 304 == plane.admin.head(path, headers={"if-none-match": got.headers["etag"]}).status_code
+    stream = plane.client(plane.sdk_tokens["staging"]).head("/v1/sdk/stream")
+    assert (200, "text/event-stream") == (stream.status_code, stream.headers["content-type"])
+    assert [401, 404, 405] == [
+        plane.client(None).head(path).status_code,
+        plane.admin.head(path + "x").status_code,
+        plane.admin.head(path + "/kill").status_code,
+    ]
 
 
 def test_forget_carried_needs_the_version_that_was_read(plane: Any) -> None:

@@ -28,6 +28,7 @@ class Api:
     """One project of one control plane. Raises `Refused` and `DocumentInvalid` as the server said, `Unreachable`."""
 
     def __init__(self, target: Target) -> None:
+        self.project = target.project
         self._project = f"/v1/projects/{quote(target.project, safe='')}"
         self._http = httpx.Client(
             base_url=target.server,
@@ -154,10 +155,11 @@ class Api:
             raise errors.Unreachable(f"{self._http.base_url}: {str(error) or type(error).__name__}") from error
         if response.is_success:
             return Resource(response.json() if response.content else {}, response.headers.get("etag"))
-        raise _refusal(response)
+        raise refusal_of(response)
 
 
-def _refusal(response: httpx.Response) -> errors.PennonError:
+def refusal_of(response: httpx.Response) -> errors.PennonError:
+    """Why the server would not: the error of its problem response."""
     try:
         problem = response.json()
         code, detail, faults = problem["code"], problem.get("detail") or problem["title"], problem.get("faults", ())

@@ -4,14 +4,17 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
 from pennon.errors import Fault, SettingInvalid
+from pennon.settings import write_private
 from pennon.signing import key_id_of, public_of
 
 KEYS_PATH: Final = Path(".pennon/keys")
+
+_EnvironmentId = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{10}\Z")]
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
@@ -73,9 +76,34 @@ def key_for(use: str, signers: Iterable[Mapping[str, Any]], *, now_s: int, folde
     return held[max(known, key=lambda signer: (_lasting(signer), signer["created_s"]))["id"]]
 
 
+def note_environments(path: Path, environments: Mapping[str, str]) -> None:
+    """Note beside a key in which environments it may kill: "project/environment" -> id, 10 hex digits.
+
+    A break-glass kill names the environment by its id, when nobody can be asked for it any more.
+    """
+    noted = {**environments_noted(path), **environments}
+    write_private(msgspec.json.format(msgspec.json.encode(noted)) + b"\n", path.with_suffix(".json"))
+
+
+def environments_noted(path: Path) -> dict[str, str]:
+    """What was noted beside a key; nothing, if nothing was."""
+    note = path.with_suffix(".json")
+    try:
+        return msgspec.json.decode(note.read_bytes(), type=dict[str, _EnvironmentId])
+    except FileNotFoundError:
+        return {}
+    except (OSError, msgspec.MsgspecError) as error:
+        raise SettingInvalid([Fault("", f"{note}: cannot be read: {error}")]) from error
+
+
+def key_paths(folder: Path = KEYS_PATH) -> list[Path]:
+    """The keys in this folder, the one made last first."""
+    return sorted(folder.glob("*.pem"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
 def _lasting(signer: Mapping[str, Any]) -> float:
     return float("inf") if signer["until_s"] is None else float(signer["until_s"])
 
 
 def _keys_in(folder: Path) -> Iterator[PrivateKey]:
-    return map(read_key, sorted(folder.glob("*.pem")))
+    return map(read_key, key_paths(folder))

@@ -6,7 +6,19 @@ from typing import Any, Final
 
 import click
 
-from pennon.cli import decode, divergence, evaluate, flags, journeys, overrides, restore, serve, signers, token
+from pennon.cli import (
+    break_glass,
+    decode,
+    divergence,
+    evaluate,
+    flags,
+    journeys,
+    overrides,
+    restore,
+    serve,
+    signers,
+    token,
+)
 from pennon.errors import Invalid, PennonError, Unreachable
 
 EXIT_REFUSED: Final = 1
@@ -51,6 +63,7 @@ _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
     token.token,
     signers.signer,
     overrides.override,
+    break_glass.break_glass,
     divergence.divergence,
 )
 for _command in _COMMANDS:

@@ -1,11 +1,15 @@
 """Which server, which token: an option, else the environment, else the credentials file that `pennon serve` wrote."""
 
 import os
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from pennon.errors import Fault, SettingInvalid
 from pennon.settings import CREDENTIALS_PATH, SERVER_VARIABLE, TOKEN_VARIABLE, Credentials, read_credentials
+
+_NO_SERVER: Final = Fault("", f"no server: give --server, set {SERVER_VARIABLE}, or run where {CREDENTIALS_PATH} is")
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -33,6 +37,15 @@ def sdk_target(server: str | None, token: str | None, environment: str) -> Targe
     return _target(server, token, held, None, wanted=f"SDK token of environment {environment!r}")
 
 
+def server_urls(named: Sequence[str]) -> list[str]:
+    """Servers by their URLs, each once: those that are named, else the one there is. Raises: SettingInvalid."""
+    held = None if named or os.environ.get(SERVER_VARIABLE) else read_credentials()
+    given = list(named) or [os.environ.get(SERVER_VARIABLE) or (held.server if held else "")]
+    if not given[0]:
+        raise SettingInvalid([_NO_SERVER])
+    return list(dict.fromkeys(url.rstrip("/") for url in given))
+
+
 def _held_for(server: str | None) -> Credentials | None:
     """The credentials file, if it is about the server that is meant: its tokens go to no other."""
     named, held = server or os.environ.get(SERVER_VARIABLE), read_credentials()
@@ -51,7 +64,7 @@ def _target(
     server = server or os.environ.get(SERVER_VARIABLE) or (held.server if held else None)
     faults = []
     if not server:
-        faults.append(Fault("", f"no server: give --server, set {SERVER_VARIABLE}, or run where {CREDENTIALS_PATH} is"))
+        faults.append(_NO_SERVER)
     if not token:
         faults.append(Fault("", f"no {wanted}: give --token, set {TOKEN_VARIABLE}, or run where {CREDENTIALS_PATH} is"))
     if faults or not server or not token:

@@ -9,7 +9,7 @@ import click
 
 from pennon.cli import printing
 from pennon.cli.api import Api
-from pennon.cli.keys import KEYS_PATH, PrivateKey, read_key, write_key
+from pennon.cli.keys import KEYS_PATH, PrivateKey, note_environments, read_key, write_key
 from pennon.cli.options import authoring, environment_option, json_option, reason_option
 from pennon.cli.parsing import duration_s_of
 from pennon.clock import SYSTEM_CLOCK
@@ -60,6 +60,11 @@ def create(
     places = _environments(api, environment, everywhere)
     try:
         made = [api.put_signer(place, held.id, document).document for place in places]
+        if use == "kill":
+            ids = {
+                f"{api.project}/{row['key']}": f"{row['id']:010x}" for row in api.environments() if row["key"] in places
+            }
+            note_environments(path, ids)
     except PennonError:
         click.echo(f"pennon: the key is kept; register it with --key {path}", err=True)
         raise

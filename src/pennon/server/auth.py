@@ -4,7 +4,8 @@
     admin   author its project (all projects, if it names none)
     sdk     read /v1/sdk of its environment and report exposures there, nothing else
 
-A token without the right gets the same 403 whether what it names exists or not.
+A token without the right gets the same 403 whether what it names exists or not. While the database does not answer, SDK
+tokens that were good here before are still good: their readers must not lose the stream on which kills come.
 """
 
 from typing import Annotated
@@ -12,9 +13,9 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
-from pennon.control import Role, Store, TokenRow
-from pennon.errors import Forbidden, TokenRefused
-from pennon.server.services import services_of
+from pennon.control import Role, TokenRow
+from pennon.errors import Forbidden, TokenRefused, Unreachable
+from pennon.server.services import Services, services_of
 from pennon.web import Lane
 
 
@@ -27,8 +28,7 @@ async def _killer(request: Request) -> TokenRow:
 
 
 async def _reader(request: Request) -> TokenRow:
-    services = services_of(request)
-    row = await _token(request, services.store, services.sdk)
+    row = await _read(request, services_of(request))
     if row.role is not Role.SDK or row.environment_id is None:
         raise Forbidden("this is an admin token; /v1/sdk takes an SDK token, which names its environment")
     return row
@@ -48,7 +48,8 @@ def environment_of(token: TokenRow) -> int:
 
 
 async def _admin(request: Request, lane: Lane) -> TokenRow:
-    row = await _token(request, services_of(request).store, lane)
+    secret, store = _secret_of(request), services_of(request).store
+    row = await lane.run(lambda: store.token(secret))
     if row.role is not Role.ADMIN:
         raise Forbidden("this is an SDK token; authoring takes an admin token")
     project = request.path_params.get("project")
@@ -57,8 +58,27 @@ async def _admin(request: Request, lane: Lane) -> TokenRow:
     return row
 
 
-async def _token(request: Request, store: Store, lane: Lane) -> TokenRow:
+async def _read(request: Request, services: Services) -> TokenRow:
+    secret = _secret_of(request)
+    held = services.tokens.held(secret)
+    if held is not None and services.memory.is_store_down:
+        # Not asked: it may take as long to fail as a client waits.
+        return held
+    try:
+        row = await services.sdk.run(lambda: services.store.token(secret))
+    except TokenRefused:
+        services.tokens.refused(secret)
+        raise
+    except Unreachable:
+        if held is None:
+            raise
+        return held
+    services.tokens.found(secret, row)
+    return row
+
+
+def _secret_of(request: Request) -> str:
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise TokenRefused("no token: send Authorization: Bearer pn_…")
-    return await lane.run(lambda: store.token(secret.strip()))
+    return secret.strip()

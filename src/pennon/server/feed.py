@@ -5,13 +5,16 @@
 2. What has gone out is remembered for a while, so that a newcomer's snapshot may be older than the stream, and a reader
    that was gone for a moment resumes without a query.
 3. Kills of a batch leave before its deltas, and at each reader before anything that waits.
-4. Opening: a base (snapshot, or one delta over what was missed) at some position; then, in the same step as attaching,
+4. Break-glass kills stand outside the log: they leave at once, and in front of a newcomer's first bytes.
+5. Opening: a base (snapshot, or one delta over what was missed) at some position; then, in the same step as attaching,
    all that went out after that position. What reaches a replica twice it ignores.
+6. While the database is down a base comes from memory: whoever resumes goes on from there, whoever is new gets the
+   snapshot that is held, if all that came after it is remembered too.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import msgspec
@@ -19,9 +22,10 @@ import structlog
 from starlette.exceptions import HTTPException
 
 from pennon.control import ChangeRow, Store
+from pennon.errors import Unreachable
 from pennon.server.events import delta_of, kills_of
 from pennon.server.snapshots import Encoded, Snapshots
-from pennon.sync import Ping, encode_message
+from pennon.sync import BreakGlass, Ping, encode_message
 from pennon.web import Detach, Hub, Lane, Write
 
 # A fallback: edits of this process wake the feed. Higher: a second process's edits arrive later. Lower: one more query
@@ -48,19 +52,31 @@ class _Sent(msgspec.Struct, frozen=True):
 
 
 class Feed:
-    """See the module. All calls come from the event loop's thread."""
+    """See the module. emergencies: the events of break-glass kills that hold.
 
-    def __init__(self, environment_id: int, *, store: Store, lane: Lane, snapshots: Snapshots) -> None:
+    All calls come from the event loop's thread.
+    """
+
+    def __init__(
+        self,
+        environment_id: int,
+        *,
+        store: Store,
+        lane: Lane,
+        snapshots: Snapshots,
+        emergencies: Callable[[], bytes] = bytes,
+    ) -> None:
         self.hub = Hub()
         self._environment_id = environment_id
         self._store = store
         self._lane = lane
         self._snapshots = snapshots
+        self._emergencies = emergencies
         self._position: Position | None = None
         self._sent: deque[_Sent] = deque()
         self._sent_bytes = 0
         self._wakened = asyncio.Event()
-        self._closers: set[Callable[[], None]] = set()
+        self._closers: dict[Callable[[], None], str] = {}
         self._log = structlog.get_logger("pennon.server")
 
     def wake(self) -> None:
@@ -71,10 +87,20 @@ class Feed:
         """A sign of life to every reader."""
         self.hub.send(_PING)
 
-    def close(self) -> None:
-        """End every stream in good order; what waits may still leave."""
-        for close in tuple(self._closers):
-            close()
+    def shout(self, kill: BreakGlass) -> None:
+        """A break-glass kill to every reader, before all that waits."""
+        self.hub.send(encode_message(kill), is_urgent=True)
+
+    @property
+    def token_ids(self) -> Collection[str]:
+        """Of the tokens with which streams are open."""
+        return self._closers.values()
+
+    def close(self, token_ids: Collection[str] | None = None) -> None:
+        """End streams in good order, all or those of these tokens; what waits may still leave."""
+        for close, token_id in tuple(self._closers.items()):
+            if token_ids is None or token_id in token_ids:
+                close()
 
     async def follow(self) -> None:
         """Feed the hub until cancelled; a store that fails is asked again at the next wake or poll."""
@@ -87,15 +113,22 @@ class Feed:
             self._wakened.clear()
             try:
                 await self._advance()
+            except Unreachable as error:
+                self._log.warning("feed.waiting", environment_id=self._environment_id, error=str(error))
             except Exception as error:  # noqa: BLE001 - a stream must outlive whatever the database does
                 self._log.warning("feed.failed", environment_id=self._environment_id, exc_info=error)
 
-    async def open(self, after: Position | None, write: Write, close: Callable[[], None]) -> tuple[bytes, Detach]:
+    async def open(
+        self, after: Position | None, write: Write, close: Callable[[], None], *, token_id: str = ""
+    ) -> tuple[bytes, Detach]:
         """Attach a reader; its first bytes, and how to let it go.
 
-        after: the last position it has seen; None for a newcomer.
+        after: the last position it has seen; None for a newcomer. token_id: of the token that it came with.
         """
-        base, at = await self._base(after)
+        try:
+            base, at = await self._base(after)
+        except Unreachable:
+            base, at = self._base_without_store(after)
         if not self._follows_from(at):
             # The memory has moved on while the base was read. A snapshot of now cannot be older than what went out.
             encoded = await self._snapshots.current(self._environment_id)
@@ -103,14 +136,14 @@ class Feed:
         if not self._follows_from(at):
             raise HTTPException(503, "the stream is ahead of the database", {"retry-after": "1"})
         detach = self.hub.attach(write)
-        self._closers.add(close)
+        self._closers[close] = token_id
 
         def leave() -> None:
             detach()
-            self._closers.discard(close)
+            self._closers.pop(close, None)
 
         # With nothing to say a sign of life says that the resume was taken.
-        return (base + self._missed_since(at)) or _PING, leave
+        return (self._emergencies() + base + self._missed_since(at)) or _PING, leave
 
     async def _advance(self) -> None:
         """Send what the log has after our position."""
@@ -160,6 +193,18 @@ class Feed:
             encoded = await self._snapshots.current(self._environment_id)
         self._begin_at(encoded.position)
         return encoded.event, encoded.position
+
+    def _base_without_store(self, after: Position | None) -> tuple[bytes, Position]:
+        """Raises: HTTPException 503 if nothing in memory leads on."""
+        if after is not None and (self._position is None or self._follows_from(after)):
+            # It may be of another numbering; whoever follows the log finds out, and ends the stream.
+            self._begin_at(after)
+            return b"", after
+        held = self._snapshots.held(self._environment_id)
+        if held is None or not (self._position is None or self._follows_from(held.position)):
+            raise HTTPException(503, "the database does not answer", {"retry-after": "1"})
+        self._begin_at(held.position)
+        return held.event, held.position
 
     def _begin_at(self, position: Position) -> None:
         """The first reader's position is where following begins."""

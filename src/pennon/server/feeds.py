@@ -1,7 +1,7 @@
 """All feeds of this process: one per environment that anybody has asked for."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any, Final, Self
 
 from starlette.exceptions import HTTPException
@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from pennon.control import ChangeRow, Store
 from pennon.server.feed import Feed
 from pennon.server.snapshots import Snapshots
+from pennon.sync import BreakGlass
 from pennon.web import Lane
 
 # Clients call a stream dead after 10 s of silence and are promised a sign of life every 5 s; one second of slack.
@@ -16,12 +17,24 @@ PING_S: Final = 4.0
 
 
 class Feeds:
-    """Runs inside `async with`; afterwards every stream has been closed."""
+    """Runs inside `async with`; afterwards every stream has been closed.
 
-    def __init__(self, store: Store, *, lane: Lane, snapshots: Snapshots, ping_s: float = PING_S) -> None:
+    emergencies: the events of an environment's break-glass kills that hold.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        lane: Lane,
+        snapshots: Snapshots,
+        emergencies: Callable[[int], bytes] = lambda _: b"",
+        ping_s: float = PING_S,
+    ) -> None:
         self._store = store
         self._lane = lane
         self._snapshots = snapshots
+        self._emergencies = emergencies
         self._ping_s = ping_s
         self._feeds: dict[int, Feed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -38,7 +51,13 @@ class Feeds:
             raise HTTPException(503, "this server is shutting down", {"retry-after": "1"})
         feed = self._feeds.get(environment_id)
         if feed is None:
-            feed = Feed(environment_id, store=self._store, lane=self._lane, snapshots=self._snapshots)
+            feed = Feed(
+                environment_id,
+                store=self._store,
+                lane=self._lane,
+                snapshots=self._snapshots,
+                emergencies=lambda: self._emergencies(environment_id),
+            )
             self._feeds[environment_id] = feed
             self._start(feed.follow())
         return feed
@@ -49,6 +68,21 @@ class Feeds:
             feed = self._feeds.get(change.environment_id)
             if feed is not None:
                 feed.wake()
+
+    def shout(self, kill: BreakGlass) -> None:
+        """A break-glass kill to every stream of its environment."""
+        feed = self._feeds.get(kill.environment)
+        if feed is not None:
+            feed.shout(kill)
+
+    def token_ids(self) -> set[str]:
+        """Of the tokens with which streams are open."""
+        return {token_id for feed in self._feeds.values() for token_id in feed.token_ids}
+
+    def end(self, token_ids: Collection[str]) -> None:
+        """End the streams of these tokens."""
+        for feed in self._feeds.values():
+            feed.close(token_ids)
 
     def close(self) -> None:
         """End every stream in good order and open no new one."""

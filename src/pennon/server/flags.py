@@ -127,13 +127,13 @@ async def read_history(
 def _flag_edited(
     request: Request, flag: Edited[FlagDocument], *, status: int = 200, location: str | None = None
 ) -> Response:
-    services_of(request).feeds.wake(flag.changes)
+    services_of(request).committed(flag.changes)
     notes = replies.notes_of(flag.changes)
     return replies.edited(flag.document, flag.document.version, notes, status=status, location=location)
 
 
 def _settings_edited(request: Request, settings: Edited[SettingsDocument]) -> Response:
-    services_of(request).feeds.wake(settings.changes)
+    services_of(request).committed(settings.changes)
     return replies.edited(settings.document, settings.document.revision, replies.notes_of(settings.changes))
 
 

@@ -51,7 +51,7 @@ async def _set(
 
     edit = services.store.kill if is_killed else services.store.unkill
     changes = await services.kills.run(lambda: edit(project, flag, environment=environment, by=by))
-    services.feeds.wake(changes)
+    services.committed(changes)
     rows = await services.kills.run(lambda: services.store.environments(project))
     names = {row.environment.id: row.environment.key for row in rows}
     made = [{"environment": names[change.environment_id], "revision": change.revision} for change in changes]

@@ -104,7 +104,7 @@ async def revoke_override(
     revoked = await services.authoring.run(
         lambda: services.store.revoke_override(project, environment, override, by=by)
     )
-    services.feeds.wake(revoked.changes)
+    services.committed(revoked.changes)
     return replies.edited(revoked.document, revoked.document.version, ())
 
 
@@ -131,6 +131,6 @@ def _members(document: BaseModel) -> dict[str, object]:
 
 
 def _signer_edited(request: Request, signer: Edited[SignerDocument]) -> Response:
-    services_of(request).feeds.wake(signer.changes)
+    services_of(request).committed(signer.changes)
     is_new = any(change.action is Action.CREATE for change in signer.changes)
     return replies.edited(signer.document, signer.document.revision, (), status=201 if is_new else 200)

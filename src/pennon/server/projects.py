@@ -94,7 +94,7 @@ async def put_segment(project: str, environment: str, segment: str, request: Req
     changed = await services.authoring.run(
         lambda: services.store.put_segment(project, environment, segment, document, if_match=version, by=by)
     )
-    services.feeds.wake(changed.changes)
+    services.committed(changed.changes)
     status = 201 if version is None else 200
     notes = replies.notes_of(changed.changes)
     return replies.edited(changed.document, changed.document.revision, notes, status=status)

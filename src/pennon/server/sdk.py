@@ -72,7 +72,7 @@ async def read_stream(request: Request, token: Reading) -> Response:
     after = decode_position(request.headers.get("last-event-id", ""))
 
     async def begin(write: Write, close: Any) -> tuple[bytes, Detach]:
-        return await feed.open(after, write, close)
+        return await feed.open(after, write, close, token_id=token.id)
 
     return EventStream(begin, on_evicted=lambda: count(Count.STREAM_EVICTIONS))
 

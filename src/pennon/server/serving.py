@@ -25,6 +25,9 @@ _KEEP_ALIVE_S: Final = 65
 # A fleet that comes back at once should wait in the kernel's queue, not be refused.
 _BACKLOG_COUNT: Final = 2048
 
+# Beside the credentials file.
+EMERGENCIES_FOLDER: Final = "break-glass"
+
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not chosen
 
 
@@ -42,6 +45,7 @@ def serve(
     port: 0 takes a free one.
     database: SQLAlchemy's URL; created and migrated.
     credentials: where the first start writes its tokens; later starts keep them and bring the address up to date.
+        Beside it, in the folder `break-glass`, stand break-glass kills until they are reconciled.
     new_credentials: make new tokens and write them there, for when the file is gone.
     on_started: called with the base URL once connections are accepted.
     Raises: SettingInvalid if it cannot listen there, or the credentials file is not one.
@@ -60,7 +64,7 @@ def serve(
             log.info("server.started", url=url, credentials=str(credentials))
             on_started(url)
 
-        _server(create_app(store), started).run(sockets=[listener])
+        _server(create_app(store, emergencies=credentials.parent / EMERGENCIES_FOLDER), started).run(sockets=[listener])
     log.info("server.stopped", url=url)
 
 

@@ -6,6 +6,7 @@ They know HTTP and bytes; what a flag, a token or a project is they do not know.
 
 from pennon.web.access import AccessLog
 from pennon.web.body import BODY_LIMIT_BYTES, read_body, read_json
+from pennon.web.head import HeadAsGet
 from pennon.web.hub import Detach, Hub, Write
 from pennon.web.lanes import RETRY_AFTER_S, Lane
 from pennon.web.stream import ABORT_EXTENSION, BACKLOG_LIMIT_BYTES, EventStream
@@ -18,6 +19,7 @@ __all__ = [
     "AccessLog",
     "Detach",
     "EventStream",
+    "HeadAsGet",
     "Hub",
     "Lane",
     "Write",

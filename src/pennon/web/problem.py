@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -95,10 +96,13 @@ def of_error(error: errors.PennonError) -> Response:
     return problem(status, error.code, title, detail=str(error), faults=getattr(error, "faults", ()), headers=headers)
 
 
-def install(app: FastAPI) -> None:
-    """From now on everything that the app refuses or fails at is a problem response."""
+def install(app: FastAPI, *, answers_head: bool = False) -> None:
+    """From now on everything that the app refuses or fails at is a problem response.
+
+    answers_head: whether HEAD is answered where GET is (`HeadAsGet`), so that Allow names it.
+    """
     app.add_exception_handler(errors.PennonError, _of_ours)
-    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(HTTPException, partial(_of_http, answers_head=answers_head))
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(Exception, _of_anything)
 
@@ -109,12 +113,12 @@ async def _of_ours(_: Request, error: Exception) -> Response:
     return of_error(error)
 
 
-async def _of_http(request: Request, error: Exception) -> Response:
+async def _of_http(request: Request, error: Exception, *, answers_head: bool) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == 405:
-        headers["allow"] = ", ".join(_methods_of(request))
+        headers["allow"] = ", ".join(_methods_of(request, answers_head=answers_head))
     detail = {404: f"no resource at {request.url.path!r}", 405: f"{request.method} is not for {request.url.path!r}"}
     return of_status(
         error.status_code,
@@ -136,11 +140,13 @@ async def _of_anything(_: Request, __: Exception) -> Response:
     return of_status(500, detail="the failure has been logged under this response's x-request-id")
 
 
-def _methods_of(request: Request) -> list[str]:
+def _methods_of(request: Request, *, answers_head: bool) -> list[str]:
     # A router that finds a path under another method names only the first route's methods.
     routes, found = request.app.router.routes, set[str]()
-    for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"):
+    for method in ("DELETE", "GET", "PATCH", "POST", "PUT"):
         asked = {**request.scope, "method": method}
         if any(route.matches(asked)[0].name == "FULL" for route in routes):
             found.add(method)
+    if answers_head and "GET" in found:
+        found.add("HEAD")
     return sorted(found)
