@@ -5,11 +5,17 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
-DESKTOP: Final = {"viewport": {"width": 1440, "height": 900}}
+DESKTOP: Final = {"viewport": {"width": 1280, "height": 860}}
 PHONE: Final = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 1.5, "has_touch": True}
+
+
+# What a picture should show: a post through every service, told to some followers, in a screen's height.
+SERVICES: Final = {"gateway", "posts", "feed", "notify", "profiles"}
+FOLLOWERS: Final = range(4, 9)
+HOPS_LIMIT_COUNT: Final = 12
 
 
 def take(browser: Browser, address: str, name: str, **look: Any) -> None:
@@ -18,11 +24,7 @@ def take(browser: Browser, address: str, name: str, **look: Any) -> None:
         page = context.new_page()
         # The page keeps a stream open: it is never idle.
         page.goto(address, wait_until="load")
-        journeys = page.request.get(f"{address}/api/journeys?limit=200").json()["items"]
-        # An ordinary post that went through every service, not the longest outlier.
-        whole = [each for each in journeys if {"gateway", "posts", "feed"} <= set(each["services"])]
-        trace = sorted(whole, key=lambda each: each["duration_ms"])[len(whole) // 2]["trace_id"]
-        page.goto(f"{address}/#trace={trace}")
+        page.goto(f"{address}/#trace={fanned_out(page, address)}")
         page.reload(wait_until="load")
         page.get_by_text("Hops", exact=True).wait_for()
         # The traffic line needs some seconds to have a shape.
@@ -30,8 +32,30 @@ def take(browser: Browser, address: str, name: str, **look: Any) -> None:
         page.screenshot(path=IMAGES / name)
 
 
+def fanned_out(page: Page, address: str) -> str:
+    """The trace of a post to show."""
+    journeys = page.request.get(f"{address}/api/journeys?limit=200").json()["items"]
+    for each in journeys:
+        if set(each["services"]) >= SERVICES and each["hop_count"] <= HOPS_LIMIT_COUNT:
+            hops = page.request.get(f"{address}/api/journeys/{each['trace_id']}").json()["hops"]
+            decided = [one for hop in hops if hop["service"] == "feed" for one in hop["decisions"] if one["other"]]
+            if len(decided) in FOLLOWERS and len({one["variant"] for one in decided}) > 1:
+                return str(each["trace_id"])
+    raise SystemExit(f"none of the last {len(journeys)} journeys is one to show; wait for more traffic")
+
+
+def take_divergence(browser: Browser, address: str, name: str, **look: Any) -> None:
+    """One picture: the list, beside experiments and divergence."""
+    with browser.new_context(**look) as context:
+        page = context.new_page()
+        page.goto(address, wait_until="load")
+        page.wait_for_timeout(4_000)
+        page.locator(".divergence").scroll_into_view_if_needed()
+        page.screenshot(path=IMAGES / name)
+
+
 def main() -> None:
-    """Three pictures."""
+    """Four pictures."""
     address = sys.argv[1].rstrip("/")
     with sync_playwright() as playwright:
         found = shutil.which("chromium") or playwright.chromium.executable_path
@@ -39,6 +63,7 @@ def main() -> None:
             take(browser, address, "journeys-desktop.png", **DESKTOP)
             take(browser, address, "journeys-dark.png", color_scheme="dark", **DESKTOP)
             take(browser, address, "journeys-phone.png", **PHONE)
+            take_divergence(browser, address, "journeys-divergence.png", **DESKTOP)
 
 
 if __name__ == "__main__":

@@ -74,8 +74,10 @@ class Gateway:
             # The order in which they were shown what they like goes along; by this nobody is exposed to it.
             self._flags.peek("ranking-experiment")
         kept = await ask(self._posts, "POST", "/posts", json={**written, "author": user}, headers={USER_HEADER: user})
-        # That `posts` has decided, and its answer says so: asked here first, it could come out differently.
-        answer = {**kept.json(), "reviewed": self._flags.is_on("strict-review")}
+        answer = kept.json()
+        if written["kind"] == "post":
+            # That `posts` has decided, and its response said so: asked here first, it could come out differently.
+            answer["reviewed"] = self._flags.is_on("strict-review")
         return JSONResponse(answer, status_code=kept.status_code)
 
     @logged_in

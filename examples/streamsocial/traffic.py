@@ -13,7 +13,7 @@ from typing import Final
 from streamsocial.sessions import ACCOUNTS_COUNT, TESTER
 
 # What an action is, in percent.
-MIX: Final = {"read": 28, "look": 10, "post": 18, "like": 24, "comment": 16, "hostile": 2, "test": 2}
+MIX: Final = {"read": 32, "look": 6, "post": 18, "like": 24, "comment": 16, "hostile": 2, "test": 2}
 
 # Somebody who is shown a feed likes something in it this often: the real effect of the ranking experiment.
 LIKES_AFTER_READING: Final = {"recency": 0.20, "engagement": 0.26, "blend": 0.32}
