@@ -1,15 +1,14 @@
 """Who stands at a door: a boundary, what it is asked about, and the first verifier."""
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pennon.context import Identity
-from pennon.errors import Fault, SettingInvalid
+from pennon.headers.addresses import Networks, parse_address
 from pennon.headers.carrier import Headers
 
-NOBODY: Final = Identity()
+_NOBODY: Final = Identity()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +61,7 @@ class Boundary:
         In a mesh it may read plain headers, so it is not asked about anybody unverified.
         """
         if self.identity is None or not (is_trusted or self.is_public):
-            return NOBODY
+            return _NOBODY
         return self.identity(inbound)
 
 
@@ -86,25 +85,5 @@ def networks(*cidrs: str) -> Callable[[Inbound], bool]:
     IPv4 in IPv6 (::ffff:10.0.0.1) counts as IPv4. An address that is none belongs to no network.
     Raises: SettingInvalid with every network that is none, or if none is given.
     """
-    faults = []
-    trusted = []
-    for number, cidr in enumerate(cidrs):
-        try:
-            trusted.append(ipaddress.ip_network(cidr))
-        except ValueError as error:
-            faults.append(Fault(f"/{number}", f"{cidr!r} is not a network: {error}; e.g. '10.0.0.0/8'"))
-    if not cidrs:
-        faults.append(Fault("", "no network was named; e.g. networks('10.0.0.0/8')"))
-    if faults:
-        raise SettingInvalid(faults)
-    return lambda inbound: _is_within(inbound.address, trusted)
-
-
-def _is_within(text: str | None, trusted: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
-    try:
-        address = ipaddress.ip_address(text or "")
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in network for network in trusted)
+    trusted = Networks(cidrs)
+    return lambda inbound: trusted.hold(parse_address(inbound.address))

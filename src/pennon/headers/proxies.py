@@ -1,0 +1,247 @@
+"""Whose request it is: the client's address, scheme and host behind trusted proxies.
+
+Rules:
+- Nothing that a peer outside the trusted networks says counts.
+- From a trusted peer the chain is walked from the right: whom a trusted proxy names is believed, and if that is a
+  trusted proxy too, so is what it said before. The first that is not trusted is the client; if all are, the left-most.
+- The client's scheme and host are those that the outermost trusted proxy saw, so they stand in the same element.
+- Where the chain ends in "unknown", an obfuscated identifier or something malformed, nobody trusted knows the address:
+  it is None. It is never the nearest proxy's instead, whose address may open doors.
+- `Forwarded` comes before `X-Forwarded-*`: where both stand, its word counts, and what contradicts it is reported. A
+  proxy that writes one of the two may pass the other on as the client sent it: name the one yours write (`reads`).
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from enum import StrEnum
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from pennon.headers.addresses import Address, Networks, parse_address
+from pennon.headers.forwarded import (
+    Node,
+    parse_forwarded,
+    parse_node,
+    parse_x_forwarded_node,
+    pieces_from_right,
+)
+from pennon.headers.report import Drop, DropReason
+
+FORWARDED: Final = "forwarded"
+X_FORWARDED_FOR: Final = "x-forwarded-for"
+X_FORWARDED_PROTO: Final = "x-forwarded-proto"
+X_FORWARDED_HOST: Final = "x-forwarded-host"
+X_FORWARDED_PORT: Final = "x-forwarded-port"
+
+# More than five proxies of our own in a row nobody has: CDN, firewall, balancer, ingress, sidecar.
+MAX_ELEMENTS: Final = 8
+
+_PORT: Final = re.compile(r"[0-9]{1,5}")
+_PORT_LIMIT: Final = 65_535
+# RFC 3986 §3.1; longer ones than this nobody serves.
+_PROTO: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,15}")
+# RFC 9110 §7.2: host and optional port, of the characters that names and addresses are written in.
+_HOST: Final = re.compile(r"(?P<host>[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?")
+
+
+class ForwardedSource(StrEnum):
+    """The headers in which proxies tell."""
+
+    FORWARDED = "forwarded"
+    X_FORWARDED = "x-forwarded"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedProxies:
+    """Whose word counts about the client.
+
+    networks: where our proxies stand, e.g. "10.0.0.0/8". max_elements: how long a chain is walked.
+    reads: which headers they write.
+    Raises: SettingInvalid with every network that is none, or if none is given.
+    """
+
+    networks: Sequence[str]
+    _: KW_ONLY
+    reads: Sequence[ForwardedSource] = tuple(ForwardedSource)
+    max_elements: int = MAX_ELEMENTS
+    trusted: Networks = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "networks", tuple(self.networks))
+        object.__setattr__(self, "reads", tuple(self.reads))
+        object.__setattr__(self, "trusted", Networks(self.networks))
+
+
+class ForwardedClient(msgspec.Struct, frozen=True):
+    """Who asks, as far as somebody trusted knows.
+
+    address: as it is usually written; None: not known. identifier: what stands there instead, "_hidden" or "unknown".
+    proto, host, port: scheme (lower-case), host and port that the client asked; None: not told, the request's own hold.
+    hops: the trusted proxies' addresses, from the nearest outwards.
+    took: the headers that counted. dropped: those that did not, and why.
+    """
+
+    address: str | None
+    identifier: str | None = None
+    proto: str | None = None
+    host: str | None = None
+    port: int | None = None
+    hops: tuple[Address, ...] = ()
+    took: tuple[str, ...] = ()
+    dropped: tuple[Drop, ...] = ()
+
+
+class _Claim(msgspec.Struct, frozen=True):
+    """What one proxy says, unchecked but for the node: who came to it, and what for. None: it does not say."""
+
+    node: Node | None = None
+    proto: str | None = None
+    host: str | None = None
+    port: str | None = None
+
+
+class _Walk(msgspec.Struct, frozen=True):
+    """How a walk ended. claim: of the outermost trusted proxy. hops: passed on the way. fault: why nobody knows."""
+
+    claim: _Claim
+    hops: tuple[Address, ...]
+    fault: DropReason | None = None
+
+
+def client_behind(
+    peer: str | None, found: Mapping[str, Sequence[bytes]], proxies: TrustedProxies | None
+) -> ForwardedClient:
+    """Who asks.
+
+    peer: the address of who is connected to us, None if unknown. found: lower-case name -> the values of its lines.
+    proxies: None: there are none, the peer is the client.
+    """
+    present = {name for name in _NAMES if found.get(name)}
+    address = parse_address(peer)
+    itself = ForwardedClient(peer if address is None else str(address))
+    if proxies is None or address is None or not proxies.trusted.hold(address):
+        return _with_drops(itself, sorted(present), DropReason.NOT_TRUSTED)
+    told = [
+        (names, _told(address, names, found, proxies))
+        for source, names in _NAMES_OF.items()
+        if source in proxies.reads and not present.isdisjoint(names)
+    ]
+    client = told[0][1] if told else itself
+    read = {name for names, _ in told for name in names}
+    contradicted = [name for names, other in told[1:] for name in names if _contradicts(name, client, other)]
+    client = _with_drops(client, contradicted, DropReason.CONTRADICTED)
+    return _with_drops(client, sorted(present - read), DropReason.NOT_TRUSTED)
+
+
+def _with_drops(client: ForwardedClient, names: Sequence[str], reason: DropReason) -> ForwardedClient:
+    dropped = tuple(Drop(name, reason) for name in names)
+    return msgspec.structs.replace(client, dropped=client.dropped + dropped) if dropped else client
+
+
+def _told(
+    peer: Address, names: Sequence[str], found: Mapping[str, Sequence[bytes]], proxies: TrustedProxies
+) -> ForwardedClient:
+    """What these headers tell of whom a trusted peer speaks for."""
+    is_standard = names[0] == FORWARDED
+    walk = _walk(_standard_claims(found[FORWARDED]) if is_standard else _x_claims(found, proxies.max_elements), proxies)
+    hops = (peer, *walk.hops)
+    took = tuple(name for name in names if found.get(name))
+    if walk.fault is not None:
+        return ForwardedClient(None, hops=hops, took=took, dropped=(Drop(names[0], walk.fault),))
+    claim = walk.claim
+    address, identifier = _named(claim.node)
+    proto = claim.proto.lower() if claim.proto is not None and _PROTO.fullmatch(claim.proto) else None
+    host, port = _host_and_port(claim)
+    checked = (
+        (X_FORWARDED_PROTO, claim.proto, proto),
+        (X_FORWARDED_HOST, claim.host, host),
+        (X_FORWARDED_PORT, claim.port, port),
+    )
+    malformed = [
+        FORWARDED if is_standard else name for name, said, kept in checked if said is not None and kept is None
+    ]
+    client = ForwardedClient(address, identifier, proto, host, port, hops, took)
+    return _with_drops(client, malformed, DropReason.MALFORMED)
+
+
+def _walk(claims: Iterator[_Claim | None], proxies: TrustedProxies) -> _Walk:
+    """From the right to the first that is not trusted, or to the end."""
+    passed: list[_Claim] = []
+    hops: list[Address] = []
+    for claim in claims:
+        if claim is None or len(passed) == proxies.max_elements:
+            return _Walk(_Claim(), tuple(hops), DropReason.MALFORMED if claim is None else DropReason.TOO_MANY)
+        address = None if claim.node is None else claim.node.address
+        if address is None or not proxies.trusted.hold(address):
+            return _Walk(claim, tuple(hops))
+        passed.append(claim)
+        hops.append(address)
+    return _Walk(passed[-1] if passed else _Claim(), tuple(hops[:-1]))
+
+
+def _standard_claims(values: Sequence[bytes]) -> Iterator[_Claim | None]:
+    for element in parse_forwarded(values):
+        node = parse_node(element.for_node) if element is not None and element.for_node is not None else None
+        if element is None or (element.for_node is not None and node is None):
+            yield None
+            return
+        yield _Claim(node, element.proto, element.host)
+
+
+def _x_claims(found: Mapping[str, Sequence[bytes]], max_elements: int) -> Iterator[_Claim | None]:
+    """Likewise. A value that stands alone holds for the whole chain; of several, each for its own element."""
+    protos, hosts, ports = (
+        list(islice(pieces_from_right(found.get(name, ())), max_elements))
+        for name in (X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT)
+    )
+    pieces = pieces_from_right(found.get(X_FORWARDED_FOR, ())) if found.get(X_FORWARDED_FOR) else iter([None])
+    for place, piece in enumerate(pieces):
+        node = None if piece is None else parse_x_forwarded_node(piece.decode("latin-1"))
+        if piece is not None and node is None:
+            yield None
+            return
+        yield _Claim(node, _at(protos, place), _at(hosts, place), _at(ports, place))
+
+
+def _at(pieces: Sequence[bytes], place: int) -> str | None:
+    if len(pieces) > 1:
+        return pieces[place].decode("latin-1") if place < len(pieces) else None
+    return pieces[0].decode("latin-1") if pieces else None
+
+
+def _named(node: Node | None) -> tuple[str | None, str | None]:
+    """Address and identifier."""
+    if node is None:
+        return None, None
+    return None if node.address is None else str(node.address), node.identifier
+
+
+def _host_and_port(claim: _Claim) -> tuple[str | None, int | None]:
+    """Host, lower-case, and port, which may stand with it or apart."""
+    match = _HOST.fullmatch(claim.host) if claim.host is not None else None
+    host = match["host"].lower() if match is not None else None
+    digits = claim.port if claim.port is not None else match and match["port"]
+    is_port = digits is not None and _PORT.fullmatch(digits) is not None and 0 < int(digits) <= _PORT_LIMIT
+    return host, int(digits) if digits is not None and is_port else None
+
+
+def _contradicts(name: str, client: ForwardedClient, other: ForwardedClient) -> bool:
+    """Whether the other's word in this header is not the client's; silence contradicts nobody."""
+    said, otherwise = _WORDS[name](client), _WORDS[name](other)
+    return said is not None and otherwise is not None and said != otherwise
+
+
+_NAMES_OF: Final[Mapping[ForwardedSource, Sequence[str]]] = {
+    ForwardedSource.FORWARDED: (FORWARDED,),
+    ForwardedSource.X_FORWARDED: (X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT),
+}
+_NAMES: Final = tuple(name for names in _NAMES_OF.values() for name in names)
+_WORDS: Final[Mapping[str, Callable[[ForwardedClient], object]]] = {
+    X_FORWARDED_FOR: lambda client: client.address or client.identifier,
+    X_FORWARDED_PROTO: lambda client: client.proto,
+    X_FORWARDED_HOST: lambda client: client.host,
+    X_FORWARDED_PORT: lambda client: client.port,
+}
