@@ -8,11 +8,19 @@ what the tasks and threads of a request must share is one append-only object tha
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NewType
 
 import msgspec
 
 DEFAULT_UNIT_KIND: Final = "user"
+
+# Five ids of different scope, never interchangeable: of a trace, of one span of it, of one hop's request, of a business
+# conversation, and of one deed that must not be done twice.
+TraceId = NewType("TraceId", str)
+SpanId = NewType("SpanId", str)
+RequestId = NewType("RequestId", str)
+CorrelationId = NewType("CorrelationId", str)
+IdempotencyKey = NewType("IdempotencyKey", str)
 
 # 1,024 decisions in one request are far above any real one; it bounds a loop that asks for every follower of a
 # famous author. Beyond it decisions are still made, they are no longer remembered, and that is counted.
@@ -157,7 +165,7 @@ class Ledger:
     made: (Scope.key, unit key) -> decision, in the order made. Entered by `dict.setdefault`, which is atomic: the first
         decision wins whichever task or thread asks, without a lock. Only a kill or an override takes one away again.
     returned: those of the arrived entries that a callee's response brought, in the order they came.
-    withdrawn_count: how often a decision that was made has been taken away.
+    withdrawn: the decisions that were taken away again.
     override: the text of an override token that a public boundary was shown, unverified; None where none was, "" once
         it is sealed: one look tells the shortest path that neither is the case.
     foreign: baggage members of later versions, as they came; forwarded untouched.
@@ -169,7 +177,7 @@ class Ledger:
 
     __slots__ = (
         "__weakref__", "arrived", "encoded", "foreign", "is_sealed", "made", "override", "returned", "ruleset",
-        "was_cut", "withdrawn_count",
+        "was_cut", "withdrawn",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -180,7 +188,7 @@ class Ledger:
         self.foreign: tuple[Member, ...] = ()
         self.is_sealed = False
         self.was_cut = False
-        self.withdrawn_count = 0
+        self.withdrawn: list[Decision] = []
         self.ruleset: Any = None
         self.encoded: tuple[object, Any] | None = None
 
@@ -196,7 +204,7 @@ class Ledger:
         place = (decision.scope.key, decision.unit_key)
         if not self.is_sealed and self.made.get(place) is decision:
             self.made.pop(place, None)
-            self.withdrawn_count += 1
+            self.withdrawn.append(decision)
 
     def seal(self) -> None:
         """Close it: an evaluation under way finishes, and its decision goes nowhere. The token is forgotten."""

@@ -16,7 +16,7 @@ PURE_STANDARD = frozenset(
 ALLOWED = {
     "context.py": {"msgspec"},
     "errors.py": {"msgspec"},
-    "headers": {"msgspec"},
+    "headers": {"msgspec", "http_sf"},
     "flags": {"msgspec", "mmh3"},
     "carry": {"msgspec", "mmh3"},
     "sync": {"msgspec"},
