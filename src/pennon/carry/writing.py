@@ -39,7 +39,7 @@ def encode(ledger: Ledger, *, budget_bytes: int = BUDGET_BYTES, is_replay: bool 
     # Everything that changes what leaves: decisions are entered or taken away, entries come from responses. Looked at
     # before the rest, so that what comes meanwhile makes the memory void.
     was_cut = ledger.was_cut
-    state = (len(ledger.made), ledger.withdrawn_count, len(ledger.returned), was_cut, is_replay, budget_bytes)
+    state = (len(ledger.made), len(ledger.withdrawn), len(ledger.returned), was_cut, is_replay, budget_bytes)
     remembered = ledger.encoded
     if remembered is not None and remembered[0] == state:
         encoded: Encoded = remembered[1]
@@ -91,14 +91,14 @@ def _joined(rows: Sequence[Row], flags: int) -> str:
                 head = environment << 80 | epoch << 56 | fingerprint << 32 | minute
                 parts = groups[group] = [head.to_bytes(HEAD_BYTES, "big")]
         parts.append(_decision_bytes(flag_id, variant_id, origin, revision))
-    texts = [_checked(b"".join(parts)) for parts in groups.values()]
+    bodies = list(map(b"".join, groups.values()))
     if flags:
-        texts.append(_checked(bytes((flags,))))
-    return b".".join(texts).translate(_TO_URL_SAFE).decode("ascii")
+        bodies.append(bytes((flags,)))
+    return b".".join(map(_checked, bodies)).translate(_TO_URL_SAFE).decode("ascii")
 
 
 def _checked(body: bytes) -> bytes:
-    return b2a_base64(body + crc32(body).to_bytes(CRC_BYTES, "big"), newline=False).rstrip(b"=")
+    return b2a_base64(body + crc32(body).to_bytes(CRC_BYTES, "big")).rstrip(b"=\n")
 
 
 # The flags that are asked about have few variants and fewer revisions.
