@@ -141,7 +141,7 @@ def test_page_counts_what_was_decided_for_others(address: str, fan_out: Any, loo
     expect(lines.nth(3)).to_have_text(re.compile("carried.*instant-alerts.*on 1.*for another user"))
     story = page.locator(".stories li")
     expect(story).to_have_count(3)
-    expect(story.last).to_have_text(re.compile("instant-alerts.*off 6.*on 4.*other users.*decided in.*carried to"))
+    expect(story.last).to_have_text(re.compile("instant-alerts.*off 6.*on 4.*for 10 others.*decided in.*carried to"))
     fits = (
         "[...document.querySelectorAll('.stories > li > *')].every((part) => part.scrollWidth <= part.clientWidth + 1)"
     )

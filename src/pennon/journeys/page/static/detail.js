@@ -4,7 +4,7 @@ import { leaveTrace } from "./address.js";
 import * as api from "./api.js";
 import { announce, byId, h, keyed, say, throttled } from "./dom.js";
 import { hopRow, updateHopRow } from "./hop.js";
-import { count, counted, duration, forWhom, grouped, howOf, mark, timeOf, whereOf } from "./words.js";
+import { count, counted, duration, grouped, howOf, mark, timeOf, whereOf } from "./words.js";
 
 const pane = byId("detail");
 // A journey of many services tells each arrival; twice a second is enough to watch it grow.
@@ -144,7 +144,7 @@ function storyLine({ flag, other }, steps) {
   steps.sort((one, another) => one.at_ms - another.at_ms);
   return h("li", {},
     h("code", { class: "flag" }, flag),
-    h("span", { class: other ? "variants shares" : "variants" }, other ? sharesIn(steps[0], other) : inTurn(steps)),
+    h("span", { class: other ? "variants shares" : "variants" }, other ? sharesIn(steps[0]) : inTurn(steps)),
     h("span", { class: "steps" }, groups(steps).map(({ key, word, services }) =>
       h("span", { class: `step step-${key}` }, mark(key), h("b", {}, whereOf({ key, word })), h("span", {}, services.length > 6 ? `${services.slice(0, 5).join(", ")} and ${count(services.length - 5)} more` : services.join(", "))))),
   );
@@ -154,10 +154,10 @@ function storyLine({ flag, other }, steps) {
 const inTurn = (steps) => [...new Set(steps.map((step) => step.said))].map((variant, index) => [index > 0 && h("i", {}, "then"), h("em", { class: "variant" }, variant)]);
 
 /** How many others got which variant, as the first service that asked has it. */
-function sharesIn({ variants }, other) {
+function sharesIn({ variants }) {
   const units = [...variants.values()].reduce((sum, one) => sum + one, 0);
   const shares = [...variants].sort((one, another) => another[1] - one[1]);
-  return [shares.map(([variant, share]) => h("span", { class: "share-of" }, h("em", { class: "variant" }, variant ?? "default"), ` ${count(share)}`)), h("small", {}, forWhom({ other, count: units }))];
+  return [shares.map(([variant, share]) => h("span", { class: "share-of" }, h("em", { class: "variant" }, variant ?? "default"), ` ${count(share)}`)), h("small", {}, `for ${counted(units, "other")}`)];
 }
 
 /** Neighbouring steps of one kind as one: "carried feed, notify". */
