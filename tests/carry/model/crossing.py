@@ -58,12 +58,14 @@ def _take(node: Node, event: Event, notes: set[Note]) -> None:
         if made is not None and not made[1].is_kill and event.written.revision >= made[0][2]:
             del node.made[made[0]]
         return
-    if made is not None and made[0][2] <= event.written.revision and not made[1].is_kill:
-        demand(
-            made[1].variant == event.variant or Note.CONFLICT in notes,
-            Invariant.EVERY_DEPARTURE_COUNTED,
-            lambda: f"{event} came back, held is {made}; noted: {sorted(notes)}",
-        )
+    held = [each for each in rivals if each.written.revision >= event.written.revision] if made is None else []
+    if made is not None and made[0][2] <= event.written.revision:
+        held = [made[1]]
+    demand(
+        all(each.variant == event.variant or each.is_kill for each in held) or Note.CONFLICT in notes,
+        Invariant.EVERY_DEPARTURE_COUNTED,
+        lambda: f"{event} came back, held is {held}; noted: {sorted(notes)}",
+    )
     is_news = all(each.written.revision < event.written.revision for each in rivals)
     if is_news and (made is None or made[1].written.revision < event.written.revision):
         node.hold(event)

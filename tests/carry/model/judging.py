@@ -179,7 +179,9 @@ def _judge(question: Question, told: Told) -> None:
     )
     demand(
         decision.origin is None or (decision.revision >= question.floor and decision.scope.epoch == question.epoch),
-        Invariant.KILL_IS_OBEYED if question.knowledge.is_killed(terms) else Invariant.NOTHING_REVIVES,
+        Invariant.KILL_IS_OBEYED
+        if question.knowledge.kill_over(terms) > decision.revision
+        else Invariant.NOTHING_REVIVES,
         lambda: f"served {decision.scope.epoch}.{decision.revision}, void before {question.epoch}.{question.floor}",
     )
     claims, held = node.claims, question.held
@@ -213,9 +215,11 @@ def _judge(question: Question, told: Told) -> None:
         return
     local = local_answer(question)
     _demand_answer(question, told, local.variant)
+    # What a flag needs decides whether it is off; what its split says decides whether it counts.
+    is_off = Origin.OFF in (local.origin, decision.origin)
     demand(
         local.origin is decision.origin,
-        Invariant.NEVER_EXPOSED,
+        Invariant.ONE_ANSWER_PER_PATH if is_off else Invariant.NEVER_EXPOSED,
         lambda: f"{decision} was made as {local.origin}",
     )
     _remembered(question, told, None, enters=not any(cause is Note.UNKNOWN_VARIANT for _, cause in standing))

@@ -22,14 +22,13 @@ contracts = st.sampled_from([0, 0, 0, 0, 1])
 plans = st.sampled_from([None, "pro"])
 rewritings = st.sampled_from([0, 0, 0, *range(1, len(REWRITINGS))])
 tokens = st.sampled_from([None, None, 0, 1])
-deeds = st.lists(
-    st.sampled_from([*DEEDS, "ramp", "new phase", "kill", "unkill", "serve the pros", "revoke"]), min_size=2, max_size=5
-)
+often = ["ramp", "ramp", "new phase", "kill", "unkill", "serve the pros", "serve the pros", "revoke", "break glass"]
+deeds = st.lists(st.sampled_from([*DEEDS, *often]), min_size=2, max_size=5)
 hearers = st.sampled_from(["nobody", "first", "second", "all", "kill to the first", "kill to the second"])
 messages = st.sampled_from(
     ["everything", "everything", "delta", "snapshot", "former snapshot", "former delta", "kill", "kill by hand"]
 )
-ways = st.sampled_from(["returned", "returned", "lost", "cached"])
+ways = st.sampled_from(["returned", "returned", "returned", "lost", "cached"])
 
 
 class Carrying(RuleBasedStateMachine):
@@ -40,9 +39,27 @@ class Carrying(RuleBasedStateMachine):
         self.fleet = Fleet()
         self.deeds: list[str] = []
 
-    @initialize(flag=st.integers(0, len(IN_PLAY) - 1), deeds=deeds, needs=st.booleans(), service=services, plan=plans)
-    def begin(self, flag: int, deeds: list[str], needs: bool, service: int, plan: str | None) -> None:
-        """One flag and a few deeds are what this example is about; everybody has a snapshot, and somebody calls."""
+    @initialize(
+        flag=st.integers(0, len(IN_PLAY) - 1),
+        deeds=deeds,
+        earlier=st.lists(st.tuples(backs, flags, values), max_size=2),
+        needs=st.booleans(),
+        service=services,
+        plan=plans,
+    )
+    def begin(
+        self,
+        flag: int,
+        deeds: list[str],
+        earlier: list[tuple[int, int, int]],
+        needs: bool,
+        service: int,
+        plan: str | None,
+    ) -> None:
+        """One flag and a few deeds are what this example is about; somebody calls.
+
+        Everybody has a snapshot. earlier: deeds that only the first service has heard of.
+        """
         fleet = self.fleet
         self.deeds = deeds
         fleet.keys = IN_PLAY[flag]
@@ -50,6 +67,9 @@ class Carrying(RuleBasedStateMachine):
             fleet.authors.need(PRODUCTION, needs=True)
         for each in range(len(fleet.services)):
             fleet.catch_up(each)
+        for deed, which, value in earlier:
+            fleet.edit(deeds[deed % len(deeds)], which, value)
+        fleet.catch_up(0)
         fleet.stranger_calls(service, 0, plan, 0, 0, None)
 
     @rule(deed=backs, flag=flags, value=values, hearer=hearers, node=backs)
@@ -129,14 +149,25 @@ class Carrying(RuleBasedStateMachine):
         self.fleet.ask(callee, flag)
         self.fleet.ask(callee, 0)
 
-    @rule(node=backs, services=st.tuples(services, services), way=ways, plan=plans, flag=flags)
-    def fan_out(self, node: int, services: tuple[int, int], way: str, plan: str | None, flag: int) -> None:
-        """A service calls two at once; both answer, and then its own code branches."""
+    @rule(
+        node=backs,
+        services=st.tuples(services, services),
+        way=ways,
+        plan=plans,
+        flag=flags,
+        asks=st.sampled_from(["first", "meanwhile", "last"]),
+    )
+    def fan_out(self, node: int, services: tuple[int, int], way: str, plan: str | None, flag: int, asks: str) -> None:
+        """A service calls two at once and both answer; its own code branches before, meanwhile, and at the end."""
         fleet = self.fleet
         one = fleet.node(node)
+        if asks == "first":
+            fleet.ask(one, flag)
         callees = [fleet.call(one, service, 0, 0, 0, plan) for service in services]
         for callee in callees:
             fleet.ask(callee, flag)
+        if asks == "meanwhile":
+            fleet.ask(one, flag)
         for callee in callees:
             fleet.respond(callee, way)
         fleet.ask(one, flag)

@@ -87,11 +87,6 @@ MUTANTS: Final = (
         (f"{_JUDGE}:_weighed", "entries = ledger.arrived.get(place)", "entries = None"),
     ),
     _mutant(
-        "a group's later decisions are not read",
-        Invariant.EVERY_DEPARTURE_COUNTED,
-        ("pennon.carry.reading:_unite", "for entry in entries:", "for entry in entries[:1]:"),
-    ),
-    _mutant(
         "a ramp takes back what was decided",
         Invariant.ONE_ANSWER_PER_PATH,
         (f"{_JUDGE}:_plain", "not scope.floor <= revision", "not flag.revision <= revision"),
@@ -108,12 +103,12 @@ MUTANTS: Final = (
         ("pennon.flags.flag:Flag.__init__", "record.killed or kill_revision > 0", "record.killed"),
     ),
     _mutant(
-        "a kill by hand is forgotten when the replica moves",
+        "a kill by hand is not obeyed",
         Invariant.KILL_IS_OBEYED,
         (
-            "pennon.sync.replica:receive",
-            "return _over(patched, replica.kills, replica.emergencies), effect",
-            "return _over(patched, replica.kills, {}), effect",
+            "pennon.sync.replica:_killed_by_hand",
+            "return _over(replica.ruleset, replica.kills, {**replica.emergencies, place: kill}), effect",
+            "return replica, effect",
         ),
     ),
     _mutant(
@@ -124,7 +119,7 @@ MUTANTS: Final = (
     _mutant(
         "entries below the floor apply",
         Invariant.NOTHING_REVIVES,
-        (f"{_JUDGE}:_Ask.why_not", "if entry.revision < scope.floor:", "if False:"),
+        (f"{_JUDGE}:_plain", "not scope.floor <= revision <= ruleset.revision", "revision > ruleset.revision"),
     ),
     _mutant(
         "entries of another epoch apply",

@@ -113,7 +113,7 @@ class Node:
     """A request at one service.
 
     arrived: what it brought, then what callees returned; of one place by ascending revision. brought: the former alone.
-    made: (place, epoch, floor, whether it was killed) -> what was decided or taken up here, in order. claims: of the token that it bears.
+    made: by `Made` what was decided or taken up here, in order. claims: of the token that it bears.
     refused: what strangers said on the way here, of which nothing may ever be heard again.
     caller: who waits for the response; began_ns: since when, by its own clock.
     """
