@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from pennon.ambient import entered
 from pennon.carry import fingerprint_of
 from pennon.client import Client
 from pennon.client.exposures import Buffer, encode_batch
+from pennon.client.spool import Spool
 from pennon.client.waiting import BATCH_COUNT, LIMIT_COUNT, Lost
 from pennon.context import Answer, Decision, Entry, Origin, Reason
 from pennon.counters import Count, samples
@@ -296,6 +298,16 @@ def test_what_cannot_be_sent_at_close_is_counted(server: Any, exposing: Client, 
         exposing.is_on("checkout", unit=unit)
     exposing.close()
     assert before + 3 == dropped(Lost.CLOSED)
+
+
+def test_exposure_that_comes_after_the_end_is_counted(make: Any, tmp_path: Path, counted: Any) -> None:
+    """An evaluation may be under way when the client closes."""
+    ruleset = Ruleset.of(make.ruleset(make.split(exposes=True)))
+    for buffer in (Buffer(2), Buffer(2, Spool(tmp_path, 2))):
+        buffer.close()
+        buffer.add(flag_of(ruleset), ruleset, decision(flag_of(ruleset), "u"), 5)
+    assert {"closed": 4} == counted(Count.EXPOSURES_DROPPED)
+    assert ({}, []) == (counted(Count.EXPOSURES_UNSPOOLED), list(tmp_path.iterdir()))
 
 
 def test_buffer_is_bounded_and_says_what_it_dropped(make: Any) -> None:

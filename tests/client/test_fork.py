@@ -54,6 +54,7 @@ for _ in range(int(sys.argv[1])):
         say(at="once", value=value, status=status, reports=counted)
         await_change()
         flags.is_on("unknown", unit="u")
+        reports.compared("child", Divergence.AGREED)
         say(at="later", value=flags.is_on("checkout", unit="u"), status=flags.status)
         flags.close()
         say(at="closed", value=None, status=flags.status)
@@ -95,6 +96,8 @@ def test_forked_children_answer_at_once_and_follow_anew(server: Any, make: Any, 
     assert {"STALE", "READY"} >= {line["status"] for line in by_place["once"]}
     assert [False] * 3 == [line["value"] for line in by_place["later"]]
     assert ["CLOSED"] * 3 == [line["status"] for line in by_place["closed"]]
+    told = [report for report in server.reports if "child" in {item["flag"] for item in report["divergence"]}]
+    assert 3 == len(told) == len({report["report"] for report in told})
     (parent,) = by_place["parent"]
     assert (False, [0, 0, 0]) == (parent["value"], parent["codes"])
 

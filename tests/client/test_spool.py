@@ -21,8 +21,8 @@ from pennon.carry import Exposure
 from pennon.client import Timing, spool_files
 from pennon.client import spool as spool_module
 from pennon.client.exposures import Buffer
-from pennon.client.spool import Spool, root_of
-from pennon.client.spool_files import Folder, Line, decode_line, encode_line
+from pennon.client.spool import Spool
+from pennon.client.spool_files import Folder, Line, decode_line, encode_line, root_of
 from pennon.client.waiting import BATCH_COUNT, LIMIT_COUNT, Early
 from pennon.context import Answer, Decision, Environment, Origin, Reason, Scope
 from pennon.counters import Count
@@ -237,6 +237,19 @@ def test_spool_that_somebody_removes_costs_what_was_in_it_and_goes_on(tmp_path: 
     for number in range(2, 5):
         spool.put(exposure(number), ENVIRONMENT)
     assert ({2, 3, 4}, 1) == ({int(each.id, 16) for each in drained(spool)}, len(list(root.iterdir())))
+
+
+def test_file_that_somebody_cuts_costs_what_was_cut_off(tmp_path: Path, counted: Counted) -> None:
+    """What stands before is delivered."""
+    spool = Spool(tmp_path, 1)
+    for number in range(5):
+        spool.put(exposure(number), ENVIRONMENT)
+    (path,) = files(tmp_path)
+    os.truncate(path, path.stat().st_size * 2 // 5)
+    assert [0, 1] == [int(each.id, 16) for each in drained(spool)]
+    assert {"unreadable": 3} == counted(Count.EXPOSURES_DROPPED)
+    spool.put(exposure(5), ENVIRONMENT)
+    assert ([exposure(5)], 0, []) == (drained(spool), len(spool), files(tmp_path))
 
 
 def test_file_that_cannot_be_read_now_is_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from pennon.client.link import Link
 from pennon.client.outlets import Sink
 from pennon.client.service import service_of
 from pennon.client.spans import Spans
-from pennon.client.spool import root_of
+from pennon.client.spool_files import root_of
 from pennon.client.state import State
 from pennon.client.target import Target, missing, target_of
 from pennon.client.timing import Timing

@@ -2,8 +2,8 @@
 
 A resync is asked for by the stream (a gap) or by an evaluation (a carried decision newer than the replica); however
 often, one leaves per `resync_s`, and one that failed is tried again. Exposures and reports leave every `flush_s`,
-exposures also when half the buffer is full, both when the client closes. A round sends one batch to each outlet, so
-that nothing waits long for what has piled up.
+exposures also when a whole batch waits, both when the client closes. A round sends one batch to each outlet, so that
+nothing waits long for what has piled up.
 """
 
 from collections.abc import Sequence
@@ -89,10 +89,10 @@ class Courier:
             with suppress(Exception):
                 self._state.expire(self._state.coarse_now_ns // _NANOSECONDS)
                 has_more = self._once(self._clock.monotonic_ns())
-        with suppress(Exception):
-            self._reporter.finish()
         while self._send(self._outlets):
             pass
+        with suppress(Exception):
+            self._reporter.finish()
         self._buffer.close()
 
     def _wait_s(self) -> float:
@@ -109,9 +109,10 @@ class Courier:
             self._resync(now_ns)
         if now_ns >= self._takeover_at_ns:
             self._take_over(now_ns)
+        has_more = self._send([outlet for outlet in self._outlets if outlet.is_due(now_ns)])
         if self._reporter.is_due(now_ns):
             self._reporter.send()
-        return self._send([outlet for outlet in self._outlets if outlet.is_due(now_ns)])
+        return has_more
 
     def _resync(self, now_ns: int) -> None:
         self._resync_at_ns = now_ns + int(self._timing.resync_s * _NANOSECONDS)

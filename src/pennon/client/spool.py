@@ -14,16 +14,13 @@ from collections import deque
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Final
 
-import msgspec
-
 from pennon.carry import Exposure
-from pennon.client.spool_files import EARLY, File, Folder, Line, decode_line, encode_line
+from pennon.client.spool_files import Chunk, File, Folder, Line, encode_line
 from pennon.client.waiting import BATCH_COUNT, Early, Lost, MemoryQueues, Release
 from pennon.counters import Count, count
-from pennon.errors import Fault, SettingInvalid
 
 # What a process keeps on the disk, what it took over included: some 250,000 exposures.
 LIMIT_BYTES: Final = 64 * 1024 * 1024
@@ -31,7 +28,8 @@ LIMIT_BYTES: Final = 64 * 1024 * 1024
 FILE_BYTES: Final = 1024 * 1024
 
 # One for all clients of the process: what is exposed for the first time is rare, and a fork minds one lock only.
-_lock: Final = Lock()
+# Re-entrant, because a signal's handler may evaluate, and so expose, in the midst of another exposure.
+_lock: Final = RLock()
 
 
 class Unspooled(StrEnum):
@@ -39,15 +37,6 @@ class Unspooled(StrEnum):
 
     LIMIT = "limit"
     DISK = "disk"
-
-
-class _Taken(msgspec.Struct, frozen=True):
-    """What was read from a file. end_bytes: how far. count: of lines that an outlet waits for."""
-
-    batch: list[Exposure]
-    end_bytes: int
-    count: int
-    unreadable_count: int
 
 
 class _Reader:
@@ -58,7 +47,7 @@ class _Reader:
         self.offset_bytes = 0
         self.read_count = 0
         self.waiting_count = 0
-        self.taken: _Taken | None = None
+        self.taken: Chunk | None = None
 
     def has_read(self, file: File) -> bool:
         return bool(self.files) and self.files[0] is file and self.offset_bytes >= file.size_bytes
@@ -93,8 +82,8 @@ class Spool:
         reader = self._readers[outlet]
         while (file := self._next_file(reader)) is not None:
             taken = reader.taken = self._read(reader, file)
-            if taken is None or taken.batch:
-                return [] if taken is None else taken.batch
+            if taken is None or taken.exposures:
+                return [] if taken is None else taken.exposures
             # There was nothing in it but what cannot be read, or waits elsewhere.
             self.done(outlet)
         return self._memory.take(outlet)
@@ -161,10 +150,12 @@ class Spool:
         self._size_bytes = 0
 
     def _append(self, line: bytes, environment: int, *, is_early: bool = False) -> File | None:
-        """The file that it is in now; None if it is in none, which is counted."""
+        """The file that it is in now; None if the disk does not take it, which is counted, or the end has come."""
         cause = Unspooled.LIMIT
         with _lock:
-            if self._size_bytes + len(line) <= LIMIT_BYTES and not self._is_closed:
+            if self._is_closed:
+                return None
+            if self._size_bytes + len(line) <= LIMIT_BYTES:
                 try:
                     file = self._writable(environment)
                     file.append(line)
@@ -249,37 +240,21 @@ class Spool:
                 reader.offset_bytes = reader.read_count = 0
                 self._leave(reader.files.popleft())
 
-    def _read(self, reader: _Reader, file: File) -> _Taken | None:
+    def _read(self, reader: _Reader, file: File) -> Chunk | None:
         """Up to a batch of it; None if it cannot be read now."""
-        end_bytes, size_bytes = reader.offset_bytes, file.size_bytes
-        batch, read_count = list[Exposure](), 0
         try:
-            with file.path.open("rb") as lines:
-                lines.seek(end_bytes)
-                while end_bytes < size_bytes and read_count < BATCH_COUNT:
-                    data = lines.readline()
-                    if not data:
-                        return self._gone(reader, file)
-                    end_bytes += len(data)
-                    if data.startswith(EARLY):
-                        continue
-                    read_count += 1
-                    line = decode_line(data)
-                    if line is not None and line.exposure is not None:
-                        batch.append(line.exposure)
-        except FileNotFoundError:
-            return self._gone(reader, file)
+            chunk = file.read(reader.offset_bytes, BATCH_COUNT)
         except OSError:
             return None
-        return _Taken(batch, end_bytes, read_count, read_count - len(batch))
+        return self._gone(reader, file) if chunk is None else chunk
 
-    def _gone(self, reader: _Reader, file: File) -> _Taken:
+    def _gone(self, reader: _Reader, file: File) -> Chunk:
         """Somebody has removed the file, or cut it: what was left in it cannot be read."""
         with _lock:
             if file is self._writing:
                 self._seal()
             lost_count = file.exposures_count - reader.read_count
-            return _Taken([], file.size_bytes, lost_count, lost_count)
+            return Chunk([], file.size_bytes, lost_count, lost_count)
 
     def _adopt(self, folder: Folder, found: list[tuple[Early, Release]]) -> None:
         """Read this folder's files as one's own; their early decisions are added to `found`."""
@@ -304,25 +279,6 @@ class Spool:
             count(Count.EXPOSURES_DROPPED, Lost.UNREADABLE, by=unreadable_count * self._outlets_count)
         if not folder.files_count:
             self._drop(folder)
-
-
-def root_of(spool: object) -> Path | None:
-    """The directory of the spool, made if it is not there. Raises: SettingInvalid if nothing can be kept in it."""
-    if spool is None:
-        return None
-    if not isinstance(spool, str | os.PathLike) or not isinstance(os.fspath(spool), str) or not os.fspath(spool):
-        raise SettingInvalid(
-            [Fault("spool", f"{spool!r} is not a path; must name a directory, e.g. /var/lib/app/pennon")]
-        )
-    # Absolute: a daemon changes its directory.
-    root = Path(os.fspath(spool)).absolute()
-    try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        Folder.make(root, "probe").close()
-    except (OSError, ValueError) as error:
-        message = f"{str(root)!r} cannot be written ({error}); must be a directory in which this process may make files"
-        raise SettingInvalid([Fault("spool", message)]) from None
-    return root
 
 
 def _prefix(environment: int) -> str:

@@ -22,6 +22,7 @@ import msgspec
 
 from pennon.carry import Exposure
 from pennon.client.waiting import Early
+from pennon.errors import Fault, SettingInvalid
 
 # Exposures tell who was treated with what: for the owner alone.
 _FOLDER_MODE: Final = 0o700
@@ -67,6 +68,15 @@ def _decode(data: bytes) -> Line:
 def _decode_halves(data: bytes) -> Line:
     """The same where there are halves of characters, which msgspec refuses."""
     return msgspec.convert(json.loads(data), Line)
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """What was read from a file. end_bytes: how far. count: of lines, unreadable ones too, but for early decisions."""
+
+    exposures: list[Exposure]
+    end_bytes: int
+    count: int
+    unreadable_count: int
 
 
 class Folder:
@@ -185,8 +195,47 @@ class File:
         self.folder.files_count += 1
         return early, unreadable_count
 
+    def read(self, offset_bytes: int, limit_count: int) -> Chunk | None:
+        """The next lines; None if the file has been removed, or ends before its time. Raises: OSError for any other."""
+        size_bytes, end_bytes = self.size_bytes, offset_bytes
+        exposures, count = list[Exposure](), 0
+        try:
+            lines = self.path.open("rb")
+        except FileNotFoundError:
+            return None
+        with lines:
+            lines.seek(offset_bytes)
+            while end_bytes < size_bytes and count < limit_count and (data := lines.readline()):
+                end_bytes += len(data)
+                if data.startswith(EARLY):
+                    continue
+                count += 1
+                line = decode_line(data)
+                if line is not None and line.exposure is not None:
+                    exposures.append(line.exposure)
+        return None if end_bytes == offset_bytes else Chunk(exposures, end_bytes, count, count - len(exposures))
+
     def remove(self) -> None:
         """From the disk."""
         with suppress(OSError):
             self.path.unlink()
         self.folder.files_count -= 1
+
+
+def root_of(spool: object) -> Path | None:
+    """The directory of the spool, made if it is not there. Raises: SettingInvalid if nothing can be kept in it."""
+    if spool is None:
+        return None
+    if not isinstance(spool, str | os.PathLike) or not isinstance(os.fspath(spool), str) or not os.fspath(spool):
+        raise SettingInvalid(
+            [Fault("spool", f"{spool!r} is not a path; must name a directory, e.g. /var/lib/app/pennon")]
+        )
+    # Absolute: a daemon changes its directory.
+    root = Path(os.fspath(spool)).absolute()
+    try:
+        root.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        Folder.make(root, "probe").close()
+    except (OSError, ValueError) as error:
+        message = f"{str(root)!r} cannot be written ({error}); must be a directory in which this process may make files"
+        raise SettingInvalid([Fault("spool", message)]) from None
+    return root

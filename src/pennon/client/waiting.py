@@ -87,6 +87,7 @@ class MemoryQueues:
 
     def __init__(self, outlets_count: int) -> None:
         self._ready: tuple[deque[Exposure], ...] = tuple(deque() for _ in range(outlets_count))
+        self._is_closed = False
 
     def __len__(self) -> int:
         return max(map(len, self._ready))
@@ -95,7 +96,9 @@ class MemoryQueues:
         """Whether an outlet has room for it."""
         is_kept = False
         for ready in self._ready:
-            if len(ready) >= LIMIT_COUNT:
+            if self._is_closed:
+                count(Count.EXPOSURES_DROPPED, Lost.CLOSED)
+            elif len(ready) >= LIMIT_COUNT:
                 count(Count.EXPOSURES_DROPPED, Lost.FULL)
             else:
                 ready.append(exposure)
@@ -126,7 +129,8 @@ class MemoryQueues:
         self._ready = tuple(deque() for _ in self._ready)
 
     def close(self) -> None:
-        """Drop and count what is left, once for each outlet."""
+        """Drop and count what is left or comes yet, once for each outlet."""
+        self._is_closed = True
         if left_count := sum(map(len, self._ready)):
             count(Count.EXPOSURES_DROPPED, Lost.CLOSED, by=left_count)
             self.clear()
