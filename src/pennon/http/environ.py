@@ -19,6 +19,9 @@ _BARE: Final = {"CONTENT_TYPE": b"content-type", "CONTENT_LENGTH": b"content-len
 # Of one value each, in which there is no comma; of the others that we know, "," stands between the members of a list.
 _SINGLE: Final = frozenset({b"traceparent", b"x-request-id", b"x-correlation-id", b"pennon-override"})
 
+# Commas that are taken for joints: a line of nothing else is not thousands of headers. Copies beyond differ from it.
+_JOINED_LIMIT_COUNT: Final = 8
+
 # Servers that keep names with underscores away, and from which major version on; 0 where the environ does not tell.
 # gunicorn's may be told otherwise (`header_map`, `forwarder_headers`); whoever does that tells the door as well.
 _KNOWN_SERVERS: Final = {"gunicorn": 22, "waitress": 0, "Werkzeug": 3, "gevent": 2}
@@ -68,7 +71,7 @@ def lines_of(contract: Contract, name: bytes, value: bytes) -> list[bytes]:
     """The lines that a value was joined from, where that can be told."""
     if b"," not in value or not _is_single(contract, name, value):
         return [value]
-    return value.split(b",")
+    return value.split(b",", _JOINED_LIMIT_COUNT)
 
 
 def _is_single(contract: Contract, name: bytes, value: bytes) -> bool:

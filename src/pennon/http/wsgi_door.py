@@ -156,12 +156,16 @@ class _Serving:
             raise
 
     def end(self) -> None:
-        """Seal the ledger and end the span."""
+        """Seal the ledger and end the span; once more does nothing."""
         failure, self._failure = self._failure, None
         if failure is None:
             self._here.run(self._entered.close)
         else:
             self._here.run(self._entered.__exit__, type(failure), failure, failure.__traceback__)
+
+    def __del__(self) -> None:
+        # Against PEP 3333 somebody dropped the body without closing it.
+        self.end()
 
 
 class _Body:
