@@ -91,13 +91,14 @@ def _joined(rows: Sequence[Row], flags: int) -> str:
                 head = environment << 80 | epoch << 56 | fingerprint << 32 | minute
                 parts = groups[group] = [head.to_bytes(HEAD_BYTES, "big")]
         parts.append(_decision_bytes(flag_id, variant_id, origin, revision))
-    bodies = list(map(b"".join, groups.values()))
+    texts = [_checked(b"".join(parts)) for parts in groups.values()]
     if flags:
-        bodies.append(bytes((flags,)))
-    return b".".join(map(_checked, bodies)).translate(_TO_URL_SAFE).decode("ascii")
+        texts.append(_checked(bytes((flags,))))
+    return b".".join(texts).translate(_TO_URL_SAFE).decode("ascii")
 
 
 def _checked(body: bytes) -> bytes:
+    # Faster than to ask for no newline.
     return b2a_base64(body + crc32(body).to_bytes(CRC_BYTES, "big")).rstrip(b"=\n")
 
 
