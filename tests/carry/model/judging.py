@@ -1,6 +1,6 @@
 """Every ask, and what must hold of its answer: the oracle's verdict, from who told whom and what authors did."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from tests.carry.model.authors import Terms
 from tests.carry.model.catalogue import NEEDED_VARIANT
@@ -71,6 +71,10 @@ class Told(NamedTuple):
         return self.decision.answer.variant
 
 
+# Whom, with which variant (a key that was taken away and given again is another variant), in which phase.
+Treatment: TypeAlias = tuple[Place, int | None, int]
+
+
 class Treatments:
     """Which exposures there were: one treatment has one id, and within an epoch one id means one treatment.
 
@@ -78,10 +82,10 @@ class Treatments:
     """
 
     def __init__(self) -> None:
-        self._ids: dict[tuple[Place, str, int], str] = {}
-        self._treated: dict[tuple[int, str], tuple[Place, str, int]] = {}
+        self._ids: dict[Treatment, str] = {}
+        self._treated: dict[tuple[int, str], Treatment] = {}
 
-    def take(self, treatment: tuple[Place, str, int], epoch: int, identifier: str) -> None:
+    def take(self, treatment: Treatment, epoch: int, identifier: str) -> None:
         """An exposure is reported."""
         known = self._ids.setdefault(treatment, identifier)
         treated = self._treated.setdefault((epoch, identifier), treatment)
@@ -384,4 +388,4 @@ def _expose(question: Question, told: Told, flag: Flag, ruleset: Ruleset, treatm
     )
     # One that is newer than the replica waits until the replica knows its phase.
     if exposure is not None and decision.revision <= ruleset.revision:
-        treatments.take((question.place, told.variant or "", terms.run), question.epoch, exposure.id)
+        treatments.take((question.place, decision.answer.variant_id, terms.run), question.epoch, exposure.id)
