@@ -101,6 +101,13 @@ def serve() -> Iterator[Callable[..., str]]:
         yield lambda app, **options: stack.enter_context(_served(app, {"lifespan": "off", **options}))
 
 
+@pytest.fixture(scope="module")
+def serve_on() -> Iterator[Callable[..., str]]:
+    """The same, until the last test of the module ends."""
+    with ExitStack() as stack:
+        yield lambda app, **options: stack.enter_context(_served(app, {"lifespan": "off", **options}))
+
+
 @dataclass
 class Asked:
     """A request through a door: what its application saw, and how it was answered."""

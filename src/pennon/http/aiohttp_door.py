@@ -58,8 +58,10 @@ def _going(request: aiohttp.ClientRequest) -> Going:
 
 
 def _take_off(response: aiohttp.ClientResponse) -> None:
-    """Hide the header from the application; there is no public way to edit what a response has received."""
+    """Hide the header from the application. There is no public way to edit what a response has received."""
     kept = [(name, value) for name, value in response.headers.items() if name.lower() != DECIDED]
-    response._headers = CIMultiDictProxy(CIMultiDict(kept))  # noqa: SLF001
     raw = tuple(header for header in response.raw_headers if header[0].lower() != DECIDED.encode())
+    response._headers = CIMultiDictProxy(CIMultiDict(kept))  # noqa: SLF001
     response._raw_headers = raw  # noqa: SLF001
+    for name in ("headers", "raw_headers"):  # properties that remember
+        response._cache.pop(name, None)  # noqa: SLF001
