@@ -1,6 +1,7 @@
 """Public calls of the client on jobs A to D: outside a request, first in a request, and again in it, against the bars.
 
-Then job B, a split, in requests with which decisions arrived, against the same split outside one.
+Then job B, a split, in requests with which decisions arrived, against the same split outside one; and as an
+experiment's flag, whose use is an exposure.
 A request's context is built ahead and holds the unit and its attributes, so that in it the calls name the flag alone.
 Making a context current is timed by itself and taken off; emptying the ledgers between two passes is not timed.
 Run: python benchmarks/client/bench.py. Ends with 1 if a bar is missed.
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.client.carried import BARS as CARRIED_BARS
 from benchmarks.client.carried import carried_ns
+from benchmarks.client.exposing import exposing_ns
 from benchmarks.client.requests import context_of, current, enter
 from benchmarks.engine.jobs import asks, expected, job_flags, ruleset
 from benchmarks.floor import REPEAT_COUNT, floor_ns, keep, machine, median_ns
@@ -150,8 +152,13 @@ def main() -> int:
                 f"{name:42}{spent_ns:5.0f} {spent_ns / floor:9.2f} {ratio:11.2f} {carried_bar:8.1f}"
                 f"{'' if ratio <= carried_bar else '   MISSED'}"
             )
-    result = {"machine": machine("msgspec", "mmh3"), "floor_ns": round(floor, 1), "jobs": jobs, "carried": carried}
-    print(f"\nkept in {keep('client', result).relative_to(Path(__file__).parents[2])}")
+    exposed = {}
+    for name, spent_ns in exposing_ns().items():
+        exposed[name] = {"ns": round(spent_ns, 1), "ratio": round(spent_ns / floor, 2)}
+        print(f"{name:42}{spent_ns:5.0f} {spent_ns / floor:9.2f} {spent_ns / local_ns:11.2f}")
+    about = {"machine": machine("msgspec", "mmh3"), "floor_ns": round(floor, 1)}
+    kept = keep("client", {**about, "jobs": jobs, "carried": carried}), keep("exposing", {**about, "exposed": exposed})
+    print(f"\nkept in {' and '.join(str(path.relative_to(Path(__file__).parents[2])) for path in kept)}")
     return 0 if met else 1
 
 
