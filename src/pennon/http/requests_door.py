@@ -67,11 +67,11 @@ class AdapterDoor(BaseAdapter):
 
 def _going(request: requests.PreparedRequest) -> Going:
     # Read as requests' adapter reads it, so that what we take for the host is the one it connects to.
-    url = urlsplit(request.url or "")
     try:
+        url = urlsplit(request.url or "")
         port = url.port
     except ValueError:  # of a redirect; the adapter inside refuses it
-        port = None
+        url, port = urlsplit(""), None
     return Going(
         method=request.method or "GET",
         scheme=url.scheme,
