@@ -18,7 +18,7 @@ import psutil
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from pennon.carry import decode
+from pennon.carry import Decoded, decode
 from pennon.context import Origin
 from pennon.headers import parse_baggage
 from pennon.testing import Kafka
@@ -182,7 +182,7 @@ def test_tester_sees_what_was_signed_and_counts_nowhere(lasting: Demo, kafka: Ka
         if metric["user"] == "user-2000" and metric["id"].startswith(ready["run"])
     ]
     assert likes
-    assert all(Origin.OVERRIDE in origins for origins in likes)
+    assert all(Origin.OVERRIDE in {entry.origin for entry in carried.entries} for carried in likes)
 
 
 @pytest.mark.timeout(180)
@@ -197,6 +197,18 @@ def test_page_of_the_demo_shows_causes_and_what_holds_a_flag_off(lasting: Demo, 
     lasting.pennon("flags", "kill", "moderation-on")
     tools.wait_until(lambda: ("reactions", "switched off", "moderation-on") in _decided(lasting))
     lasting.pennon("flags", "unkill", "moderation-on")
+
+
+@pytest.mark.timeout(180)
+def test_batch_of_followers_fits_a_record(lasting: Demo, kafka: Kafka) -> None:
+    """The most famous author's batches carry what was decided for ten people and for the author; nothing is cut."""
+    run = lasting.wait_for("ready")["run"]
+    lasting.wait(lambda: any(update["update"] == 3 for update in lasting.of("updated")), "somebody famous")
+    mine = [(told, sent) for told, sent in _held(kafka, "streamsocial.feed-updates") if told["id"].startswith(run)]
+    assert [] == [told for told, sent in mine if sent.was_cut]
+    full = [{entry.fingerprint for entry in sent.entries} for told, sent in mine if 10 == len(told["readers"])]
+    assert full
+    assert {11} == set(map(len, full))
 
 
 @pytest.mark.timeout(180)
@@ -241,8 +253,8 @@ def _hops(demo: Demo, user: str) -> Iterator[dict[str, Any]]:
         yield from demo.page(f"/journeys/{summary['trace_id']}")["hops"]
 
 
-def _held(kafka: Kafka, topic: str) -> list[tuple[dict[str, Any], set[Origin]]]:
-    """What a topic holds by now, and the origins of the decisions that came with each record."""
+def _held(kafka: Kafka, topic: str) -> list[tuple[dict[str, Any], Decoded]]:
+    """What a topic holds by now, and the decisions that came with each record."""
     consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "looks", "enable.auto.commit": False})
     places = [TopicPartition(topic, partition, 0) for partition in range(4)]
     ends = {place.partition: consumer.get_watermark_offsets(place, timeout=20)[1] for place in places}
@@ -254,15 +266,14 @@ def _held(kafka: Kafka, topic: str) -> list[tuple[dict[str, Any], set[Origin]]]:
         assert record is not None, f"{left} records not read"
         if (record.offset() or 0) < ends[record.partition() or 0]:
             left -= 1
-            found.append((json.loads(record.value() or b"{}"), _origins(record.headers() or [])))
+            found.append((json.loads(record.value() or b"{}"), _decoded(record.headers() or [])))
     consumer.close()
     return found
 
 
-def _origins(headers: Any) -> set[Origin]:
+def _decoded(headers: Any) -> Decoded:
     lines = [value for name, value in headers if name == "baggage" and isinstance(value, bytes)]
-    values = [member.value for member in parse_baggage(lines).members if member.key == "pennon"]
-    return {entry.origin for value in values for entry in decode(value).entries}
+    return decode(".".join(member.value for member in parse_baggage(lines).members if member.key == "pennon"))
 
 
 def _begun(journeys: list[dict[str, Any]], from_s: float, until_s: float) -> list[dict[str, Any]]:
