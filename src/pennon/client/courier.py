@@ -89,10 +89,12 @@ class Courier:
             with suppress(Exception):
                 self._state.expire(self._state.coarse_now_ns // _NANOSECONDS)
                 has_more = self._once(self._clock.monotonic_ns())
-        while self._send(self._outlets):
-            pass
+        # A batch first, then the reports, which are few; what has piled up may take longer than anybody waits.
+        has_more = self._send(self._outlets)
         with suppress(Exception):
             self._reporter.finish()
+        while has_more:
+            has_more = self._send(self._outlets)
         self._buffer.close()
 
     def _wait_s(self) -> float:
