@@ -298,18 +298,18 @@ def local_answer(question: Question) -> Local:
 
 
 def _needed_variant(question: Question, needed: Terms) -> str | None:
-    """What a flag that is needed answers: killed, held, come with the request, or by itself."""
+    """What a flag that is needed answers: killed, held, come with the request, or by itself; never overridden."""
     unit_key = question.units.get(needed.unit_kind)
     about = question._replace(terms=needed, unit_key=unit_key)
     if about.knowledge.is_killed(needed):
         return needed.off
-    if about.held is not None:
+    if about.held is not None and about.held.written.origin is not Origin.OVERRIDE:
         return about.held.variant
     standing = [event for event in about.node.arrived if event.place == about.place]
     kills = [event for event in standing if event.written.origin is Origin.KILL]
-    for event in (*kills, *standing):
-        if cause_against(about, event) is None:
-            return event.variant
+    applying = next((event for event in (*kills, *standing) if cause_against(about, event) is None), None)
+    if applying is not None and applying.written.origin is not Origin.OVERRIDE:
+        return applying.variant
     return answer_alone(needed, unit_key, question.plan).variant
 
 
@@ -349,8 +349,11 @@ def _remembered(question: Question, told: Told, event: Event | None, *, enters: 
         cause = cause_against(question, before)
         if cause is None and before.written.origin is Origin.OVERRIDE:
             cause = Note.OVERRIDE_ENDED
-        # A kill by hand that is over, and of which only this request's own record is left, says so itself.
-        is_over = cause is None and before.is_kill and before not in node.arrived
+        # A floor sinks only where a kill by hand had raised it and is over, or does not concern the flag any more. What
+        # this request alone was told meanwhile has then no claim, and the kill's end is the cause.
+        is_over = cause is None and any(
+            event == before and key[2] > question.floor for key, event in node.made.items() if key[0] == place
+        )
         demand(
             is_over or cause in told.notes,
             Invariant.EVERY_DEPARTURE_COUNTED,
