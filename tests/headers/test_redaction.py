@@ -1,0 +1,142 @@
+"""What may stand in a log line: nothing that is secret by its name, its class, or its look."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pennon.headers import Classification, Contract, Field, Log, std
+from pennon.headers.leaks import leak_in
+from pennon.headers.redaction import REDACTED, Redaction, is_sensitive_name, safe_header_value
+
+Case = dict[str, Any]
+Make = Callable[..., Field]
+SALT = b"salt"
+EMPTY = Contract("c", version="1", owner="t")
+
+values = st.one_of(st.binary(max_size=400), st.text(max_size=400))
+
+
+@pytest.fixture(scope="module")
+def declared(make_field: Make) -> Contract:
+    """One field of each rule, with a name for records, and some that ask for more than they may have."""
+    ask = {"log": Log.CLEAR}
+    return Contract(
+        "c",
+        version="1",
+        owner="t",
+        fields=[
+            make_field("x-clear", **ask, classification=Classification.INTERNAL, kafka="clear"),
+            make_field("x-hash", log=Log.HASH),
+            make_field("x-redacted", log=Log.REDACTED),
+            make_field("x-never", log=Log.NEVER),
+            make_field("x-personal", **ask, classification=Classification.PERSONAL),
+            make_field("x-classified", **ask, classification=Classification.SECRET),
+            make_field("X-Session-Token", **ask, classification=Classification.PUBLIC),
+            make_field("x-alias", **ask, classification=Classification.PUBLIC, kafka="api-key"),
+            make_field("x-secret-hash", log=Log.HASH),
+        ],
+    )
+
+
+@pytest.mark.parametrize(("part", "name"), [("clear", "x-clear"), ("hash", "X-Hash")])
+def test_value_stands_as_the_vector_says(
+    part: str, name: str, declared: Contract, vectors: Callable[[str, str], list[Case]]
+) -> None:
+    """In clear: one line, cut, escaped (req 98); as a hash: keyed and short."""
+    for case in vectors("redaction.json", part):
+        shown = safe_header_value(name, case["value"].encode("latin-1"), declared, salt=SALT)
+
+        assert case["shown"] == shown, case
+
+
+def test_text_looks_like_what_the_vector_says(vectors: Callable[[str, str], list[Case]]) -> None:
+    """Tokens, keys, cards and addresses are seen, ids and labels are not (req 25)."""
+    for case in vectors("redaction.json", "leak"):
+        assert case["leak"] == leak_in(case["text"]), case
+
+
+@pytest.mark.parametrize(("part", "is_sensitive"), [("sensitive", True), ("harmless", False)])
+def test_names_are_told_apart_as_the_vector_says(
+    part: str, is_sensitive: bool, vectors: Callable[[str, str], list[Any]]
+) -> None:
+    """In any case, with - or _ (req 96)."""
+    for name in vectors("redaction.json", part):
+        assert is_sensitive is is_sensitive_name(name) is is_sensitive_name(name.upper()), name
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("x-clear", Log.CLEAR),
+        ("CLEAR", Log.CLEAR),
+        ("x-hash", Log.HASH),
+        ("x-redacted", Log.REDACTED),
+        ("x-never", Log.NEVER),
+        ("x-personal", Log.HASH),
+        ("x-classified", Log.REDACTED),
+        ("x-session-token", Log.REDACTED),
+        ("x-alias", Log.REDACTED),
+        ("api-key", Log.REDACTED),
+        ("x-secret-hash", Log.REDACTED),
+        ("content-type", Log.CLEAR),
+        ("Authorization", Log.NEVER),
+        ("forwarded", Log.REDACTED),
+        ("x-tenant-id", Log.HASH),
+        ("x-nobody-knows", Log.REDACTED),
+    ],
+)
+def test_rule_is_the_strictest_of_contract_class_and_name(name: str, rule: Log, declared: Contract) -> None:
+    """Nobody declares a secret open, under whatever name it travels; what is unknown is redacted (req 12, 96)."""
+    assert rule is Redaction(declared, salt=SALT).rule(name)
+
+
+def test_contract_may_log_a_built_in_field_in_its_own_way(make_field: Make) -> None:
+    """Declared again, a field's own rule holds, not the built-in one."""
+    contract = Contract("c", version="1", owner="t", fields=[make_field("content-type", log=Log.REDACTED)])
+
+    assert REDACTED == safe_header_value("Content-Type", b"a/b", contract, salt=SALT)
+    assert "a/b" == safe_header_value("Content-Type", b"a/b", EMPTY, salt=SALT)
+
+
+@given(st.sampled_from([*(each.name for each in std.ALL), "x-clear", "x-nobody-knows"]), values)
+def test_shown_is_one_short_line_of_ascii(name: str, value: bytes | str) -> None:
+    """Whatever stands in a header, a log line stays a line (req 97, 98)."""
+    shown = safe_header_value(name, value, EMPTY, salt=SALT)
+
+    assert shown.isascii()
+    assert shown.isprintable()
+    assert len(shown) <= 300
+
+
+@given(st.text("abcdefghijkmnpqrstuvwxyz0123456789", min_size=12, max_size=20))
+def test_secret_is_not_shown_wherever_it_is_planted(secret: str) -> None:
+    """In every header that is not in clear by rule, and in those after what makes it look like one."""
+    redaction = Redaction(EMPTY, salt=SALT)
+    for each in std.ALL:
+        planted = f"ghp_{secret}" if redaction.rule(each.name) is Log.CLEAR else secret
+        assert secret not in redaction.safe_value(each.name, planted)
+        assert secret not in redaction.safe_value(each.name.upper(), f"x {planted}".encode())
+
+
+def test_hashes_join_lines_of_one_salt_only() -> None:
+    """The same id reads the same in every service of a fleet, and elsewhere as something else."""
+    shown = {salt: safe_header_value("x-actor-id", "user-7", EMPTY, salt=salt) for salt in (b"a", b"b")}
+
+    assert shown[b"a"] == safe_header_value("X-Actor-Id", b"user-7", EMPTY, salt=b"a")
+    assert shown[b"a"] == safe_header_value("x-on-behalf-of", b"user-7", EMPTY, salt=b"a")
+    assert shown[b"a"] != shown[b"b"]
+
+
+def test_hashing_without_a_key_is_refused() -> None:
+    """Short ids are found by trying."""
+    with pytest.raises(ValueError, match="salt: is empty"):
+        Redaction(EMPTY, salt=b"")
+
+
+@given(st.text(max_size=200))
+def test_no_text_raises(text: str) -> None:
+    """Looking at a value never fails."""
+    assert leak_in(text) is None or leak_in(text) in {"jwt", "pem", "token", "card", "email"}

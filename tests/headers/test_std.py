@@ -1,0 +1,132 @@
+"""The built-in fields: complete, consistent, and usable in a contract as far as it takes them today."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pennon.errors import ContractInvalid
+from pennon.headers import Category, Classification, Contract, Log, Propagate, Trust, std
+from pennon.headers.cloudevents import CONTENT_TYPE
+from pennon.headers.deadline import DeadlineForm
+from pennon.headers.grammar import HOP_BY_HOP, OWN, STANDARD
+from pennon.headers.proxies import FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO
+from pennon.headers.standard import HeaderScope, StandardField
+
+# One good value of each that is not free text, and one that must not pass.
+VALUES = {
+    "traceparent": ("00-8a3c60f7d188f8fa79d48a391a778fa6-00f7d188f8fa79d4-01", "00-8A3C-1-01"),
+    "x-request-id": ("req_01KAH6ZK3T8V9QWX2M5N7P4R6S", "a b"),
+    "x-correlation-id": ("corr_01KAH6ZK4B1C2D3E4F5G6H7J8K", '{"id":1}'),
+    "x-request-deadline": ("2026-11-21T10:15:30.250Z", "2026-11-21T10:15:30"),
+    "x-request-timeout-ms": ("250", "250ms"),
+    "grpc-timeout": ("99999999n", "1s"),
+    "x-envoy-expected-rq-timeout-ms": ("250", "-1"),
+    "retry-after": ("Fri, 30 Jun 2023 23:59:59 GMT", "soon"),
+    "x-shard": ("shard-7", "a/b"),
+    "x-region": ("eu-west-1", ""),
+    "x-canary": ("always", "yes please"),
+    "x-tenant-id": ("tenant-42", "Acme Inc"),
+    "x-actor-id": ("system:scheduler", "jane@example.com"),
+    "x-actor-type": ("HUMAN", "human"),
+    "x-on-behalf-of": ("user-991", "Jane Doe"),
+    "x-caller-service": ("checkout", "check out"),
+    "etag": ('W/"a"', "a"),
+    "if-match": ('"a", W/"b"', '"a" "b"'),
+    "if-none-match": ("*", "**"),
+    "if-modified-since": ("Fri, 30 Jun 2023 23:59:59 GMT", "2023-06-30"),
+    "sunset": ("Fri, 30 Jun 2023 23:59:59 GMT", "Friday, 30-Jun-23 23:59:59 GMT"),
+    "content-type": ('application/json; charset="utf-8";', "json"),
+    "host": ("[::1]:8080", "a b"),
+    "content-length": ("12", "1e2"),
+    "x-forwarded-port": ("443, 80", "https"),
+    "pennon-override": ("eyJhbGciOiJFZERTQSJ9.e30.x", "a b"),
+}
+every = pytest.mark.parametrize("each", std.ALL, ids=lambda each: each.name)
+
+
+def test_every_header_that_this_room_reads_is_built_in() -> None:
+    """None of them is left without a category, an owner and a logging rule (req 1, 3, 4)."""
+    read = {*STANDARD, *OWN, *DeadlineForm, *HOP_BY_HOP, CONTENT_TYPE}
+    read |= {FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT}
+
+    assert set() == read - std.BY_NAME.keys()
+    assert len(std.ALL) == len(std.BY_NAME)
+
+
+def test_every_field_of_the_table_is_among_all() -> None:
+    """A field that is declared and not listed would never be found."""
+    declared = {value.name for value in vars(std).values() if isinstance(value, StandardField)}
+
+    assert declared <= std.BY_NAME.keys()
+    assert set(Category) == {each.category for each in std.ALL}
+
+
+def test_names_differ_by_more_than_case_and_dashes() -> None:
+    """Twins would be one header behind a gateway (req 17)."""
+    assert len(std.ALL) == len({each.name.lower().replace("_", "-") for each in std.ALL})
+    assert all(each.name == each.name.lower() for each in std.ALL)
+
+
+@every
+def test_field_has_no_fault_of_its_own(each: StandardField) -> None:
+    """A contract takes it today, or refuses it for its name alone: ours, and those of one connection."""
+    if each.name in {*STANDARD, *OWN} | HOP_BY_HOP:
+        with pytest.raises(ContractInvalid) as refusal:
+            Contract("c", version="1", owner="t", fields=[each])
+        assert ["/fields/0/name"] == [fault.path for fault in refusal.value.faults]
+    else:
+        assert (each,) == Contract("c", version="1", owner="t", fields=[each]).fields
+
+
+@every
+def test_field_of_one_connection_is_never_forwarded(each: StandardField) -> None:
+    """Hop-by-hop ends here; and exactly what the grammar says is hop-by-hop is so (req 18, 20)."""
+    if each.scope is HeaderScope.HOP:
+        assert (Propagate.NEVER, False) == (each.propagate, each.downstream_may_forward)
+    if each.name in HOP_BY_HOP:
+        assert HeaderScope.HOP is each.scope
+    assert each.downstream_may_forward is (each.propagate is not Propagate.NEVER)
+
+
+@every
+def test_secret_is_neither_logged_nor_sent_everywhere(each: StandardField) -> None:
+    """What proves or identifies somebody stays out of logs in clear, and of most calls (req 25, 96)."""
+    if each.classification is Classification.SECRET:
+        assert each.log is Log.NEVER
+        assert each.propagate is not Propagate.ALWAYS
+    if each.classification is Classification.PERSONAL:
+        assert each.log is not Log.CLEAR
+
+
+def test_identity_and_routing_are_not_a_strangers_to_set() -> None:
+    """Tenant, actor, region: never from raw headers at the edge (req 8, 10)."""
+    for name in ("x-tenant-id", "x-actor-id", "x-actor-type", "x-on-behalf-of", "x-caller-service", "x-region"):
+        assert not std.BY_NAME[name].is_open
+        assert Trust.CLIENT is not std.BY_NAME[name].trust
+
+
+@every
+def test_syntax_takes_and_refuses(each: StandardField) -> None:
+    """One good value passes within the length, one bad does not; free text is text."""
+    good, bad = VALUES.get(each.name, ("text, of any kind", "a\nb"))
+    if each.name == "x-forwarded-proto":
+        good, bad = "https, http", "a/b"
+    if each.name == "idempotency-key":
+        good = '"k"'
+    if each.name == "pennon-context":
+        good, bad = "eyJhbGciOiJFZERTQSJ9.e30.x", "a b"
+    if each.name == "if-unmodified-since":
+        good, bad = VALUES["sunset"]
+
+    assert re.fullmatch(each.syntax, good)
+    assert not re.fullmatch(each.syntax, bad)
+    assert len(good) <= each.max_length
+
+
+@given(st.sampled_from(std.ALL), st.text(st.sampled_from(' ",;=*W/\\a0-.:[]GMT\n'), max_size=60))
+def test_syntax_never_takes_a_line_break(each: Any, text: str) -> None:
+    """No built-in header can be made two."""
+    assert not (re.fullmatch(each.syntax, text) and "\n" in text)
