@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+import pennon.http
 from pennon.carry import ReturnDrop
 from pennon.context import LEDGER_LIMIT_COUNT
 from pennon.headers.ingress import OVERRIDE_MAX_BYTES
+from pennon.http.environ import KNOWN_SERVERS
 from pennon.http.returning import Unread
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "http.md").read_text(encoding="utf-8")
@@ -23,3 +25,14 @@ def test_page_states_the_limits_that_hold() -> None:
     """A token's size, and how much callees may return."""
     assert f"at most {OVERRIDE_MAX_BYTES:,} bytes of visible ASCII" in re.sub(r"\s+", " ", PAGE)
     assert f"more than {LEDGER_LIMIT_COUNT:,} in this request" in PAGE
+
+
+def test_page_names_every_door() -> None:
+    """Each is found by its full name."""
+    assert all(f"`pennon.http.{name}" in PAGE for name in pennon.http.__all__)
+
+
+def test_page_names_every_server_that_is_known_to_keep_names_apart() -> None:
+    """With the first version that does."""
+    for name, least in KNOWN_SERVERS.items():
+        assert (f"{name} ({least}" if least else name) in PAGE

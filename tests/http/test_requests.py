@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 import requests
+import wrapt
+from opentelemetry import trace
 from opentelemetry.instrumentation.requests import RequestsInstrumentor
+from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
+from opentelemetry.propagate import inject
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.auth import HTTPDigestAuth
+from urllib3 import HTTPConnectionPool
 
 import pennon.http
 from pennon import ambient
@@ -196,3 +201,46 @@ def test_instrumented_session_has_one_client_span(spans: InMemorySpanExporter) -
     assert own == wire.sent[0].headers["traceparent"]
     assert [True, False, True, False] == ["traceparent" in sent.headers for sent in wire.sent]
     assert [True, False, True, False] == ["x-request-id" in sent.headers for sent in wire.sent]
+
+
+@pytest.fixture
+def _hooked_within(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What OpenTelemetry's instrumentation of urllib3 does."""
+
+    def urlopen(wrapped: Any, _pool: Any, arguments: Any, named: Any) -> Any:
+        if not is_http_instrumentation_enabled():
+            return wrapped(*arguments, **named)
+        with trace.get_tracer("urllib3").start_as_current_span("GET", kind=SpanKind.CLIENT):
+            inject(named["headers"])
+            return wrapped(*arguments, **named)
+
+    original = HTTPConnectionPool.urlopen
+    monkeypatch.setattr(HTTPConnectionPool, "urlopen", wrapt.FunctionWrapper(original, urlopen))
+
+
+@pytest.mark.usefixtures("_hooked_within")
+@pytest.mark.parametrize("may_trace", [True, False])
+def test_instrumented_urllib3_makes_the_span_where_the_trace_may_go(
+    may_trace: bool, serve: Callable[..., str], spans: InMemorySpanExporter
+) -> None:
+    """Within the door: one span; where the host may not have the trace the door makes it, and nothing is written."""
+    received: list[dict[bytes, bytes]] = []
+
+    async def host(scope: Any, _receive: Any, send: Any) -> None:
+        received.append(dict(scope["headers"]))
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    place = serve(host)
+    downstream = Downstream("host", host=place, trace=may_trace)
+    with pennon.http.requests(
+        requests.Session(), Contract("test", version="1", owner="tests", downstreams=(downstream,))
+    ) as session:
+        session.get(f"http://{place}/")
+
+    (span,) = [span for span in spans.get_finished_spans() if span.kind is SpanKind.CLIENT]
+    assert may_trace == ("urllib3" in str(span.instrumentation_scope and span.instrumentation_scope.name))
+    (got,) = received
+    expected = f"00-{span.context.trace_id:032x}-{span.context.span_id:016x}-03".encode()
+    assert (expected if may_trace else None) == got.get(b"traceparent")
+    assert b"req-1" == got[b"x-request-id"]

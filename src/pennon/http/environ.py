@@ -24,7 +24,7 @@ _JOINED_LIMIT_COUNT: Final = 8
 
 # Servers that keep names with underscores away, and from which major version on; 0 where the environ does not tell.
 # gunicorn's may be told otherwise (`header_map`, `forwarder_headers`); whoever does that tells the door as well.
-_KNOWN_SERVERS: Final = {"gunicorn": 22, "waitress": 0, "Werkzeug": 3, "gevent": 2}
+KNOWN_SERVERS: Final = {"gunicorn": 22, "waitress": 0, "Werkzeug": 3, "gevent": 2}
 _SOFTWARE: Final = re.compile(r"([A-Za-z]+)(?:/(\d+))?")
 
 
@@ -33,7 +33,7 @@ def tells_names_apart(environ: dict[str, Any]) -> bool:
     found = _SOFTWARE.match(str(environ.get("SERVER_SOFTWARE", "")))
     if found is None:
         return False
-    least = _KNOWN_SERVERS.get(found[1])
+    least = KNOWN_SERVERS.get(found[1])
     return least is not None and int(found[2] or 0) >= least
 
 
