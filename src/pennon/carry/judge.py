@@ -254,12 +254,16 @@ class _Ask:
         return Note.UNKNOWN_VARIANT if entry.revision > self.ruleset.revision else Note.DELETED_VARIANT
 
     def prior(self, flag: Flag, unit_key: str | None) -> Answer | None:
-        """What is held about a flag that this one needs; None: it answers for itself."""
+        """What is held about a flag that this one needs; None: it answers for itself.
+
+        An override sets its own flag alone: what needs it would else be a treatment that nobody drew, and another one
+        according to which of the two was asked first.
+        """
         made = self.ledger.made.get((flag.scope.key, unit_key))
-        if made is not None:
+        if made is not None and made.origin is not Origin.OVERRIDE:
             return made.answer
         entry = self.entry(flag, unit_key)
-        return None if entry is None else _answer_from(flag, entry)
+        return None if entry is None or entry.origin is Origin.OVERRIDE else _answer_from(flag, entry)
 
     def carried(self, entry: Entry) -> Decision:
         """The decision that an entry which applies is.

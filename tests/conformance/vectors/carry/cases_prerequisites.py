@@ -128,6 +128,22 @@ PREREQUISITES = [
         ask(),
     ),
     request(
+        "needs-overridden",
+        "An override sets its own flag alone: what needs it is decided as if there were none.",
+        needing({**BASE_OFF, "overridable": True}),
+        ask("base", override="on"),
+        ask(),
+        is_public=True,
+    ),
+    request(
+        "needs-carried-override",
+        "So is a carried one.",
+        needing(BASE_OFF),
+        ask(),
+        ask("base"),
+        arrived=(base(origin="override"),),
+    ),
+    request(
         "needs-enters-nothing",
         "Asking a flag does not decide what it needs: a later ask of that does.",
         needing(),

@@ -214,10 +214,13 @@ class Asked:
         variant = None
         if not is_killed(self.ruleset, needed):
             made = self.made(needed, unit)
+            # An override sets its own flag alone.
+            if made is not None and made["origin"] == "override":
+                made = None
             entry = None if made else self.valid_entry(needed, unit)
             if made is not None:
                 variant = made["variant"]
-            elif entry is not None:
+            elif entry is not None and entry["origin"] != "override":
                 known = _variant(needed, entry["variant_id"])
                 off = needed["off"] if entry["origin"] == "kill" else None
                 variant = off if known is None else known["key"]
