@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 import pennon
-from pennon.ambient import entered
+from pennon.ambient import CURRENT, entered
 from pennon.carry import CARRY_KEY, decode, encode
 from pennon.client import Client, answering
-from pennon.context import ErrorCode, Identity, Origin, Reason, Unit
+from pennon.context import ErrorCode, Identity, Origin, Reason, RequestContext, Unit
 from pennon.counters import Count
 from pennon.flags import Ruleset, bucket_of
 from pennon.headers import Contract, Downstream, mesh
@@ -79,6 +80,39 @@ def test_decision_about_a_unit_is_none_about_another_kind(
             assert (Unit(each, "7"), carried) == (evaluation.unit, evaluation.reason is Reason.CARRIED)
             assert evaluation.value is (not ON_HERE["7"] if carried else ON_HERE["7"])
     assert {"fingerprint": 2} == counted(Count.CARRY_NOTED)
+
+
+@pytest.mark.parametrize("asked_between", [False, True])
+def test_decision_that_became_void_in_mid_request_is_counted(
+    client: Client, make: Any, counted: Counted, asked_between: bool
+) -> None:
+    """Also where every ask takes the shortest path, because other requests have asked before."""
+    before = Ruleset.of(make.ruleset(make.split(), make.split("other", id=11), revision=9))
+    after = Ruleset.of(make.ruleset(make.split(void_before=10, revision=10), make.split("other", id=11), revision=10))
+    context = make.request({"user": "u"})
+    with answering(before):
+        for asking in (make.request({"user": "somebody"}), context):
+            with ambient_of(asking):
+                client.is_on("checkout")
+    with answering(after):
+        with entered(make.request({"user": "somebody"})):
+            client.is_on("checkout")
+            client.is_on("other")
+        with ambient_of(context):
+            if asked_between:
+                client.is_on("other")
+            client.is_on("checkout")
+    assert {"void": 1} == counted(Count.CARRY_NOTED)
+
+
+@contextmanager
+def ambient_of(context: RequestContext) -> Iterator[None]:
+    """The request goes on in the block, and is not over at its end."""
+    token = CURRENT.set(context)
+    try:
+        yield
+    finally:
+        CURRENT.reset(token)
 
 
 @pytest.mark.parametrize("ahead", [{"revision": 12}, {"epoch": 6}])

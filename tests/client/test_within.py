@@ -194,7 +194,7 @@ def test_shortest_path_says_what_carry_decides(
             entry = Entry(1, 1, fingerprint_of("s", kind, unit), 29_000_000, flag_id, variant_id, Origin.SPLIT, 9)
             context.ledger.arrived[1, flag_id] = (entry,)
     paths = {
-        key: value_within(flag, Spans.REQUESTS, Still())
+        key: value_within(flag, ruleset, Spans.REQUESTS, Still())
         for key in ruleset.records
         if (flag := ruleset.flag(key)) is not None
     }
@@ -246,7 +246,7 @@ def test_kill_that_a_response_brings_meanwhile_is_not_overlooked(make: Any) -> N
         return original(*asked)
 
     flag.answer = answer
-    value = value_within(flag, Spans.REQUESTS, Still())
+    value = value_within(flag, ruleset, Spans.REQUESTS, Still())
     assert (None, {}) == (value(context, None, None), context.ledger.made)
 
 

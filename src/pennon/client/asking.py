@@ -144,10 +144,10 @@ class Asker:
         if decision.origin is None:
             count(Count.EVALUATION_ERRORS, decision.answer.error)
         else:
+            ruleset: Any = live.ruleset
             if flag.key not in live.within and _is_plain(flag) and not flag.prerequisites:
-                live.within[flag.key] = value_within(flag, self._spans, self._state)
+                live.within[flag.key] = value_within(flag, ruleset, self._spans, self._state)
             if ledger.arrived or ledger.was_cut:
-                ruleset: Any = live.ruleset
                 self._comparing.first_use(flag, ruleset, ledger, decision, attributes, units)
         if self._spans is not Spans.NEVER and can_record():
             otel.record_decision(decision, unmet=_unmet(flag, decision, attributes, units))

@@ -2,8 +2,8 @@
 
 It says what the long way would say (a test holds it to that), or None where it would have to think: a decision about
 the flag arrived and was not used yet, an override token, a full or sealed ledger, a span to record, a unit that is not
-the request's, an error. A flag comes here once the long way has found it plain: not killed, exposing nothing, needing
-no other flag.
+the request's, an error, a ruleset that has changed since the request's first decision. A flag comes here once the long
+way has found it plain: not killed, exposing nothing, needing no other flag.
 
 This is the second most expensive line of a service's profile, so it is written for the interpreter: what is known of
 the flag stands in cells, which read faster than attributes, and nothing is called that need not be.
@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from pennon.client.spans import SDK, Spans, loaded_modules
 from pennon.context import DEFAULT_UNIT_KIND, LEDGER_LIMIT_COUNT, Decision, RequestContext
-from pennon.flags import Flag
+from pennon.flags import Flag, Ruleset
 
 # The value for (request, unit, attributes), by position; None: take the long way.
 ValueWithin = Callable[[RequestContext, object, Mapping[str, object] | None], Any]
@@ -29,9 +29,10 @@ class CoarseClock(Protocol):
     coarse_now_ns: int
 
 
-def value_within(flag: Flag, spans: Spans, clock: CoarseClock) -> ValueWithin:
+def value_within(flag: Flag, ruleset: Ruleset, spans: Spans, clock: CoarseClock) -> ValueWithin:
     """The function of one flag.
 
+    ruleset: the flag's.
     clock: reading the exact time costs as much as the whole of a static flag, and the wire knows minutes.
     """
     scope, kind, answer_of, constant = flag.scope, flag.unit_kind, flag.answer, flag.constant
@@ -57,8 +58,11 @@ def value_within(flag: Flag, spans: Spans, clock: CoarseClock) -> ValueWithin:
             if decision is not None:
                 # Sealed, or with a token that each use must ask about.
                 return decision.answer.value if ledger.override is None else None
-            if len(made) >= LEDGER_LIMIT_COUNT:
+            # What was made by another ruleset may have become void since; the long way looks, and counts it.
+            if ledger.ruleset is not ruleset or len(made) >= LEDGER_LIMIT_COUNT:
                 return None
+        else:
+            ledger.ruleset = ruleset
         if ledger.override is not None or SDK in modules:
             return None
         # Of a request with which decisions arrived, the long way samples the first of all, and what may have been cut.
