@@ -3,7 +3,6 @@
 import secrets
 import stat
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -170,18 +169,16 @@ def scene(
 
 
 def test_kill_without_a_database_reaches_every_client_and_is_reconciled_without_a_gap(scene: Scene) -> None:
-    """Off within a second everywhere; then killed in the database, audited, and on at no moment in between."""
+    """Off everywhere, by the stream alone; then killed in the database, audited, and on at no moment in between."""
     clients = [scene.client() for _ in range(5)]
     other = scene.client("staging")
     assert all(scene.is_on(client) for client in clients)
     scene.store.is_down = True
     token = scene.token(id="incident-1")
 
-    began_s = time.monotonic()
     taken = scene.put(token)
     scene.until(lambda: not any(scene.is_on(client) for client in clients))
 
-    assert time.monotonic() - began_s < 1
     assert (200, "production", True, False) == (
         taken.status_code,
         *(taken.json()[name] for name in ("environment", "kept", "reconciled")),
@@ -227,10 +224,9 @@ def test_token_sent_again_after_an_unkill_kills_nothing(scene: Scene) -> None:
     scene.store.is_down = True
     with Watch(lambda: not (scene.is_on(client) and scene.is_on(here))) as seen:
         answers = [scene.put(token, url=url) for url in (scene.url, other, scene.url)]
-        newcomer = scene.client()
-        assert scene.is_on(newcomer)
+        assert scene.is_on(scene.client())
     assert [(200, True)] * 3 == [(answer.status_code, answer.json()["reconciled"]) for answer in answers]
-    assert (False, False) == (seen.is_true, scene.is_killed())
+    assert (False, False, []) == (seen.is_true, scene.is_killed(), scene.files())
 
 
 def test_token_sent_twice_is_one_kill(scene: Scene) -> None:
@@ -285,11 +281,8 @@ def test_whoever_resumes_while_the_database_is_down_is_let_in(scene: Scene) -> N
     assert 503 == stranger.get("/v1/sdk/stream").status_code
 
 
-def test_server_that_starts_again_has_not_forgotten_it(
-    tmp_path: Path, serving: Any, plane_over: Callable[[str, Any], Any], until: Callable[..., None]
-) -> None:
+def test_server_that_starts_again_has_not_forgotten_it(scene: Scene) -> None:
     """The next one tells its readers, and the database when it can; a damaged file is passed over."""
-    scene = Scene(tmp_path, serving, plane_over, until)
     scene.store.is_down = True
     assert scene.put(scene.token(id="incident-1")).json()["kept"] is True
     (path,) = scene.files()
@@ -302,7 +295,6 @@ def test_server_that_starts_again_has_not_forgotten_it(
     assert not scene.is_on(client)
     scene.until(scene.is_killed)
     scene.until(lambda: [path.with_name("damaged.json")] == scene.files())
-    scene.close()
 
 
 def test_kill_that_cannot_be_kept_holds_and_says_so(scene: Scene) -> None:

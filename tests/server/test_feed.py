@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from starlette.exceptions import HTTPException
 
 from pennon.control import Author
+from pennon.errors import Unreachable
 from pennon.server.feed import Feed
 from pennon.server.snapshots import Snapshots
 from pennon.sync import FrameReader, Message, decode_message
@@ -20,13 +22,20 @@ class Bench:
 
     def __init__(self, store: Any) -> None:
         self.store = store
+        self.is_down = False
         self.environment = store.create_project("default", environments=["production"])[0].environment.id
         variants = [{"key": "on", "value": True}, {"key": "off", "value": False}]
         document = {"key": "f", "type": "boolean", "variants": variants}
         store.create_flag("default", document, by=BY)
         lane = Lane(threads=1)
-        self.snapshots = Snapshots(store, lane)
-        self.feed = Feed(self.environment, store=store, lane=lane, snapshots=self.snapshots)
+        self.snapshots = Snapshots(self, lane)  # type: ignore[arg-type]
+        self.feed = Feed(self.environment, store=self, lane=lane, snapshots=self.snapshots)  # type: ignore[arg-type]
+
+    def __getattr__(self, name: str) -> Any:
+        """The store's, for the feed, unless it is down."""
+        if self.is_down:
+            raise Unreachable("gone")
+        return getattr(self.store, name)
 
     def edit(self, *, is_on: bool) -> None:
         """One more revision."""
@@ -41,10 +50,10 @@ class Bench:
         """And back."""
         self.store.unkill("default", "f", environment="production", by=BY)
 
-    async def join(self, after: tuple[int, int] | None = None) -> "Joined":
+    async def join(self, after: tuple[int, int] | None = None, token_id: str = "") -> "Joined":
         """A new reader."""
         joined = Joined()
-        first, joined.detach = await self.feed.open(after, joined.write, joined.close)
+        first, joined.detach = await self.feed.open(after, joined.write, joined.close, token_id=token_id)
         joined.first = names(first)
         return joined
 
@@ -238,3 +247,50 @@ def test_memory_of_what_went_out_is_bounded(run: Run, monkeypatch: pytest.Monkey
         return bench.feed._sent_bytes <= 1_000, (await bench.join((epoch, 1))).first
 
     assert (True, ["delta@11"]) == run(scenario)
+
+
+def test_reader_is_let_in_without_a_store_where_memory_leads_on(run: Run) -> None:
+    """Where it stands, with the snapshot that is held and what went out since; else it is told to come back."""
+
+    async def scenario(bench: Bench) -> list[list[str]]:
+        epoch = bench.store.environment_by_id(bench.environment).epoch
+        bench.is_down = True
+        with pytest.raises(HTTPException) as refused:
+            await bench.join()
+        assert 503 == refused.value.status_code
+        first = (await bench.join((epoch, 1))).first
+        bench.is_down = False
+        await bench.join()
+        bench.edit(is_on=False)
+        await bench.advance()
+        bench.is_down = True
+        return [first, *[(await bench.join(after)).first for after in (None, (epoch, 0), (epoch, 1), (epoch, 7))]]
+
+    whole = ["snapshot@1", "delta@2"]
+    assert [["ping@"], whole, whole, ["delta@2"], ["ping@"]] == run(scenario)
+
+
+def test_reader_of_another_numbering_that_was_let_in_is_sent_back_later(run: Run) -> None:
+    """As soon as the store can say so."""
+
+    async def scenario(bench: Bench) -> bool:
+        bench.is_down = True
+        reader = await bench.join((1, 1))
+        assert not reader.is_closed
+        bench.is_down = False
+        await bench.advance()
+        return reader.is_closed
+
+    assert run(scenario)
+
+
+def test_closing_ends_all_streams_or_those_of_some_tokens(run: Run) -> None:
+    """A stream that has left is nobody's any more."""
+
+    async def scenario(bench: Bench) -> tuple[list[bool], list[str]]:
+        readers = [await bench.join(token_id=name) for name in ("a", "b", "a", "c")]
+        readers[3].detach()
+        bench.feed.close({"a", "c"})
+        return [reader.is_closed for reader in readers], sorted(bench.feed.token_ids)
+
+    assert ([True, False, True, False], ["a", "a", "b"]) == run(scenario)

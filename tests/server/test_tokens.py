@@ -106,3 +106,15 @@ def test_revoked_token_is_refused(plane: Any) -> None:
         assert 200 == client.get("/v1/projects").status_code
         plane.store.revoke_token(made.row.id)
         assert 401 == client.get("/v1/projects").status_code
+
+
+@pytest.mark.slow
+def test_stream_of_a_revoked_token_ends(plane: Any) -> None:
+    """It would go on hearing of every change; the others' streams stay."""
+    made = plane.store.create_token(name="lost", role=Role.SDK, project="default", environment="production")
+    with plane.client(made.secret).stream("GET", "/v1/sdk/stream") as stream, plane.stream() as events:
+        next(events)
+        plane.store.revoke_token(made.row.id)
+        assert b"event: snapshot" in b"".join(stream.iter_bytes())
+        revision = plane.patch(plane.flag(), on=False)
+        assert any(getattr(message, "to_revision", 0) == revision for _, message, _ in events)
