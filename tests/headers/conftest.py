@@ -126,7 +126,7 @@ def decoded_keys(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         keys.append(raw.key)
         return decoded(raw)
 
-    monkeypatch.setattr("pennon.headers.ingress.decoded", spy)
+    monkeypatch.setattr("pennon.headers.admission.decoded", spy)
     return keys
 
 

@@ -195,7 +195,7 @@ def test_extract_keeps_the_budget_over_ours_and_others(take: Take) -> None:
 
 def test_extract_refuses_baggage_over_8192_bytes_unread(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
     """All lines together are counted before one is parsed; a record processed all the same has none (req 110)."""
-    monkeypatch.setattr("pennon.headers.ingress.split_baggage", _never)
+    monkeypatch.setattr("pennon.headers.admission.split_baggage", _never)
     arrived = take([TRACEPARENT, ("baggage", "k=" + "v" * 4094), ("baggage", "l=" + "v" * 4094)])
 
     assert Refusal(431, "baggage", "8192 bytes") == arrived.refusal

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pennon.context import Member
+from pennon.context import Member, SpanId, TraceId
 from pennon.headers import (
     Contract,
     Downstream,
@@ -87,7 +87,7 @@ def _onward(contract: Contract, carried: Headers, place: int, *, is_trusted: boo
 
 
 @given(trace_ids, span_ids, st.integers(0, 3))
-def test_traceparent_written_and_read_is_the_same(trace_id: str, parent_id: str, flags: int) -> None:
+def test_traceparent_written_and_read_is_the_same(trace_id: TraceId, parent_id: SpanId, flags: int) -> None:
     """parse∘format is the identity on valid ids and the flags of level 2."""
     assert TraceParent(trace_id, parent_id, flags) == parse_traceparent(format_traceparent(trace_id, parent_id, flags))
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pennon.headers.ids import is_same_request_id, parse_id
+from pennon.headers.ids import is_same_request_id, new_correlation_id, parse_id
 from pennon.headers.ulid import Ulid, new_ulid, parse_ulid
 
 Case = dict[str, Any]
@@ -36,6 +36,13 @@ def test_ulid_made_and_read_is_the_same(made_ms: int, entropy: bytes) -> None:
 
     assert Ulid(made_ms, entropy) == parse_ulid(made) == parse_ulid(made.lower())
     assert parse_id(made) is not None
+
+
+def test_new_correlation_id_is_a_ulid_with_its_prefix() -> None:
+    """Opaque: nothing of the business is in it (req 42)."""
+    made = new_correlation_id(1_469_918_176_385_000_000, bytes.fromhex("d6764c61efb99302bd5b"))
+
+    assert "corr_01ARYZ6S41TSV4RRFFQ69G5FAV" == made == parse_id(made.encode())
 
 
 @given(times_ms, entropies, times_ms, entropies)

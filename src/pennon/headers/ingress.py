@@ -5,34 +5,31 @@ it (but for tracestate, which means nothing without traceparent). No bytes raise
 continued and ids are kept; for a stranger the trace begins anew and its request id is only noted.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from pennon.context import Member, Trace
-from pennon.headers.baggage import decoded, fit_baggage, split_baggage
+from pennon.headers.admission import NOTHING, Admitted, admit
 from pennon.headers.carrier import Headers
 from pennon.headers.contract import Contract
-from pennon.headers.fields import TOO_LARGE_STATUS, UnknownMembers
+from pennon.headers.fields import TOO_LARGE_STATUS
 from pennon.headers.grammar import (
     BAGGAGE,
     CORRELATION_ID,
     OVERRIDE,
     OWN,
-    OWN_PREFIX,
     OWS,
     REQUEST_ID,
     TRACEPARENT,
     TRACESTATE,
-    is_own_key,
+    agree,
     is_visible,
     visible,
-    wire_bytes,
 )
 from pennon.headers.ids import new_request_id, parse_id
-from pennon.headers.report import Drop, DropReason, Refusal, Report, member_drop
+from pennon.headers.report import Drop, DropReason, Refusal, Report
 from pennon.headers.tracecontext import (
     RANDOM,
     TraceParent,
@@ -47,12 +44,6 @@ ENTROPY_BYTES: Final = 40
 
 # A signed token with a key id, a flag, a variant and a unit is about 500; the rest is room for long unit keys.
 OVERRIDE_MAX_BYTES: Final = 2_048
-
-# Decoded, a value with one of these makes two log lines, or two headers, of one.
-_UNSAFE: Final = re.compile("[\r\n\0]")
-
-# Between our own services a header often holds this and nothing else; read at once it costs a tenth.
-_OURS_ALONE: Final = re.compile(rf"({OWN_PREFIX}[A-Za-z0-9]*+)=([A-Za-z0-9._\-]*+)".encode())
 
 _ALL: Final = "headers"
 
@@ -122,14 +113,14 @@ class _Crossing:
         trace, stranger_trace = self._trace()
         request_id, caller_request_id = self._request_id()
         correlation_id = self._id(CORRELATION_ID)
-        baggage, ours = self._members() if BAGGAGE in self._found else ((), ())
+        baggage = self._baggage() if BAGGAGE in self._found else NOTHING
         return Extracted(
             trace=trace,
             request_id=request_id,
             correlation_id=correlation_id,
             caller_request_id=caller_request_id,
-            baggage=baggage,
-            ours=ours,
+            baggage=baggage.members,
+            ours=baggage.ours,
             fields=self._fields(),
             report=Report(tuple(self._took), tuple(self._added), tuple(self._dropped)),
             refusal=self._refusal,
@@ -228,7 +219,7 @@ class _Crossing:
         values = self._found.get(name)
         if values is None:
             return None
-        if not _agree(values):
+        if not agree(values):
             self._drop(name, DropReason.REPEATED)
             return None
         parsed = parse_id(values[0])
@@ -238,52 +229,15 @@ class _Crossing:
             self._took.append(name)
         return parsed
 
-    def _members(self) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
-        """The members that are kept, without ours, and ours."""
+    def _baggage(self) -> Admitted:
         policy = self._contract.baggage
-        values = self._found[BAGGAGE]
-        alone = _OURS_ALONE.fullmatch(values[0]) if self._is_trusted and len(values) == 1 else None
-        if alone is not None and len(values[0]) <= min(policy.max_bytes, policy.wire_max_bytes) and policy.max_members:
-            self._took.append(BAGGAGE)
-            return (), (Member(alone[1].decode(), alone[2].decode()),)
-        if wire_bytes(values) > policy.wire_max_bytes:
+        admitted = admit(self._found[BAGGAGE], policy, self._contract.priorities, is_trusted=self._is_trusted)
+        self._dropped += admitted.dropped
+        if admitted.is_too_long:
             self._refuse(BAGGAGE, f"{policy.wire_max_bytes} bytes", policy.refuse_status, DropReason.TOO_LONG)
-            return (), ()
-        raw, dropped = split_baggage(values)
-        self._dropped += dropped
-        members = []
-        for each in raw:
-            reason = self._unwanted(each.key)
-            if reason is None:
-                member = decoded(each)
-                if not _UNSAFE.search(member.value):
-                    members.append(member)
-                    continue
-                reason = DropReason.UNSAFE
-            self._dropped.append(member_drop(BAGGAGE, each.key, reason))
-        fitted = fit_baggage(
-            members,
-            priorities=self._contract.priorities,
-            max_bytes=policy.max_bytes,
-            max_members=policy.max_members,
-        )
-        self._dropped += fitted.dropped
-        if fitted.members:
+        elif admitted.members or admitted.ours:
             self._took.append(BAGGAGE)
-        kept = fitted.members
-        return (
-            tuple([member for member in kept if not is_own_key(member.key)]),
-            tuple([member for member in kept if is_own_key(member.key)]),
-        )
-
-    def _unwanted(self, key: str) -> DropReason | None:
-        """Why a member with this key is not even decoded; None if it is wanted."""
-        if is_own_key(key):
-            return None if self._is_trusted else DropReason.NOT_TRUSTED
-        if key in self._contract.priorities:
-            return None
-        keeps_unknown = self._is_trusted and self._contract.baggage.on_unknown is UnknownMembers.KEEP_IN_MESH
-        return None if keeps_unknown else DropReason.UNKNOWN
+        return admitted
 
     def _fields(self) -> tuple[tuple[str, str], ...]:
         declared = self._contract.fields_by_name
@@ -305,7 +259,7 @@ class _Crossing:
         text = visible(value) if len(value) <= declared.max_length else None
         if not (self._is_trusted or declared.is_open):
             reason = DropReason.NOT_TRUSTED
-        elif not _agree(values):
+        elif not agree(values):
             reason = DropReason.REPEATED
         elif len(value) > declared.max_length:
             reason = DropReason.TOO_LONG
@@ -323,11 +277,6 @@ class _Crossing:
         self._drop(name, reason)
         if self._refusal is None:
             self._refusal = Refusal(status, name, limit)
-
-
-def _agree(values: Sequence[bytes]) -> bool:
-    """Whether all lines of a header that should stand once say the same."""
-    return len(values) == 1 or len(set(values)) == 1
 
 
 def _nonzero(digits: str) -> str:

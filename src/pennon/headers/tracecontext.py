@@ -19,6 +19,7 @@ from typing import Final
 
 import msgspec
 
+from pennon.context import SpanId, TraceId
 from pennon.headers.grammar import LIST_PIECE, OWS, TRACESTATE, wire_bytes
 from pennon.headers.report import Drop, DropReason, member_drop
 
@@ -49,8 +50,8 @@ StateMembers = tuple[tuple[str, str], ...]
 class TraceParent(msgspec.Struct, frozen=True, gc=False):
     """A traceparent, parsed. flags: only the bits sampled and random."""
 
-    trace_id: str
-    parent_id: str
+    trace_id: TraceId
+    parent_id: SpanId
     flags: int
 
 
@@ -67,7 +68,7 @@ def parse_traceparent(value: bytes) -> TraceParent | None:
     if match is None:
         return None
     version, trace, parent, flags, rest = match.groups()
-    trace_id, parent_id = trace.decode(), parent.decode()
+    trace_id, parent_id = TraceId(trace.decode()), SpanId(parent.decode())
     if version == b"ff" or (version == b"00" and rest is not None) or trace_id == _NO_TRACE or parent_id == _NO_SPAN:
         return None
     return TraceParent(trace_id, parent_id, int(flags, 16) & _KNOWN_FLAGS)

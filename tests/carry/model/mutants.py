@@ -199,8 +199,8 @@ MUTANTS: Final = (
         "a stranger's member is read",
         Invariant.STRANGER_CHANGES_NOTHING,
         (
-            "pennon.headers.ingress:_Crossing._unwanted",
-            "return None if self._is_trusted else DropReason.NOT_TRUSTED",
+            "pennon.headers.admission:_unwanted",
+            "return None if is_trusted else DropReason.NOT_TRUSTED",
             "return None",
         ),
         ("pennon.carry.hop:arrive", "if is_trusted and extracted.ours:", "if extracted.ours:"),
