@@ -1,6 +1,5 @@
-"""The httpx door, over transports that send nothing."""
+"""What the httpx door alone does, over transports that send nothing; what all clients share is in test_clients.py."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -23,8 +22,6 @@ CONTRACT = Contract(
         Downstream("posts", host="posts.internal"),
         Downstream("port", host="127.0.0.1:8001"),
         Downstream("secure", host="secure.internal:443"),
-        Downstream("quiet", host="quiet.internal", trace=False, request_id=False, correlation_id=False),
-        Downstream("bank", host="*.bank.example", external=True),
     ),
 )
 HERE = Trace("a" * 32, "b" * 16, None, 1, "vendor=1")
@@ -73,22 +70,6 @@ def request_of(**more: Any) -> Iterator[RequestContext]:
         yield entered
 
 
-def test_declared_host_gets_the_request(decide: Decide, carried: Carried) -> None:
-    """Trace, ids, baggage with its properties, and the decisions, each header once."""
-    wire = Wire()
-    with request_of():
-        decide("blue")
-        client(wire).get("http://posts.internal/x")
-
-    assert [b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"] == wire.lines("traceparent")
-    assert [b"vendor=1"] == wire.lines("tracestate")
-    assert [b"req-1"] == wire.lines("x-request-id")
-    assert [b"journey-1"] == wire.lines("x-correlation-id")
-    [line] = wire.lines("baggage")
-    assert b"region=eu;p=1" in line.split(b",")
-    assert [(7, "b")] == carried([line])
-
-
 @pytest.mark.parametrize("url", ["http://elsewhere.example/", "http://127.0.0.1:8002/", "http://posts.internal.evil/"])
 def test_undeclared_host_gets_nothing(url: str, decide: Decide) -> None:
     """Not even what the caller copied in of ours."""
@@ -121,28 +102,6 @@ def test_port_of_a_url_without_one_is_its_scheme_s(url: str, is_declared: bool) 
     assert is_declared == ("x-request-id" in wire.names())
 
 
-def test_quiet_downstream_gets_what_it_is_declared_to_get(decide: Decide, carried: Carried) -> None:
-    """The policy of each downstream holds, also over what the caller set."""
-    wire = Wire()
-    with request_of():
-        decide("blue")
-        client(wire).get("http://quiet.internal/", headers={"traceparent": PARENT, "x-request-id": "mine"})
-
-    assert {"baggage"} == OURS & wire.names()
-    assert [(7, "b")] == carried(wire.lines("baggage"))
-
-
-def test_external_downstream_gets_no_baggage(decide: Decide) -> None:
-    """Somebody else's host may have the trace, not what we decided."""
-    wire = Wire()
-    with request_of():
-        decide("blue")
-        client(wire).get("http://api.bank.example/")
-
-    assert "traceparent" in wire.names()
-    assert "baggage" not in wire.names()
-
-
 def test_caller_s_request_is_not_edited(decide: Decide) -> None:
     """It can be sent again, elsewhere."""
     wire = Wire()
@@ -157,34 +116,6 @@ def test_caller_s_request_is_not_edited(decide: Decide) -> None:
     assert b"body" == wire.sent[0].read()
 
 
-def test_redirect_to_an_undeclared_host_starts_clean(decide: Decide) -> None:
-    """What the first host got does not follow."""
-    wire = Wire(
-        lambda request: (
-            httpx.Response(307, headers={"location": "http://elsewhere.example/"})
-            if request.url.host == "posts.internal"
-            else httpx.Response(204)
-        )
-    )
-    with request_of():
-        decide("blue")
-        client(wire).get("http://posts.internal/")
-
-    assert ["posts.internal", "elsewhere.example"] == [request.url.host for request in wire.sent]
-    assert {"traceparent", "baggage"} <= set(wire.sent[0].headers)
-    assert set() == OURS & wire.names()
-
-
-def test_caller_s_valid_traceparent_wins_at_a_declared_host() -> None:
-    """Whoever set it meant it; it leaves once."""
-    wire = Wire()
-    with request_of():
-        client(wire).get("http://posts.internal/", headers={"traceparent": PARENT, "tracestate": "own=1"})
-
-    assert [PARENT.encode()] == wire.lines("traceparent")
-    assert [b"own=1"] == wire.lines("tracestate")
-
-
 @pytest.mark.parametrize("broken", ["00-1-1-01", PARENT + "-00", ""])
 def test_caller_s_broken_traceparent_is_replaced(broken: str) -> None:
     """It would end the trace at the next hop."""
@@ -193,19 +124,6 @@ def test_caller_s_broken_traceparent_is_replaced(broken: str) -> None:
         client(wire).get("http://posts.internal/", headers={"traceparent": broken})
 
     assert [b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"] == wire.lines("traceparent")
-
-
-def test_caller_s_baggage_joins_the_request_s(decide: Decide, carried: Carried) -> None:
-    """In one header; a key it sets takes the place of what came in; decisions come from the ledger alone."""
-    wire = Wire()
-    with request_of(baggage=(Member("region", "eu", "p=1"), Member("tier", "free"))):
-        decide("blue")
-        client(wire).get("http://posts.internal/", headers={"baggage": "region=us,own=1,pennon=AAAA,pennon9=x"})
-
-    [line] = wire.lines("baggage")
-    assert {b"tier=free", b"region=us", b"own=1"} == {each for each in line.split(b",") if b"pennon" not in each}
-    assert b"pennon9" not in line
-    assert [(7, "b")] == carried([line])
 
 
 def test_opentelemetry_s_baggage_joins_the_request_s() -> None:
@@ -220,22 +138,6 @@ def test_opentelemetry_s_baggage_joins_the_request_s() -> None:
         context.detach(token)
 
     assert [b"plus=1+1,set=a%20b"] == wire.lines("baggage")
-
-
-def test_call_outside_a_request_carries_what_the_caller_set() -> None:
-    """A declared host gets it, and OpenTelemetry's baggage; an undeclared one gets none of it."""
-    wire = Wire()
-    by_hand = {"baggage": "own=1,pennon9=later", "x-request-id": "mine"}
-    token = context.attach(baggage.set_baggage("set", "here"))
-    try:
-        client(wire).get("http://posts.internal/", headers=by_hand)
-        declared = (wire.lines("baggage"), wire.lines("x-request-id"))
-        client(wire).get("http://elsewhere.example/", headers=by_hand)
-    finally:
-        context.detach(token)
-
-    assert ([b"own=1,pennon9=later,set=here"], [b"mine"]) == declared
-    assert set() == OURS & wire.names()
 
 
 def test_baggage_over_the_budget_is_cut_and_counted(decide: Decide, carried: Carried) -> None:
@@ -279,26 +181,6 @@ def test_wrapping_twice_takes_the_new_contract() -> None:
         pennon.http.httpx(client(wire, nothing), CONTRACT).get("http://posts.internal/")
 
     assert [b"req-1"] == wire.lines("x-request-id")
-
-
-def test_async_client_is_wrapped_alike(decide: Decide, carried: Carried) -> None:
-    """The same headers, the same silence."""
-    wire = Wire()
-
-    async def calls() -> tuple[list[bytes], set[str]]:
-        bare = httpx.AsyncClient(transport=httpx.MockTransport(wire), mounts={"http://none": None})
-        async with pennon.http.httpx(bare, CONTRACT) as wrapped:
-            await wrapped.get("http://posts.internal/")
-            declared = wire.lines("baggage")
-            await wrapped.get("http://elsewhere.example/")
-        return declared, wire.names()
-
-    with request_of():
-        decide("blue")
-        declared, undeclared = asyncio.run(calls())
-
-    assert [(7, "b")] == carried(declared)
-    assert set() == OURS & undeclared
 
 
 class Closing(httpx.BaseTransport):

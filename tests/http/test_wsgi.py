@@ -44,8 +44,9 @@ TENANT = Field(
     description="who pays",
 )
 LOCALE = replace(TENANT, name="x-locale", trust=Trust.CLIENT, caller_may_set=True)
+SCORED = replace(TENANT, name="x_scored")
 LIST = replace(TENANT, name="x-regions", syntax="[a-z,]+")
-CONTRACT = Contract("test", version="1", owner="tests", fields=(TENANT, LOCALE, LIST))
+CONTRACT = Contract("test", version="1", owner="tests", fields=(TENANT, LOCALE, LIST, SCORED))
 TRUSTED = mesh(verify=networks("127.0.0.0/8"))
 PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -361,7 +362,7 @@ def taken(environ: dict[str, Any], **options: Any) -> tuple[dict[str, str], dict
         start_response("200 OK", [])
         return []
 
-    Server(app, environ, boundary=TRUSTED, **options).finish()
+    Server(app, environ, **{"boundary": TRUSTED, **options}).finish()
     return found[0]
 
 
@@ -399,6 +400,18 @@ def test_twin_with_underscores_passes_for_no_declared_field(
     assert {"x-locale": "de", **({"x-tenant-id": "acme"} if is_taken else {})} == fields
     assert is_taken == ("HTTP_X_TENANT_ID" in inside)
     assert is_taken == (before == distrusted())
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_field_that_is_declared_with_an_underscore_is_judged_too(is_trusted: bool, environ: Environ) -> None:
+    """It arrives as if it had a dash; who may not set it does not get it past the door by that."""
+    given = environ([(b"x_scored", b"high")])
+    boundary = TRUSTED if is_trusted else public()
+
+    fields, inside = taken(given, boundary=boundary)
+
+    assert ({"x_scored": "high"} if is_trusted else {}) == fields
+    assert is_trusted == ("HTTP_X_SCORED" in inside)
 
 
 def test_boundary_s_callables_do_not_see_a_twin_either(environ: Environ) -> None:

@@ -37,45 +37,53 @@ def tells_names_apart(environ: dict[str, Any]) -> bool:
     return least is not None and int(found[2] or 0) >= least
 
 
-def doubtful_names(contract: Contract) -> frozenset[bytes]:
-    """Wire names whose value counts from some senders only, and that a twin with underscores could be taken for."""
-    return frozenset(
-        wire
-        for wire, name in contract.slots.items()
-        if b"-" in wire and name in contract.fields_by_name and not contract.fields_by_name[name][0].is_open
-    )
+class Reading:
+    """How the environs of a contract's requests are read.
 
+    doubtful: names whose value counts from some senders only, and that a twin with underscores could be taken for.
+    """
 
-def headers_in(environ: dict[str, Any]) -> Iterator[tuple[str, bytes, bytes]]:
-    """Key, name (lower-case, with dashes) and value of each header."""
-    for key, value in environ.items():
-        name = name_of(key)
-        if name is not None and isinstance(value, str) and (value or key not in _BARE):
-            # WSGI's text is Latin-1 by definition; what is none would raise in any server, and says nothing here.
-            yield key, name, value.encode("latin-1", "replace")
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        # Declared with an underscore, a name arrives as any other; a contract holds no two that differ only by it.
+        self._declared = {wire.replace(b"_", b"-"): wire for wire in contract.slots if b"_" in wire}
+        self.doubtful = frozenset(
+            wire
+            for wire, name in contract.slots.items()
+            if (b"-" in wire or b"_" in wire)
+            and name in contract.fields_by_name
+            and not contract.fields_by_name[name][0].is_open
+        )
 
+    def headers_in(self, environ: dict[str, Any]) -> Iterator[tuple[bytes, bytes]]:
+        """Name, lower-case, and value of each header; lines that were joined are not taken apart."""
+        for key, value in environ.items():
+            name = self.name_of(key)
+            if name is not None and isinstance(value, str) and (value or key not in _BARE):
+                # WSGI's text is Latin-1 by definition; what is none would raise in any server, and says nothing here.
+                yield name, value.encode("latin-1", "replace")
 
-def name_of(key: str) -> bytes | None:
-    """The header that a key of an environ is for; None if it is for none."""
-    if key.startswith(_PREFIX):
-        return key[len(_PREFIX) :].replace("_", "-").lower().encode("latin-1", "replace")
-    return _BARE.get(key)
+    def name_of(self, key: str) -> bytes | None:
+        """The header that a key of an environ is for; None if it is for none."""
+        if not key.startswith(_PREFIX):
+            return _BARE.get(key)
+        name = key[len(_PREFIX) :].replace("_", "-").lower().encode("latin-1", "replace")
+        return self._declared.get(name, name)
+
+    def lines_of(self, name: bytes, value: bytes) -> list[bytes]:
+        """The lines that a value was joined from, where that can be told."""
+        if b"," not in value or not self._is_single(name, value):
+            return [value]
+        return value.split(b",", _JOINED_LIMIT_COUNT)
+
+    def _is_single(self, name: bytes, value: bytes) -> bool:
+        declared = self._contract.fields_by_name.get(self._contract.slots.get(name, ""))
+        if declared is None:
+            return name in _SINGLE
+        field, syntax = declared
+        return len(value) > field.max_length or syntax.fullmatch(value.decode("latin-1").strip(" \t")) is None
 
 
 def key_of(name: bytes) -> str:
     """The key of a header that has a prefix."""
     return _PREFIX + name.decode("latin-1").replace("-", "_").upper()
-
-
-def lines_of(contract: Contract, name: bytes, value: bytes) -> list[bytes]:
-    """The lines that a value was joined from, where that can be told."""
-    if b"," not in value or not _is_single(contract, name, value):
-        return [value]
-    return value.split(b",", _JOINED_LIMIT_COUNT)
-
-
-def _is_single(contract: Contract, name: bytes, value: bytes) -> bool:
-    declared = contract.fields_by_name.get(contract.slots.get(name, ""))
-    if declared is None:
-        return name in _SINGLE
-    return len(value) > declared[0].max_length or declared[1].fullmatch(value.decode("latin-1").strip(" \t")) is None

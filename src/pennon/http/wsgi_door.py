@@ -17,7 +17,7 @@ from pennon.carry import Arrival
 from pennon.context import RequestContext
 from pennon.headers import Boundary, Contract, Drop, DropReason, Inbound
 from pennon.http.arriving import Door, note_answer, peer_attributes
-from pennon.http.environ import doubtful_names, headers_in, key_of, lines_of, name_of, tells_names_apart
+from pennon.http.environ import Reading, key_of, tells_names_apart
 from pennon.http.refusal import refusing
 from pennon.http.rewriting import hidden_inside, is_hidden_outside, is_ours, written_inside, written_outside
 from pennon.http.types import RawHeaders
@@ -42,7 +42,7 @@ class WsgiDoor(Door[WSGIApplication]):
     ) -> None:
         super().__init__(app, contract, boundary, spans=spans, decide=decide)
         self._drops_underscores = drops_underscores
-        self._doubtful = doubtful_names(contract)
+        self._reading = Reading(contract)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
@@ -75,14 +75,14 @@ class WsgiDoor(Door[WSGIApplication]):
         """The request as a boundary's callables see it, and the fields that may be a twin's."""
         headers: list[tuple[bytes, bytes | None]] = []
         doubted = []
-        doubtful = self._doubtful if not self._tells_names_apart(environ) else ()
-        for _, name, value in headers_in(environ):
+        doubtful = () if self._tells_names_apart(environ) else self._reading.doubtful
+        for name, value in self._reading.headers_in(environ):
             if name in doubtful:
                 # It counts among the headers; nobody gets to read it.
                 headers.append((name, None))
                 doubted.append(Drop(self._contract.slots[name], DropReason.NOT_TRUSTED))
             else:
-                headers += [(name, line) for line in lines_of(self._contract, name, value)]
+                headers += [(name, line) for line in self._reading.lines_of(name, value)]
         inbound = Inbound(
             address=environ.get("REMOTE_ADDR") or None,
             method=environ.get("REQUEST_METHOD", "GET"),
@@ -104,7 +104,7 @@ class WsgiDoor(Door[WSGIApplication]):
         inside = {
             key: value
             for key, value in environ.items()
-            if (name := name_of(key)) is None or not (name in gone or is_ours(name))
+            if (name := self._reading.name_of(key)) is None or not (name in gone or is_ours(name))
         }
         for name, value in written_inside(context):
             inside[key_of(name)] = value.decode("latin-1")
