@@ -256,8 +256,8 @@ class _Ask:
     def prior(self, flag: Flag, unit_key: str | None) -> Answer | None:
         """What is held about a flag that this one needs; None: it answers for itself.
 
-        An override sets its own flag alone (docs/decisions/0008): what needs it would else be a treatment that nobody drew, and another one
-        according to which of the two was asked first.
+        An override sets its own flag alone (docs/decisions/0008): what needs it would else be a treatment that nobody
+        drew, and another one according to which of the two was asked first.
         """
         made = self.ledger.made.get((flag.scope.key, unit_key))
         if made is not None and made.origin is not Origin.OVERRIDE:
