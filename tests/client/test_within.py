@@ -218,7 +218,7 @@ def test_shortest_path_says_what_carry_decides(
 
 
 def test_shortest_path_serves_hits_of_a_request_with_which_decisions_arrived(make: Any) -> None:
-    """The first use is judged, all later ones and those of other flags need no judge; where no span is to be recorded."""
+    """Where no span is recorded, the first use is judged; later ones and those of other flags need no judge."""
     flags = [make.flag(), make.flag("static", id=11), make.flag("other", id=12)]
     ruleset = Ruleset.of(make.ruleset(*flags, revision=9))
     with answering(ruleset), pennon.connect(spans=False) as client:
