@@ -9,6 +9,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from random import SystemRandom
@@ -121,11 +122,14 @@ class Emergencies:
             kill = emergency.kill
             try:
                 tell(await self._database.run(partial(self._store.reconcile, kill, by=emergency.by)))
+                done = "break_glass.reconciled"
             except NotFound:
                 # Its environment has gone, with a restore: nobody is left to be told.
-                self._held.pop(emergency.place, None)
-            self._log.info("break_glass.reconciled", environment_id=kill.environment, flag_id=kill.flag, id=kill.id)
-            await self._settle(emergency.place)
+                del self._held[emergency.place]
+                done = "break_glass.dismissed"
+            self._log.info(done, environment_id=kill.environment, flag_id=kill.flag, id=kill.id)
+            self._open.discard(emergency.place)
+            await self._files.run(partial(self._unlink, emergency.place))
 
     def _written(self, emergency: Emergency) -> bool:
         path = self._path(emergency.place)
@@ -139,10 +143,11 @@ class Emergencies:
             return False
         return True
 
-    async def _settle(self, place: _Place) -> None:
-        self._open.discard(place)
+    def _unlink(self, place: _Place) -> None:
         if (path := self._path(place)) is not None:
-            await self._files.run(lambda: path.unlink(missing_ok=True))
+            # A file that stays is reconciled again after a restart, which changes nothing.
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def _forget_expired(self) -> None:
         for place in [place for place, one in self._held.items() if one.kill.until_s <= self._now_s()]:
@@ -150,8 +155,7 @@ class Emergencies:
             if place in self._open:
                 self._open.discard(place)
                 self._log.warning("break_glass.expired", environment_id=place[0], id=place[1])
-                if (path := self._path(place)) is not None:
-                    path.unlink(missing_ok=True)
+                self._unlink(place)
 
     def _kills(self, environment_id: int) -> Iterator[BreakGlass]:
         for held in self._held.values():
