@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pennon.headers import BaggagePolicy, Contract, DropReason, Field
+from pennon.headers import BaggagePolicy, Contract, DropReason, Field, std
+from pennon.headers.deadline import DeadlineForm, DeadlinePolicy
+from pennon.headers.proxies import TrustedProxies
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "headers.md").read_text(encoding="utf-8")
 
@@ -26,6 +28,25 @@ def test_page_shows_code_that_runs() -> None:
     assert isinstance(names["CONTRACT"], Contract)
     assert isinstance(declared, Field)
     assert (declared,) == Contract("c", version="1", owner="t", fields=[declared]).fields
+
+
+def test_page_shows_every_built_in_field_as_it_is() -> None:
+    """One row each, in order."""
+    said = [(each.category, each.trust, each.scope, each.propagate, each.log, each.classification) for each in std.ALL]
+    rows = [f"| `{each.name}` | {' | '.join(words)} |" for each, words in zip(std.ALL, said, strict=True)]
+
+    assert "\n".join(rows) in PAGE
+
+
+def test_page_states_the_defaults_of_deadlines_and_proxies() -> None:
+    """The numbers in the text are those in the code."""
+    policy = DeadlinePolicy(accept=(), cap_s=1)
+
+    assert f"`floor_s={policy.floor_s}`" in PAGE
+    assert f"`margin_s={policy.margin_s}`" in PAGE
+    assert f"`max_skew_s={policy.max_skew_s}`" in PAGE
+    assert f"At most {TrustedProxies(['::1']).max_elements} elements" in PAGE
+    assert all(f"| `{form}` |" in PAGE for form in DeadlineForm)
 
 
 def test_page_states_the_limits_that_hold() -> None:

@@ -1,9 +1,12 @@
 """The header contract and its codecs: what a request or record may say, who is believed, and what may leave to whom.
 
-Here live the declaration (`Contract`, `Field`, `Downstream`, `Boundary`), the codecs (trace context, baggage, ids) and
+Here live the declaration (`Contract`, `Field`, `Downstream`, `Boundary`), the built-in fields (`std`), the codecs and
 the two crossings: `extract` reads headers, `inject` says which leave. HTTP and Kafka share them. Here is no I/O, and
 nothing about decisions: baggage members whose key begins with `pennon` pass as opaque text; `carry` reads and writes
 them.
+
+The codecs that no crossing needs are imported from their own modules (`deadline`, `proxies`, `structured`, `ulid`,
+`cloudevents`, `redaction`, `leaks`), so that who needs none waits for none.
 """
 
 from pennon.context import Identity
