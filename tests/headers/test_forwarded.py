@@ -141,7 +141,9 @@ def test_only_what_is_asked_for_is_read() -> None:
     assert len(list(elements)) < 300
 
 
-def test_networks_that_are_none_are_told() -> None:
-    """A typo in a list of proxies must not make it shorter."""
-    with pytest.raises(SettingInvalid, match="'10/8' is not a network"):
-        TrustedProxies(["10/8"])
+def test_settings_tell_every_fault_at_once() -> None:
+    """A typo in a list of proxies must not make it shorter, nor one in `reads` believe nobody."""
+    with pytest.raises(SettingInvalid) as refusal:
+        TrustedProxies(["10.0.0.0/8", "10/8"], reads=["x-forwarded-for"], max_elements=0)  # type: ignore[list-item]
+
+    assert ["/networks/1", "/reads/0", "/max_elements"] == [fault.path for fault in refusal.value.faults]

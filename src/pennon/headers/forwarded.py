@@ -6,9 +6,10 @@ Rules:
   broken beginning costs nothing and hides nothing.
 - RFC 7239 §4: an element is name=value pairs with ";" between them; a name is a token, compared without case, and
   stands once; a value is a token or a quoted string. White space around ";" is allowed here, many write it.
-- A comma may stand in a quoted string. Where a piece between commas is no element and has an odd number of quotes, the
-  piece before it is put in front. That cannot make an element of a stranger's text within a proxy's quoted string: each
-  quote in there is escaped, so that no piece which begins in there can end the string and be well-formed.
+- A comma may stand in a quoted string. Where a piece between commas is no element and has an odd number of quotes, what
+  stands before it, from that string's beginning, is put in front. A stranger's text within a proxy's quoted string
+  cannot become an element: its quotes are escaped, a piece that begins in there has an odd number of others, and an
+  element has an even one.
 - §6: a node is an IPv4 address, an IPv6 address in brackets, "unknown", or an obfuscated identifier ("_hidden"), with
   an optional port. `X-Forwarded-For` has no standard: there brackets may be missing.
 """

@@ -20,6 +20,7 @@ from typing import Final
 
 import msgspec
 
+from pennon.errors import Fault, SettingInvalid
 from pennon.headers.addresses import Address, Networks, parse_address
 from pennon.headers.forwarded import (
     Node,
@@ -58,9 +59,9 @@ class ForwardedSource(StrEnum):
 class TrustedProxies:
     """Whose word counts about the client.
 
-    networks: where our proxies stand, e.g. "10.0.0.0/8". max_elements: how long a chain is walked.
-    reads: which headers they write.
-    Raises: SettingInvalid with every network that is none, or if none is given.
+    networks: where our proxies stand, e.g. "10.0.0.0/8". reads: which headers they write.
+    max_elements: how much of a chain is read.
+    Raises: SettingInvalid with every fault found.
     """
 
     networks: Sequence[str]
@@ -70,9 +71,21 @@ class TrustedProxies:
     trusted: Networks = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        faults = []
+        try:
+            object.__setattr__(self, "trusted", Networks(self.networks))
+        except SettingInvalid as refusal:
+            faults = [Fault(f"/networks{fault.path}", fault.message) for fault in refusal.faults]
+        allowed = ", ".join(ForwardedSource)
+        for number, source in enumerate(self.reads):
+            if source not in _NAMES_OF:
+                faults.append(Fault(f"/reads/{number}", f"{source!r} is not one of {allowed}"))
+        if self.max_elements < 1:
+            faults.append(Fault("/max_elements", f"{self.max_elements!r} is not an integer of at least 1"))
+        if faults:
+            raise SettingInvalid(faults)
         object.__setattr__(self, "networks", tuple(self.networks))
         object.__setattr__(self, "reads", tuple(self.reads))
-        object.__setattr__(self, "trusted", Networks(self.networks))
 
 
 class ForwardedClient(msgspec.Struct, frozen=True):
