@@ -5,13 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from pennon.control.break_glass import RECONCILED_GRACE_S, author_of
+from pennon.control import Author
+from pennon.control.break_glass import RECONCILED_GRACE_S
 from pennon.errors import NotFound
 from pennon.flags import ReconciledRecord
 from pennon.flags.keys import key_id_of
 from pennon.sync import BreakGlass
 
-BY = author_of("11223344")
+BY = Author("break-glass 11223344", "token bg-1")
 
 
 class Glass:

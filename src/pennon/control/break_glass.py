@@ -66,14 +66,10 @@ def break_glass_refusal(claims: BreakGlassClaims, known: Known | None, now_s: in
     return _signer_refusal(known.signers.get(claims.key_id), now_s) or _time_refusal(claims, now_s)
 
 
-def author_of(signer: str) -> Author:
-    """Who has killed, as the change log says it."""
-    return Author(f"break-glass {signer}")
-
-
-def reason_of(claims: BreakGlassClaims) -> str:
-    """Why, as the change log says it: the token's id always, and what the signer wrote."""
-    return f"{claims.reason} (token {claims.id})" if claims.reason else f"token {claims.id}"
+def author_of(claims: BreakGlassClaims) -> Author:
+    """Who has killed, and why, as the change log says it: signer and token always, and what the signer wrote."""
+    why = f"{claims.reason} (token {claims.id})" if claims.reason else f"token {claims.id}"
+    return Author(f"break-glass {claims.key_id}", why)
 
 
 def is_over(record: ReconciledRecord, now_s: int) -> bool:
