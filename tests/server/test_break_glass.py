@@ -212,6 +212,15 @@ def test_kill_is_an_ordinary_one_while_the_database_answers(scene: Scene) -> Non
     scene.until(lambda: not scene.files())
 
 
+def test_token_sent_again_right_after_it_was_reconciled_is_kept_no_more(scene: Scene) -> None:
+    """Also before this server has read again what is reconciled."""
+    token = scene.token()
+    scene.put(token)
+    scene.until(scene.reconciled)
+    scene.until(lambda: scene.put(token).json()["reconciled"])
+    scene.until(lambda: not scene.files())
+
+
 def test_token_sent_again_after_an_unkill_kills_nothing(scene: Scene) -> None:
     """Neither here, nor at a server that has never seen it, nor while the database is down."""
     client, token = scene.client(), scene.token()

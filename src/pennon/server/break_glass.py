@@ -30,16 +30,15 @@ async def break_glass(request: Request) -> Response:
     # Latin-1 takes any byte: what is no token is refused as one.
     judged = services.judge.judged(body.decode("latin-1").strip())
     emergency, known = judged.emergency, judged.known
-    kill, is_reconciled = emergency.kill, emergency.kill.id in known.reconciled
-    is_kept = False
-    if not is_reconciled:
-        if services.emergencies.take(emergency):
-            services.feeds.shout(kill)
-            log = structlog.get_logger("pennon.server")
-            log.warning(
-                "break_glass.taken", environment_id=kill.environment, flag_id=kill.flag, id=kill.id, by=emergency.by.who
-            )
-        is_kept = await services.emergencies.keep(emergency)
+    kill = emergency.kill
+    if kill.id not in known.reconciled and services.emergencies.take(emergency):
+        services.feeds.shout(kill)
+        log = structlog.get_logger("pennon.server")
+        log.warning(
+            "break_glass.taken", environment_id=kill.environment, flag_id=kill.flag, id=kill.id, by=emergency.by.who
+        )
+    is_open = services.emergencies.is_open(emergency)
+    is_kept = is_open and await services.emergencies.keep(emergency)
     return replies.plain(
         {
             "id": kill.id,
@@ -48,6 +47,6 @@ async def break_glass(request: Request) -> Response:
             "flag": judged.flag,
             "until_s": kill.until_s,
             "kept": is_kept,
-            "reconciled": is_reconciled,
+            "reconciled": not is_open,
         }
     )

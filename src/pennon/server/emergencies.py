@@ -17,10 +17,11 @@ from typing import Final
 
 import msgspec
 import structlog
+from starlette.exceptions import HTTPException
 
 from pennon.clock import Clock
 from pennon.control import Author, ChangeRow, Store
-from pennon.errors import AlreadyExists, NotFound, Refused
+from pennon.errors import AlreadyExists, NotFound
 from pennon.settings import write_private
 from pennon.sync import BreakGlass, delay_s, encode_message
 from pennon.web import Lane
@@ -81,22 +82,29 @@ class Emergencies:
         return b"".join(encode_message(kill) for kill in self._kills(environment_id))
 
     def take(self, emergency: Emergency) -> bool:
-        """Hold it from now on; whether it is new. Raises: AlreadyExists, if its id is another kill's; Refused."""
+        """Hold it from now on; whether it is new.
+
+        Raises: AlreadyExists if its id is another kill's; HTTPException 503 if there are too many.
+        """
         self._forget_expired()
         held = self._held.get(emergency.place)
         if held is not None and held.kill != emergency.kill:
             msg = f"break-glass kill '{emergency.kill.id}' was taken with other claims"
             raise AlreadyExists(msg)
         if held is None and len(self._held) >= _HELD_LIMIT_COUNT:
-            msg = f"this server holds {_HELD_LIMIT_COUNT} break-glass kills already"
-            raise Refused(msg)
+            raise HTTPException(503, f"this server holds {_HELD_LIMIT_COUNT} break-glass kills already")
         if held is None:
             self._held[emergency.place] = emergency
             self._open.add(emergency.place)
         return held is None
 
+    def is_open(self, emergency: Emergency) -> bool:
+        """Whether it waits for the database."""
+        return emergency.place in self._open
+
     async def keep(self, emergency: Emergency) -> bool:
-        """Write it to its file, and begin to reconcile it; whether a restart would remember it."""
+        """Write one that is open to its file, and begin to reconcile it; whether a restart would remember it."""
+        # One thread: what removes the file comes after this.
         is_kept = await self._files.run(partial(self._written, emergency))
         self._wakened.set()
         return is_kept
@@ -125,7 +133,7 @@ class Emergencies:
                 done = "break_glass.reconciled"
             except NotFound:
                 # Its environment has gone, with a restore: nobody is left to be told.
-                del self._held[emergency.place]
+                self._held.pop(emergency.place, None)
                 done = "break_glass.dismissed"
             self._log.info(done, environment_id=kill.environment, flag_id=kill.flag, id=kill.id)
             self._open.discard(emergency.place)
