@@ -116,6 +116,27 @@ def test_a_kill_outlives_the_restore(books: Any, back_up: Callable[[], None], re
     assert (Action.KILL, "the disk broke") == (last.action, last.why)
 
 
+def test_a_phase_number_does_not_come_twice(books: Any, back_up: Callable[[], None], restore: Restore) -> None:
+    """Exposures of a phase that the restore has lost are known by its number; no other phase may take them over."""
+
+    def phase_of(on: int) -> int:
+        weights = [{"variant": "on", "weight": on}, {"variant": "off", "weight": 100_000 - on}]
+        split = {"weights": weights, "coverage": 100_000, "salt": "s"}
+        done = books.patch({"fallthrough": {"variant": None, "split": split}})
+        return int(done.document.fallthrough.split.phase)
+
+    books.create()
+    first = phase_of(50_000)
+    back_up()
+    lost = [phase_of(60_000), phase_of(70_000)]
+
+    restore()
+    assert first == books.store.settings("shop", "production", "checkout").fallthrough.split.phase
+    back_up()
+    restore()
+    assert phase_of(80_000) not in {first, *lost}
+
+
 def test_a_kill_is_dropped_only_on_demand(books: Any, back_up: Callable[[], None], restore: Restore) -> None:
     """The one way back to a backup that was made before the kill."""
     books.create()

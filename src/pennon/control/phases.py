@@ -4,7 +4,8 @@
 2. A split whose weights (also their order: it is the order of the slots), salt or algo differ from the last one at its
    place begins a new phase. Coverage and rest do not: ramping is not a new phase.
 3. A number is used once per flag and environment, since exposures are told apart by it; so the last split of each place
-   is remembered when it is taken away. Put back as it was, it goes on with its phase.
+   is remembered when it is taken away. Put back as it was, it goes on with its phase. Numbers that a restore has lost
+   are remembered as well: exposures of those phases may still come.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,8 @@ import msgspec
 from pennon.control.documents import Serve, SettingsDraft, Split
 
 FALLTHROUGH = ""
+# Where the highest run that a restore has lost is remembered; no rule is called so.
+LOST = "~lost"
 
 Weights = tuple[tuple[str, int], ...]
 
@@ -44,7 +47,7 @@ def numbered(draft: SettingsDraft, runs: Runs) -> tuple[SettingsDraft, Runs, tup
     draft: with salts. runs: by place, what was remembered.
     """
     held, begun = dict(runs), []
-    highest = max((run.phase for run in held.values()), default=0)
+    highest = highest_phase(held)
     for place, split in splits_of(draft):
         run = Run(highest + 1, split.algo, split.salt or "", _weights(split))
         earlier = held.get(place)
@@ -56,6 +59,16 @@ def numbered(draft: SettingsDraft, runs: Runs) -> tuple[SettingsDraft, Runs, tup
         held[place] = run
         highest = run.phase
     return _with_phases(draft, held), held, tuple(begun)
+
+
+def with_lost(runs: Runs, lost: Run) -> Runs | None:
+    """The runs to remember where a restore has lost this one; None if its number is not above theirs."""
+    return {**runs, LOST: lost} if lost.phase > highest_phase(runs) else None
+
+
+def highest_phase(runs: Runs) -> int:
+    """The highest number that was given; 0 before the first."""
+    return max((run.phase for run in runs.values()), default=0)
 
 
 def splits_of(draft: SettingsDraft) -> Iterator[tuple[str, Split]]:

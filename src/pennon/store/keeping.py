@@ -1,4 +1,4 @@
-"""What a restore must not undo: kills, and whatever was taken away from somebody who had it.
+"""What a restore must not undo: kills, whatever was taken away from somebody who had it, and numbers that were given.
 
 Kept is what the replaced database says of environments, flags, tokens and signers that the backup knows, too.
 """
@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
 from pennon.control import Action, Author, Publication
+from pennon.control.phases import Run, Runs, with_lost
 from pennon.flags import ReconciledRecord, RevocationRecord
 from pennon.store import break_glass, environments, flags, log, overrides, signers
 from pennon.store.environments import Numbered
@@ -38,7 +39,7 @@ class Held(msgspec.Struct, frozen=True):
     """What the database that is to be replaced says.
 
     epoch: the latest of all environments; 0 without any. killed: environment id, flag. tokens: id -> revoked_ns.
-    revocations, reconciled: environment id, record. signers: environment id -> ids.
+    revocations, reconciled: environment id, record. signers: environment id -> ids. runs: by environment id and flag.
     """
 
     epoch: int
@@ -47,6 +48,7 @@ class Held(msgspec.Struct, frozen=True):
     revocations: tuple[tuple[int, RevocationRecord], ...]
     reconciled: tuple[tuple[int, ReconciledRecord], ...]
     signers: Mapping[int, frozenset[str]]
+    runs: Mapping[tuple[int, str], Runs]
 
 
 class _Kill(msgspec.Struct):
@@ -54,12 +56,14 @@ class _Kill(msgspec.Struct):
 
 
 _decode_kill = msgspec.json.Decoder(_Kill).decode
+_decode_runs = msgspec.json.Decoder(dict[str, Run]).decode
 _decode_revocation = msgspec.json.Decoder(RevocationRecord).decode
 
 
 def held(connection: Connection) -> Held:
     """What is held now."""
-    settings = connection.execute(select(SETTINGS.c.environment_id, SETTINGS.c.flag, SETTINGS.c.document))
+    columns = (SETTINGS.c.environment_id, SETTINGS.c.flag, SETTINGS.c.document, SETTINGS.c.runs)
+    settings = connection.execute(select(*columns)).all()
     tokens = connection.execute(select(TOKENS.c.id, TOKENS.c.revoked_ns))
     revocations = connection.execute(select(REVOCATIONS.c.environment_id, REVOCATIONS.c.record))
     believed: dict[int, set[str]] = {row.id: set() for row in connection.execute(select(ENVIRONMENTS.c.id))}
@@ -72,6 +76,7 @@ def held(connection: Connection) -> Held:
         revocations=tuple((row.environment_id, _decode_revocation(row.record)) for row in revocations),
         reconciled=tuple((place, record) for place in believed for record in break_glass.reconciled(connection, place)),
         signers={environment_id: frozenset(ids) for environment_id, ids in believed.items()},
+        runs={(row.environment_id, row.flag): _decode_runs(row.runs) for row in settings},
     )
 
 
@@ -80,6 +85,7 @@ def keep(connection: Connection, was: Held, *, keeps_kills: bool, by: Author, at
     kills = was.killed if keeps_kills else ()
     killed = (_kill(connection, environment_id, flag, by=by, at_ns=at_ns) for environment_id, flag in kills)
     now = held(connection)
+    _keep_phase_numbers(connection, was, now)
     _keep_reconciled(connection, was, now, by=by, at_ns=at_ns)
     return Kept(
         kills=tuple(kill for kill in killed if kill is not None),
@@ -150,6 +156,15 @@ def _keep_reconciled(connection: Connection, was: Held, now: Held, *, by: Author
         if environment_id in now.signers and (environment_id, record) not in now.reconciled:
             place = environments.by_id(connection, environment_id)
             break_glass.publish(connection, place, record, by=by, at_ns=at_ns)
+
+
+def _keep_phase_numbers(connection: Connection, was: Held, now: Held) -> None:
+    for (environment_id, flag), runs in now.runs.items():
+        lost = max(was.runs.get((environment_id, flag), {}).values(), key=lambda run: run.phase, default=None)
+        kept = None if lost is None else with_lost(runs, lost)
+        if kept is not None:
+            where = (SETTINGS.c.environment_id == environment_id, SETTINGS.c.flag == flag)
+            connection.execute(update(SETTINGS).where(*where).values(runs=msgspec.json.encode(kept).decode()))
 
 
 def _remove_signer(connection: Connection, environment_id: int, signer: str, *, by: Author, at_ns: int) -> int:
