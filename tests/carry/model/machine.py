@@ -84,6 +84,15 @@ class Carrying(RuleBasedStateMachine):
             fleet.deliver("kill by hand" if chosen == "break glass" else "kill", int(hearer.endswith("second")), 0)
         fleet.ask(fleet.node(node), flag)
 
+    @rule(node=backs, before=flags, deed=backs, edited=flags, value=values, after=flags)
+    def edit_in_mid_request(self, node: int, before: int, deed: int, edited: int, value: int, after: int) -> None:
+        """Code branches, an author edits, the service hears all of it, and code further on branches again."""
+        fleet, one = self.fleet, self.fleet.node(node)
+        fleet.ask(one, before)
+        fleet.edit(self.deeds[deed % len(self.deeds)], edited, value)
+        fleet.catch_up(fleet.services.index(one.service))
+        fleet.ask(one, after)
+
     @rule(message=messages, service=services, back=backs, node=backs, flag=flags)
     def deliver(self, message: str, service: int, back: int, node: int, flag: int) -> None:
         """A message of the change stream comes, late, again, or in time; then somebody asks."""
