@@ -1,7 +1,7 @@
 """`pennon divergence`: where carried decisions and local ones would have differed, and why."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import click
@@ -29,14 +29,16 @@ def divergence(api: Api, since: str, environment: str, as_json: bool) -> None:
     if as_json:
         printing.json_document(totals)
         return
-    columns = ("service", "flag", "sampled", *(cause.replace("_", " ") for cause in Divergence))
-    printing.listing(columns, _rows(totals), nothing=f"nothing was sampled in {environment} within {since}")
+    # Causes that did not come up would only take the room of those that did.
+    causes = [cause for cause in Divergence if any(cause == total["cause"] for total in totals)]
+    columns = ("service", "flag", "sampled", *(cause.replace("_", " ") for cause in causes))
+    printing.listing(columns, _rows(totals, causes), nothing=f"nothing was sampled in {environment} within {since}")
 
 
-def _rows(totals: Iterable[Mapping[str, Any]]) -> Iterable[tuple[object, ...]]:
+def _rows(totals: Iterable[Mapping[str, Any]], causes: Sequence[Divergence]) -> Iterable[tuple[object, ...]]:
     by_place: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for total in totals:
         by_place[total["service"], total["flag"]][total["cause"]] = total["count"]
     for (service, flag), counts in by_place.items():
         sampled = sum(counts.get(cause, 0) for cause in _COMPARED)
-        yield service, flag or "(unknown)", sampled, *(counts.get(cause, 0) or "" for cause in Divergence)
+        yield service, flag or "(unknown)", sampled, *(counts.get(cause, 0) or "" for cause in causes)

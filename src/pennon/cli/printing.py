@@ -14,6 +14,8 @@ from pennon.flags import BUCKETS
 
 _Document = Mapping[str, Any]
 
+_SUBJECT_COLUMNS: Final = 2
+
 
 def json_document(document: object) -> None:
     """Print one JSON document, indented, keys as they are."""
@@ -90,9 +92,9 @@ def flag_page(environment: str, flag: _Document, settings: _Document) -> None:
 def listing(columns: Sequence[str], rows: Iterable[Sequence[object]], *, nothing: str) -> None:
     """A table of plain cells. nothing: what is said where there is no row."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        # Folded and not cut: an id is there to be copied.
-        table.add_column(column, overflow="fold")
+    for at, column in enumerate(columns):
+        # Folded and not cut: an id is there to be copied. The first two say what a line is about; others give way.
+        table.add_column(column, overflow="fold", no_wrap=at < _SUBJECT_COLUMNS)
     for cells in rows:
         table.add_row(*(Text(str(cell)) for cell in cells))
     _console().print(table if table.row_count else nothing)
