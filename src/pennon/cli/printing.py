@@ -107,11 +107,8 @@ def moment(at_s: float) -> str:
 
 def history_table(flag: str, environment: str, rows: Iterable[_Document]) -> None:
     """One line a change."""
-    table = Table("revision", "when", "who", "what", "why", box=None, header_style="bold", pad_edge=False)
-    for row in rows:
-        cells = (str(row["revision"]), row["at"], row["actor"], row["action"], row.get("reason") or "")
-        table.add_row(*(Text(cell) for cell in cells))
-    _console().print(table if table.row_count else f"{flag} has no history in {environment}")
+    cells = ((row["revision"], row["at"], row["actor"], row["action"], row.get("reason") or "") for row in rows)
+    listing(("revision", "when", "who", "what", "why"), cells, nothing=f"{flag} has no history in {environment}")
 
 
 def _carried(flag: _Document) -> str:
