@@ -12,7 +12,7 @@ from pennon.carry import OVERRIDE_LIMIT_S, OverrideClaims, jwt_claims_of, overri
 words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 claims_of_any = st.builds(
     OverrideClaims,
-    words,
+    st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True),
     words,
     st.integers(0, 2**40 - 1),
     words,

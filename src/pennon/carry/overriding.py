@@ -21,13 +21,15 @@ OVERRIDE_LIMIT_S: Final = 7 * 24 * 3_600
 _LEEWAY_S: Final = 60
 
 _Text = Annotated[str, Meta(min_length=1)]
+# What stands in a ruleset's revocations, in audits and in reports.
+_Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
 
 
 class OverrideClaims(msgspec.Struct, frozen=True):
     """What a token says.
 
-    id: the token's `jti`. key_id: the `kid` of the key that verified it. environment: 40 bits.
-    issued_s, until_s: since 1970; it holds before `until_s`.
+    id: the token's `jti`, 1 to 64 of A-Z a-z 0-9 . _ -. key_id: the `kid` of the key that verified it.
+    environment: 40 bits. issued_s, until_s: since 1970; it holds before `until_s`.
     """
 
     id: str
@@ -145,7 +147,7 @@ class _JwtUnit(msgspec.Struct, frozen=True):
 class _Jwt(msgspec.Struct, frozen=True):
     """A token's payload. aud: the environment's id as 10 lower-case hex digits. unit: the one that it is about."""
 
-    jti: _Text
+    jti: _Id
     aud: Annotated[str, Meta(pattern=r"\A[0-9a-f]{10}\Z")]
     iat: Annotated[int, Meta(ge=0)]
     exp: Annotated[int, Meta(ge=0)]

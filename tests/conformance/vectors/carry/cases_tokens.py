@@ -27,6 +27,8 @@ def read_claims(payload: Json) -> Json | None:
     times = [payload.get("iat"), payload.get("exp")]
     if any(not isinstance(text, str) or not text for text in texts):
         return None
+    if len(str(texts[0])) > 64 or any(not (c.isascii() and c.isalnum()) and c not in "._-" for c in str(texts[0])):
+        return None
     if any(type(time) is not int or time < 0 for time in times):
         return None
     audience = payload.get("aud")
@@ -90,6 +92,10 @@ for key in PAYLOAD:
 for key in ("jti", "flag", "variant"):
     claims(f"claims-empty-{key}", "Nor empty.", payload(**{key: ""}))
     claims(f"claims-number-{key}", "Nor of another type.", payload(**{key: 7}))
+claims("claims-longest-jti", "An id has up to 64 characters.", payload(jti="Az09._-" + "o" * 57))
+claims("claims-long-jti", "Not more.", payload(jti="o" * 65))
+claims("claims-strange-jti", "Of letters, digits, dot, underscore and dash.", payload(jti="o 1"))
+claims("claims-line-end-jti", "And nothing behind them.", payload(jti="o1\n"))
 WRONG_AUDIENCES = {
     "upper-case": "0102030A0F",
     "short": "102030405",
