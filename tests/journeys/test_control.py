@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 import pennon
-from pennon.carry import Divergence
-from pennon.control import DivergenceCount, Exposure, Report, Role
+from pennon.carry import Divergence, DivergenceCount
+from pennon.control import Exposure, Report, Role
 from pennon.journeys import ControlPlane, Memory, create_app
 
 PROBLEM = "application/problem+json"

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from starlette.exceptions import HTTPException
 
-from pennon.carry import Divergence
-from pennon.control import DivergenceCount, Exposure, Report
+from pennon.carry import Divergence, DivergenceCount
+from pennon.control import Exposure, Report
 from pennon.journeys import ControlPlane
 from pennon.journeys.live import READERS_LIMIT_COUNT, Live
 from pennon.journeys.memory import Memory

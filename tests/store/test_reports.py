@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pennon.carry import Divergence
-from pennon.control import DivergenceCount, OverrideUse, Report
+from pennon.carry import Divergence, DivergenceCount, OverrideUse
+from pennon.control import Report
 from pennon.errors import DocumentInvalid, NotFound
 
 HERE = ("shop", "production")

@@ -6,7 +6,7 @@ Not here: what a flag answers (`flags`), the baggage header around the member (`
 (`context`), who calls this when (`client` and the doors). Pure: times come in, notes and faults go out as values.
 """
 
-from pennon.carry.divergence import Divergence, divergence_of, unknown_flags, was_dropped
+from pennon.carry.divergence import Divergence, DivergenceCount, divergence_of, unknown_flags, was_dropped
 from pennon.carry.exposure import Exposure, exposure_id, exposure_of, phase_of
 from pennon.carry.fingerprint import fingerprint_of
 from pennon.carry.hop import Arrival, Departure, arrive, depart
@@ -16,6 +16,7 @@ from pennon.carry.overriding import (
     OVERRIDE_LIMIT_S,
     OverrideClaims,
     OverrideRefusal,
+    OverrideUse,
     jwt_claims_of,
     override_claims_of,
     override_refusal,
@@ -34,12 +35,14 @@ __all__ = [
     "Decoded",
     "Departure",
     "Divergence",
+    "DivergenceCount",
     "Encoded",
     "Exposure",
     "GroupFault",
     "Note",
     "OverrideClaims",
     "OverrideRefusal",
+    "OverrideUse",
     "ReturnDrop",
     "Returned",
     "arrive",

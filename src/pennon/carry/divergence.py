@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+
 from pennon.carry.fingerprint import fingerprint_of
 from pennon.context import Decision, Ledger, Reason
 from pennon.flags import Flag, Ruleset
@@ -31,6 +33,14 @@ class Divergence(StrEnum):
     """What arrived is about a flag that does not exist here."""
     OTHER = "other"
     """None of these: an attribute with another value, or another set of units."""
+
+
+class DivergenceCount(msgspec.Struct, frozen=True):
+    """So many sampled decisions came out so. flag: "" for flags that the process does not know."""
+
+    flag: str
+    cause: Divergence
+    count: int
 
 
 def divergence_of(

@@ -43,6 +43,17 @@ class OverrideClaims(msgspec.Struct, frozen=True):
     until_s: int
 
 
+class OverrideUse(msgspec.Struct, frozen=True):
+    """A token was used so often in one process. id: the token's. first_ms, last_ms: since 1970, the process's clock."""
+
+    id: str
+    flag: str
+    variant: str
+    count: int
+    first_ms: int
+    last_ms: int
+
+
 class OverrideRefusal(StrEnum):
     """Why a token whose signature is right is not believed; the first of these that holds, in this order."""
 

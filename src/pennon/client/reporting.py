@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import msgspec
 
+from pennon.carry import DivergenceCount, OverrideUse
 from pennon.client.posting import Pauses, Posted, Poster
-from pennon.client.reports import DivergenceCount, OverrideUse, Report, Reports
+from pennon.client.reports import Report, Reports
 from pennon.client.timing import Timing
 from pennon.counters import Count, count
 

@@ -9,9 +9,7 @@ from enum import StrEnum
 from threading import Lock
 from typing import Final
 
-import msgspec
-
-from pennon.carry import Divergence
+from pennon.carry import Divergence, DivergenceCount, OverrideUse
 from pennon.counters import Count, count
 
 # Of either kind, between two drains: a fleet has tens of testers and hundreds of flags.
@@ -28,25 +26,6 @@ class Report(StrEnum):
 
     OVERRIDE = "override"
     DIVERGENCE = "divergence"
-
-
-class OverrideUse(msgspec.Struct, frozen=True):
-    """How often an override token set a flag's variant here. id: the token's. first_ms, last_ms: since 1970."""
-
-    id: str
-    flag: str
-    variant: str
-    count: int
-    first_ms: int
-    last_ms: int
-
-
-class DivergenceCount(msgspec.Struct, frozen=True):
-    """How often a sampled comparison came out so. flag: "" for decisions about flags that are unknown here."""
-
-    flag: str
-    cause: Divergence
-    count: int
 
 
 class Reports:

@@ -33,7 +33,7 @@ from pennon.control.ports import (
     Role,
     TokenRow,
 )
-from pennon.control.reports import DivergenceCount, DivergenceTotal, OverrideUse, OverrideUses, Report
+from pennon.control.reports import DivergenceTotal, OverrideUses, Report
 from pennon.control.signers import SignerDocument
 from pennon.control.store import Store
 
@@ -44,7 +44,6 @@ __all__ = [
     "Change",
     "ChangeRow",
     "Difference",
-    "DivergenceCount",
     "DivergenceTotal",
     "Edited",
     "EnvironmentRow",
@@ -55,7 +54,6 @@ __all__ = [
     "FlagDraft",
     "NewToken",
     "OverrideDocument",
-    "OverrideUse",
     "OverrideUses",
     "Page",
     "Project",

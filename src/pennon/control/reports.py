@@ -4,27 +4,8 @@ from typing import Protocol
 
 import msgspec
 
-from pennon.carry import Divergence
+from pennon.carry import DivergenceCount, OverrideUse
 from pennon.control.ports import Page
-
-
-class OverrideUse(msgspec.Struct, frozen=True):
-    """A token was used so often in one process. id: the token's. first_ms, last_ms: since 1970, the process's clock."""
-
-    id: str
-    flag: str
-    variant: str
-    count: int
-    first_ms: int
-    last_ms: int
-
-
-class DivergenceCount(msgspec.Struct, frozen=True):
-    """So many sampled decisions came out so. flag: "" for flags that the process does not know."""
-
-    flag: str
-    cause: Divergence
-    count: int
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pennon.carry import Divergence
-from pennon.control import DivergenceCount, OverrideUse, Report
+from pennon.carry import Divergence, DivergenceCount, OverrideUse
+from pennon.control import Report
 from pennon.control.values import KEY_PATTERN, must
 from pennon.server import replies
 from pennon.server.auth import Authoring, Reading, environment_of

@@ -8,8 +8,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, delete, func, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
-from pennon.carry import Divergence
-from pennon.control import DivergenceTotal, OverrideUse, OverrideUses, Page, Report
+from pennon.carry import Divergence, OverrideUse
+from pennon.control import DivergenceTotal, OverrideUses, Page, Report
 from pennon.store import cursors, environments
 from pennon.store.tables import DIVERGENCE, OVERRIDE_USES, REPORTS
 
