@@ -239,9 +239,23 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     properties: str = ""
 
 
+class ActorType(StrEnum):
+    """What acts; the header `X-Actor-Type` says it in these words."""
+
+    HUMAN = "HUMAN"
+    SERVICE = "SERVICE"
+    """A service on its own account, or somebody's machine user."""
+    SYSTEM = "SYSTEM"
+    """Work that is nobody's any more; the actor is `system:<name>`."""
+    SUPPORT = "SUPPORT"
+    """Somebody of the operator's who acts as a user: `on_behalf_of` says as whom."""
+
+
 class Identity(msgspec.Struct, frozen=True):
     """What a boundary's `identity` callable knows of a caller from what has been verified.
 
+    tenant, actor, on_behalf_of: opaque ids, never names or addresses. actor: who really acts; on_behalf_of: for whom,
+        where that is somebody else (delegation, or a supporter who acts as a user).
     units: kind -> key, e.g. {"user": "7", "account": "acme"}.
     attributes: of the request's own unit, for clauses.
     """
@@ -250,6 +264,42 @@ class Identity(msgspec.Struct, frozen=True):
     actor: str | None = None
     units: Mapping[str, str] = _NOTHING
     attributes: Mapping[str, Any] = _NOTHING
+    actor_type: ActorType | None = None
+    on_behalf_of: str | None = None
+
+
+class Deadline(msgspec.Struct, frozen=True, gc=False):
+    """Until when whoever asked will wait.
+
+    due_ns: by the monotonic clock of this process. form: the header in which it came, lower-case; None: nobody said
+    one, the service's cap is all. is_capped: the caller would wait longer than this service may take.
+    """
+
+    due_ns: int
+    form: str | None = None
+    is_capped: bool = False
+
+    def remaining_ns(self, monotonic_ns: int) -> int:
+        """What is left; negative when it is over."""
+        return self.due_ns - monotonic_ns
+
+    def is_over(self, monotonic_ns: int) -> bool:
+        """Whether it has come."""
+        return monotonic_ns >= self.due_ns
+
+
+class Forwarded(msgspec.Struct, frozen=True):
+    """Whom the nearest trusted proxy speaks for.
+
+    address: as it is usually written; None: nobody trusted knows it. identifier: what stands there instead, "_hidden"
+    or "unknown". proto, host, port: scheme (lower-case), host and port that the client asked; None: not told.
+    """
+
+    address: str | None
+    identifier: str | None = None
+    proto: str | None = None
+    host: str | None = None
+    port: int | None = None
 
 
 class RequestContext(msgspec.Struct, frozen=True):
@@ -259,6 +309,8 @@ class RequestContext(msgspec.Struct, frozen=True):
     caller_request_id: what a stranger called its request; for logs only.
     baggage: the members that were kept, without ours. fields: name and value of declared fields that were taken.
     is_replay: the record is processed again on purpose; its decisions never count as exposures.
+    deadline: None where the contract declares none, and for records. forwarded: who asked behind trusted proxies; None
+        where the contract declares no proxies, or the peer is none of them: then the peer itself asked.
     """
 
     trace: Trace
@@ -270,3 +322,5 @@ class RequestContext(msgspec.Struct, frozen=True):
     baggage: tuple[Member, ...] = ()
     is_replay: bool = False
     fields: tuple[tuple[str, str], ...] = ()
+    deadline: Deadline | None = None
+    forwarded: Forwarded | None = None

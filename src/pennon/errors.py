@@ -6,6 +6,8 @@
     │   ├── ContractInvalid     contract_invalid      a header contract
     │   ├── RulesetInvalid      ruleset_invalid       a snapshot, delta or kill that a replica was sent
     │   └── SettingInvalid      setting_invalid       an argument or environment variable
+    ├── DeadlineExceeded        deadline_exceeded     too little time is left; not a TimeoutError
+    ├── CircuitOpen             circuit_open          calls to a downstream are suspended for a while
     ├── BrokerUnavailable       broker_unavailable    the local Kafka for tests cannot be fetched or started
     └── Refused                 the control plane will not do it
         ├── NotFound            not_found
@@ -77,6 +79,21 @@ class SettingInvalid(Invalid):
     """An argument or an environment variable is not usable."""
 
     code: ClassVar[str] = "setting_invalid"
+
+
+class DeadlineExceeded(PennonError):
+    """Less time is left than the work takes: it was not begun, or was given up.
+
+    Not a TimeoutError: a timeout says that somebody was slow, this says that nobody waits any more. Never retried.
+    """
+
+    code: ClassVar[str] = "deadline_exceeded"
+
+
+class CircuitOpen(PennonError):
+    """A downstream has failed too often; it is not called until it has had a rest."""
+
+    code: ClassVar[str] = "circuit_open"
 
 
 class BrokerUnavailable(PennonError):

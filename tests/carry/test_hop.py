@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pennon.carry import Departure, GroupFault, arrive, decode, depart, encode_entries
-from pennon.carry import hop as hop_module
+from pennon.carry import Departure, GroupFault, arrive, arriving, decode, depart, encode_entries
 from pennon.context import Decision, Entry, Identity, Origin, RequestContext
 from pennon.headers import (
     BaggagePolicy,
@@ -37,7 +36,7 @@ SMALL = Contract(
 )
 
 
-def _arrive(headers: Headers, *, is_trusted: bool = True, is_replay: bool = False) -> hop_module.Arrival:
+def _arrive(headers: Headers, *, is_trusted: bool = True, is_replay: bool = False) -> arriving.Arrival:
     return arrive(CONTRACT, headers, is_trusted=is_trusted, identity=NOBODY, entropy=ENTROPY, is_replay=is_replay)
 
 
@@ -97,7 +96,7 @@ def test_arrive_from_a_stranger_decodes_nothing_of_ours(
     def never(value: str) -> None:
         raise AssertionError(value)
 
-    monkeypatch.setattr(hop_module, "decode", never)
+    monkeypatch.setattr(arriving, "decode", never)
     value = encode_entries([entry_of()], is_replay=True).value
     arrival = _arrive(_baggage(f"pennon={value}", "pennon2=abc"), is_trusted=False)
     context = arrival.context

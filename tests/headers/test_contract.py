@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pennon.errors import ContractInvalid
-from pennon.headers import BaggagePolicy, Classification, Contract, Downstream, Field, Propagate, Trust
+from pennon.headers import BaggagePolicy, Budgets, Classification, Contract, Downstream, Field, Propagate, Trust
 
 MakeField = Callable[..., Field]
 
@@ -30,12 +30,12 @@ def test_contract_tells_every_fault_at_once(make_field: MakeField) -> None:
         fields=[make_field("x y"), make_field("baggage", max_length=0)],
         baggage=BaggagePolicy(allow=["pennonx"], max_members=0),
         downstreams=[Downstream("a"), Downstream("a", host="h", topic="t")],
-        max_header_count=-1,
+        budgets=Budgets(total_count=-1),
     )
 
     assert [
         "/owner",
-        "/max_header_count",
+        "/budgets/total_count",
         "/fields/0/name",
         "/fields/1/max_length",
         "/fields/1/name",

@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pennon.context import Deadline
 from pennon.headers.deadline import (
-    Deadline,
     DeadlineForm,
     DeadlinePolicy,
     ReadDeadline,
+    capped,
     deadline_faults,
+    for_call,
     format_deadline,
     read_deadline,
 )
@@ -80,7 +82,7 @@ def test_call_gets_what_the_vector_says(vectors: Callable[[str, str], list[Case]
     """What is left without the margin, and whether that is worth sending (req 63, 65)."""
     for case in vectors("deadline.json", "call"):
         deadline = Deadline(MONOTONIC_NS + case["remaining_ns"])
-        timeout = deadline.for_call(MONOTONIC_NS, margin_s=case["margin_s"], floor_s=case["floor_s"])
+        timeout = for_call(deadline, MONOTONIC_NS, margin_s=case["margin_s"], floor_s=case["floor_s"])
 
         assert (case["timeout_ns"], case["is_too_short"]) == (timeout.timeout_ns, timeout.is_too_short), case
         assert case["timeout_ns"] / 1e9 == timeout.timeout_s
@@ -133,9 +135,9 @@ def test_deadline_is_over_when_it_has_come() -> None:
 
 def test_capping_twice_takes_the_sooner_cap_and_keeps_the_form() -> None:
     """A later cap cannot give back what an earlier one took (req 64)."""
-    capped = Deadline(100 * S_NS, DeadlineForm.GRPC).capped(5, 0)
+    soon = capped(Deadline(100 * S_NS, DeadlineForm.GRPC), 5, 0)
 
-    assert Deadline(5 * S_NS, DeadlineForm.GRPC, is_capped=True) == capped == capped.capped(60, 0)
+    assert Deadline(5 * S_NS, DeadlineForm.GRPC, is_capped=True) == soon == capped(soon, 60, 0)
 
 
 @pytest.mark.parametrize(

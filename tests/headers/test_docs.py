@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pennon.headers import BaggagePolicy, Contract, DropReason, Field, std
+from pennon.headers import BaggagePolicy, Budgets, Contract, DropReason, Field, std
 from pennon.headers.deadline import DeadlineForm, DeadlinePolicy
 from pennon.headers.proxies import TrustedProxies
 
@@ -51,11 +51,11 @@ def test_page_states_the_defaults_of_deadlines_and_proxies() -> None:
 
 def test_page_states_the_limits_that_hold() -> None:
     """The defaults in the table are the defaults in the code."""
-    contract, policy = Contract("c", version="1", owner="t"), BaggagePolicy()
+    budgets, policy = Budgets(), BaggagePolicy()
     stated = {name: int(value) for name, value in re.findall(r"`(\w+)=(\d+)`", PAGE)}
 
-    assert stated["max_header_count"] == contract.max_header_count
-    assert stated["max_header_bytes"] == contract.max_header_bytes
+    assert stated["total_count"] == budgets.total_count
+    assert stated["total_bytes"] == budgets.total_bytes
     assert stated["wire_max_bytes"] == policy.wire_max_bytes
     assert stated["max_bytes"] == policy.max_bytes
     assert stated["max_members"] == policy.max_members

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 import pennon.http
 from pennon import counters
-from pennon.headers import Boundary, Contract, Downstream, mesh, networks, public
+from pennon.headers import Boundary, Budgets, Contract, Downstream, mesh, networks, public
 
 pytestmark = pytest.mark.slow
 
@@ -238,7 +238,7 @@ def test_refused_request_and_lifespan_decide_nothing() -> None:
     async def receive() -> Any:
         return {"type": "http.request"}
 
-    contract = Contract("test", version="1", owner="tests", max_header_count=1)
+    contract = Contract("test", version="1", owner="tests", budgets=Budgets(total_count=1))
     door = pennon.http.asgi(app, contract, boundary=public(), decide=decide)
     asyncio.run(door({"type": "lifespan"}, receive, send))
     asyncio.run(door({"type": "http", "path": "/", "headers": [(b"a", b"1"), (b"b", b"2")]}, receive, send))

@@ -24,7 +24,7 @@ import pennon.http
 from pennon import ambient
 from pennon.carry import encode_entries
 from pennon.context import Entry, Origin, RequestContext
-from pennon.headers import Contract, mesh, networks
+from pennon.headers import Budgets, Contract, mesh, networks
 
 pytestmark = pytest.mark.slow
 
@@ -249,7 +249,7 @@ def test_websocket_over_the_limits_is_refused_in_its_handshake(serve: Callable[.
     async def app(_scope: Any, _receive: Any, _send: Any) -> None:
         raise AssertionError("called")
 
-    contract = Contract("test", version="1", owner="tests", max_header_count=20)
+    contract = Contract("test", version="1", owner="tests", budgets=Budgets(total_count=20))
     host = serve(pennon.http.asgi(app, contract, boundary=mesh()), ws="websockets-sansio")
     headers = {f"x-{number}": "v" for number in range(30)}
     with (

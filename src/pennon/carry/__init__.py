@@ -6,10 +6,11 @@ Not here: what a flag answers (`flags`), the baggage header around the member (`
 (`context`), who calls this when (`client` and the doors). Pure: times come in, notes and faults go out as values.
 """
 
+from pennon.carry.arriving import Arrival, arrive
+from pennon.carry.departing import Departure, depart
 from pennon.carry.divergence import Divergence, DivergenceCount, divergence_of, unknown_flags, was_dropped
 from pennon.carry.exposure import Exposure, exposure_id, exposure_of, phase_of
 from pennon.carry.fingerprint import fingerprint_of
-from pennon.carry.hop import Arrival, Departure, arrive, depart
 from pennon.carry.judge import RESYNC_NOTES, Note, decide
 from pennon.carry.leaving import entries_leaving
 from pennon.carry.overriding import (

@@ -14,16 +14,21 @@ from pennon.headers.baggage import Baggage, format_baggage, parse_baggage
 from pennon.headers.boundary import Boundary, Inbound, mesh, networks, public
 from pennon.headers.carrier import Headers
 from pennon.headers.contract import Contract
+from pennon.headers.deadline import DeadlineForm, DeadlinePolicy
 from pennon.headers.egress import Outgoing, inject
 from pennon.headers.fields import (
     BaggagePolicy,
+    Breaker,
+    Budgets,
     Category,
     Classification,
     Downstream,
     Field,
     Log,
     Propagate,
+    Retries,
     Trust,
+    UnknownHeaders,
     UnknownMembers,
 )
 from pennon.headers.grammar import DECIDED
@@ -46,9 +51,13 @@ __all__ = [
     "Baggage",
     "BaggagePolicy",
     "Boundary",
+    "Breaker",
+    "Budgets",
     "Category",
     "Classification",
     "Contract",
+    "DeadlineForm",
+    "DeadlinePolicy",
     "Downstream",
     "Drop",
     "DropReason",
@@ -62,9 +71,11 @@ __all__ = [
     "Propagate",
     "Refusal",
     "Report",
+    "Retries",
     "TraceParent",
     "TraceState",
     "Trust",
+    "UnknownHeaders",
     "UnknownMembers",
     "extract",
     "fit_tracestate",

@@ -33,7 +33,7 @@ def faults_of(contract: "Contract") -> list[Fault]:
     """Every fault, in the order of the declaration."""
     return [
         *_texts(contract, "", ("name", "version", "owner")),
-        *_naturals(contract, "", ("max_header_bytes", "max_header_count")),
+        *_naturals(contract.budgets, "/budgets", ("total_bytes", "total_count", "custom_bytes", "trace_bytes")),
         *_fields(contract.fields),
         *_baggage(contract.baggage),
         *_downstreams(contract.downstreams, contract.fields),

@@ -3,26 +3,27 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING
 
 from pennon.errors import ContractInvalid
 from pennon.headers.checks import faults_of
-from pennon.headers.fields import BaggagePolicy, Downstream, Field
+from pennon.headers.deadline import DeadlinePolicy
+from pennon.headers.fields import BaggagePolicy, Budgets, Downstream, Field, UnknownHeaders
 from pennon.headers.grammar import OWN, STANDARD
 from pennon.headers.hosts import HostTable
 from pennon.headers.routes import Route, route_to
 
-# RFC 9110 has no limit; servers refuse at 8 to 64 KiB, some at none at all, so that a door holds its own.
-MAX_HEADER_BYTES: Final = 16_384
-MAX_HEADER_COUNT: Final = 100
+if TYPE_CHECKING:
+    from pennon.headers.proxies import TrustedProxies
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
     """Which headers a service takes, keeps and sends, from whom and to whom.
 
-    owner: who answers for it. max_header_bytes, max_header_count: of a request's headers together, ours or not, names
-    and values; above either a request is refused with 431.
+    owner: who answers for it. fields: your own headers, and of the built-in ones (`std`) those that you use or change.
+    unknown: what happens to headers that nobody has declared. deadline: None: deadlines are neither read nor kept.
+    proxies: whose word counts about the client; None: nobody's.
     Sequences may be lists; they are kept as tuples.
 
     Raises: ContractInvalid with every fault found.
@@ -35,8 +36,10 @@ class Contract:
     fields: Sequence[Field] = ()
     baggage: BaggagePolicy = field(default_factory=BaggagePolicy)
     downstreams: Sequence[Downstream] = ()
-    max_header_bytes: int = MAX_HEADER_BYTES
-    max_header_count: int = MAX_HEADER_COUNT
+    budgets: Budgets = field(default_factory=Budgets)
+    unknown: UnknownHeaders = UnknownHeaders.KEEP
+    deadline: DeadlinePolicy | None = None
+    proxies: "TrustedProxies | None" = None
 
     # What the crossings look things up in, derived from the above.
     slots: Mapping[bytes, str] = field(init=False, repr=False, compare=False)

@@ -19,6 +19,7 @@ from typing import Final
 
 import msgspec
 
+from pennon.context import Deadline
 from pennon.errors import Fault
 from pennon.headers.grammar import OWS, agree
 from pennon.headers.report import Drop, DropReason
@@ -82,34 +83,16 @@ class CallTimeout(msgspec.Struct, frozen=True, gc=False):
         return self.timeout_ns / S_NS
 
 
-class Deadline(msgspec.Struct, frozen=True, gc=False):
-    """Until when.
+def capped(deadline: Deadline, cap_s: float, monotonic_ns: int) -> Deadline:
+    """This one, or the one in cap_s from now if that is sooner."""
+    due_ns = monotonic_ns + round(cap_s * S_NS)
+    return deadline if deadline.due_ns <= due_ns else Deadline(due_ns, deadline.form, is_capped=True)
 
-    due_ns: by the monotonic clock of this process. form: how it came in; None: nobody said one, the cap is all.
-    is_capped: the caller would wait longer than this service may take.
-    """
 
-    due_ns: int
-    form: DeadlineForm | None = None
-    is_capped: bool = False
-
-    def remaining_ns(self, monotonic_ns: int) -> int:
-        """What is left; negative when it is over."""
-        return self.due_ns - monotonic_ns
-
-    def is_over(self, monotonic_ns: int) -> bool:
-        """Whether it has come."""
-        return monotonic_ns >= self.due_ns
-
-    def capped(self, cap_s: float, monotonic_ns: int) -> "Deadline":
-        """This one, or the one in cap_s from now if that is sooner."""
-        due_ns = monotonic_ns + round(cap_s * S_NS)
-        return self if self.due_ns <= due_ns else Deadline(due_ns, self.form, is_capped=True)
-
-    def for_call(self, monotonic_ns: int, *, margin_s: float, floor_s: float) -> CallTimeout:
-        """How long a call may take that begins now: what is left without the margin; too short if below the floor."""
-        timeout_ns = max(0, self.remaining_ns(monotonic_ns) - round(margin_s * S_NS))
-        return CallTimeout(timeout_ns, is_too_short=timeout_ns == 0 or timeout_ns < round(floor_s * S_NS))
+def for_call(deadline: Deadline, monotonic_ns: int, *, margin_s: float, floor_s: float) -> CallTimeout:
+    """How long a call may take that begins now: what is left without the margin; too short if below the floor."""
+    timeout_ns = max(0, deadline.remaining_ns(monotonic_ns) - round(margin_s * S_NS))
+    return CallTimeout(timeout_ns, is_too_short=timeout_ns == 0 or timeout_ns < round(floor_s * S_NS))
 
 
 class ReadDeadline(msgspec.Struct, frozen=True):
@@ -152,7 +135,7 @@ def read_deadline(
     if not dues:
         return ReadDeadline(Deadline(monotonic_ns + cap_ns), (), tuple(dropped))
     remaining_ns, form = min(dues, key=lambda due: due[0])
-    deadline = Deadline(monotonic_ns + remaining_ns, form).capped(policy.cap_s, monotonic_ns)
+    deadline = capped(Deadline(monotonic_ns + remaining_ns, form), policy.cap_s, monotonic_ns)
     return ReadDeadline(deadline, tuple(took), tuple(dropped))
 
 

@@ -8,6 +8,8 @@ from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 from typing import Final
 
+from pennon.headers.deadline import DeadlineForm
+
 MAX_BAGGAGE_BYTES: Final = 1_024
 MAX_BAGGAGE_MEMBERS: Final = 16
 # W3C Baggage, "Limits": what a platform must be ready to take. Above it a request is refused, not cut.
@@ -66,6 +68,17 @@ class Classification(StrEnum):
     INTERNAL_ID = "internal_id"
     PERSONAL = "personal"
     SECRET = "secret"  # noqa: S105  # a class of fields
+
+
+class UnknownHeaders(StrEnum):
+    """What happens to headers that neither the contract nor `std` names."""
+
+    KEEP = "keep"
+    """The application sees them; no door sends them on or writes them anywhere."""
+    DROP = "drop"
+    """The application does not see them."""
+    REJECT = "reject"
+    """The request is refused with 400. A record is handled without them."""
 
 
 class UnknownMembers(StrEnum):
@@ -134,6 +147,42 @@ class BaggagePolicy:
         object.__setattr__(self, "allow", _frozen(self.allow))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    """How much room headers get, by group.
+
+    total_bytes, total_count: of a message's headers together, ours or not, names and values. custom_bytes: of the
+        fields that are not standard, names and values. trace_bytes: of tracestate; whole members are cut (W3C).
+    A request over one of the first three is refused with 431 that names "headers" or "custom"; a record is handled, its
+    custom fields without the last declared ones. What leaves is cut in the same way.
+    """
+
+    total_bytes: int = 16_384
+    total_count: int = 100
+    custom_bytes: int = 2_048
+    trace_bytes: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """How often a failed call is made again: where that is safe, while the deadline leaves time.
+
+    attempts: the first one included. initial_s, max_s: between them, exponential, with jitter.
+    """
+
+    attempts: int = 3
+    initial_s: float = 0.1
+    max_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breaker:
+    """When a downstream is left alone: after so many failures in a row, for so long."""
+
+    failures: int = 5
+    rest_s: float = 10.0
+
+
 @dataclass(frozen=True, slots=True)
 class Downstream:
     """A host or topic that we call or write to, and what it may get.
@@ -144,6 +193,10 @@ class Downstream:
     trace, request_id, correlation_id, baggage, decisions: whether it gets these.
     fields: names of declared fields that it gets beside those that go everywhere.
     decides: what it decides and says so in its response's `Pennon-Decided` joins the caller's ledger. A host of ours.
+    tenant, actor: whether it gets x-tenant-id; x-actor-id, x-actor-type and x-on-behalf-of. The contract declares them.
+    deadline: the form in which it is told how long we wait; None: not. A topic is told none.
+    audience: it gets identity as a signed `Pennon-Context` for this audience, where the door has a signer.
+    retries, breaker: how calls to it are guarded (`pennon.http.Guard`); None: not.
     """
 
     name: str
@@ -158,6 +211,12 @@ class Downstream:
     decisions: bool = True
     fields: Sequence[str] = ()
     decides: bool = False
+    tenant: bool = False
+    actor: bool = False
+    deadline: DeadlineForm | None = None
+    audience: str | None = None
+    retries: Retries | None = None
+    breaker: Breaker | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fields", _frozen(self.fields))

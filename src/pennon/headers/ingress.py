@@ -131,7 +131,7 @@ class _Crossing:
     def _gathered(self, headers: Headers) -> dict[str, list[bytes]]:
         """The values of the headers that the contract knows, by our name for them; all headers are counted."""
         contract = self._contract
-        slots = contract.slots
+        slots, budgets = contract.slots, contract.budgets
         found: dict[str, list[bytes]] = {}
         total_bytes = 0
         for name, value in headers:
@@ -142,10 +142,10 @@ class _Crossing:
             slot = slots.get(name.lower())
             if slot is not None:
                 found.setdefault(slot, []).append(value)
-        if len(headers) > contract.max_header_count:
-            self._refuse(_ALL, f"{contract.max_header_count} headers", TOO_LARGE_STATUS, DropReason.TOO_MANY)
-        elif total_bytes > contract.max_header_bytes:
-            self._refuse(_ALL, f"{contract.max_header_bytes} bytes", TOO_LARGE_STATUS, DropReason.TOO_LONG)
+        if len(headers) > budgets.total_count:
+            self._refuse(_ALL, f"{budgets.total_count} headers", TOO_LARGE_STATUS, DropReason.TOO_MANY)
+        elif total_bytes > budgets.total_bytes:
+            self._refuse(_ALL, f"{budgets.total_bytes} bytes", TOO_LARGE_STATUS, DropReason.TOO_LONG)
         return found
 
     def _trace(self) -> tuple[Trace, Trace | None]:

@@ -203,7 +203,7 @@ MUTANTS: Final = (
             "return None if is_trusted else DropReason.NOT_TRUSTED",
             "return None",
         ),
-        ("pennon.carry.hop:arrive", "if is_trusted and extracted.ours:", "if extracted.ours:"),
+        ("pennon.carry.arriving:arrive", "if is_trusted and extracted.ours:", "if extracted.ours:"),
     ),
     _mutant(
         "a token that was taken back is believed",
@@ -247,7 +247,7 @@ MUTANTS: Final = (
     _mutant(
         "what the budget cuts is not counted",
         Invariant.EVERY_DEPARTURE_COUNTED,
-        ("pennon.carry.hop:_ours_leaving", "encoded.cut_count", "0"),
+        ("pennon.carry.departing:_ours_leaving", "encoded.cut_count", "0"),
     ),
     _mutant(
         "contradictions of responses are not counted",

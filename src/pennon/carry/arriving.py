@@ -1,31 +1,14 @@
-"""A hop, as every door makes it: headers become a request context, a request context becomes headers.
+"""A hop's way in, as every door makes it: headers become a request context.
 
 The header contract says what may cross; here its opaque members of ours meet the ledger.
 """
 
-from typing import Final
-
 import msgspec
 
 from pennon.carry.reading import GroupFault, decode
-from pennon.carry.wire import BUDGET_BYTES, CARRY_KEY
-from pennon.carry.writing import encode
+from pennon.carry.wire import CARRY_KEY
 from pennon.context import Identity, Ledger, Member, RequestContext, Trace
-from pennon.headers import (
-    Contract,
-    Downstream,
-    Drop,
-    DropReason,
-    Extracted,
-    Headers,
-    Outgoing,
-    Refusal,
-    Report,
-    extract,
-    inject,
-)
-
-_CUT: Final = Drop(f"baggage:{CARRY_KEY}", DropReason.OVER_BUDGET)
+from pennon.headers import Contract, Extracted, Headers, Refusal, Report, extract
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -41,12 +24,6 @@ class Arrival(msgspec.Struct, frozen=True):
     refusal: Refusal | None
     stranger_trace: Trace | None
     group_faults: tuple[GroupFault, ...]
-
-
-class Departure(Outgoing, frozen=True):
-    """What leaves, and how many decisions did not fit the budget (then the report names our member as well)."""
-
-    cut_count: int
 
 
 def arrive(
@@ -85,31 +62,6 @@ def arrive(
     return Arrival(context, extracted.report, extracted.refusal, extracted.stranger_trace, faults)
 
 
-def depart(
-    contract: Contract, downstream: Downstream | None, context: RequestContext | None, *, trace: Trace | None
-) -> Departure:
-    """What leaves for a downstream.
-
-    downstream: None if the contract declares none for this host or topic: it gets nothing, and all of ours comes off.
-    context: None outside a request. trace: this call's own; None: the request's.
-    """
-    if context is None:
-        outgoing = inject(contract, downstream, trace=trace, request_id=None, correlation_id=None, baggage=(), ours=())
-        return _departure(outgoing, 0)
-    ours, cut_count = _ours_leaving(contract, downstream, context)
-    outgoing = inject(
-        contract,
-        downstream,
-        trace=context.trace if trace is None else trace,
-        request_id=context.request_id,
-        correlation_id=context.correlation_id,
-        baggage=context.baggage,
-        ours=ours,
-        fields=context.fields,
-    )
-    return _departure(outgoing, cut_count)
-
-
 def _context_of(extracted: Extracted, ledger: Ledger, identity: Identity, *, is_replay: bool) -> RequestContext:
     return RequestContext(
         trace=extracted.trace,
@@ -122,24 +74,3 @@ def _context_of(extracted: Extracted, ledger: Ledger, identity: Identity, *, is_
         is_replay=is_replay,
         fields=extracted.fields,
     )
-
-
-def _ours_leaving(
-    contract: Contract, downstream: Downstream | None, context: RequestContext
-) -> tuple[tuple[Member, ...], int]:
-    """Our members for this downstream, the decisions first, and how many decisions were cut."""
-    if not contract.route(downstream).decisions:
-        return (), 0
-    ledger = context.ledger
-    # A contract may allow less baggage than we would use; key and "=" count there.
-    budget_bytes = min(BUDGET_BYTES, contract.baggage.max_bytes - len(CARRY_KEY) - 1)
-    encoded = encode(ledger, budget_bytes=budget_bytes, is_replay=context.is_replay)
-    own = (Member(CARRY_KEY, encoded.value),) if encoded.value else ()
-    return own + ledger.foreign, encoded.cut_count
-
-
-def _departure(outgoing: Outgoing, cut_count: int) -> Departure:
-    report = outgoing.report
-    if cut_count:
-        report = msgspec.structs.replace(report, dropped=(*report.dropped, _CUT))
-    return Departure(outgoing.set, outgoing.remove, report, cut_count)
