@@ -2,18 +2,18 @@
 
 A page's normative sentences bear footnotes, the footnotes name vectors and tests (docs/reference/carrying.md, "How to
 read this page"). `test_reference_page.py` holds the text to that; the plugin here fails a whole run in which something
-cited did not pass. A run is whole if all test folders were asked for and nothing was left out: whoever runs a part of
-the suite, by folder, file, `-k`, `-m`, `--ignore`, `--lf` or `-x`, is not told about the rest.
+cited did not pass.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.whole_run import WholeRun
 
 from pennon.context import Entry, Origin
 
@@ -122,53 +122,18 @@ def _unmet(cited: Iterable[str], passed: Iterable[str]) -> list[str]:
     return [each for each in cited if not is_met(each)]
 
 
-class CitedTests:
-    """Watches a run; fails it at its end if it was whole and something cited did not pass."""
+class CitedTests(WholeRun):
+    """Whatever a page cites has passed."""
 
-    def __init__(self, root: Path, test_folders: Sequence[str]) -> None:
-        self._root, self._folders = root, test_folders
-        self._passed: set[str] = set()
-        self._was_narrowed = False
-        self._missing: list[str] = []
-
-    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """Somebody asked for less."""
-        self._was_narrowed |= bool(items)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Passed is passed: not skipped, not expected to fail."""
-        if report.when == "call" and report.passed and not hasattr(report, "wasxfail"):
-            self._passed.add(report.nodeid)
-
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """A run that was cut short, or that only collected, says nothing about what it did not run."""
-        is_cut = self._was_narrowed or session.shouldstop or session.shouldfail or not self._is_asked_for_all(session)
-        if is_cut or exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
-            return
-        pages = [_page_at(self._root / page) for page in PAGES]
+    def missing(self, passed: set[str]) -> list[str]:
+        pages = [_page_at(self.root / page) for page in PAGES]
         cited = {each for page in pages for ids in page.footnotes.values() for each in ids}
-        self._missing = _unmet(sorted(cited), self._passed)
-        if self._missing:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def _is_asked_for_all(self, session: pytest.Session) -> bool:
-        config, option = session.config, session.config.option
-        # --lf and --ignore leave tests out without deselecting them.
-        if option.collectonly or option.ignore or option.ignore_glob or getattr(option, "lf", False):
-            return False
-        asked = [(config.invocation_params.dir / arg).resolve() for arg in config.args if "::" not in arg]
-        folders = [(self._root / folder).resolve() for folder in self._folders]
-        return all(any(folder.is_relative_to(each) for each in asked) for folder in folders)
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Name what is missing."""
-        for each in self._missing:
-            terminalreporter.write_line(f"a reference page cites {each}, and no test of that passed", red=True)
+        return [f"a reference page cites {each}, and no test of that passed" for each in _unmet(sorted(cited), passed)]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Reports of other folders' tests reach plugins, not the conftest of this folder."""
-    config.pluginmanager.register(CitedTests(config.rootpath, config.getini("testpaths")), "cited-tests")
+    config.pluginmanager.register(CitedTests(config), "cited-tests")
 
 
 @pytest.fixture(scope="session")

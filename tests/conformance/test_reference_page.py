@@ -127,6 +127,7 @@ def test_page_is_read_with_its_footnotes(read: Any) -> None:
 
 # ---- the check that what is cited ran
 
+CHECK = ("tests/whole_run.py", "tests/conformance/conftest.py")
 # What a run needs none of, and takes long to load.
 PLUGINS = [part for name in ("hypothesispytest", "anyio", "pennon", "timeout") for part in ("-p", f"no:{name}")]
 
@@ -135,11 +136,10 @@ PLUGINS = [part for name in ("hypothesispytest", "anyio", "pennon", "timeout") f
 def suite(pytester: pytest.Pytester) -> pytest.Pytester:
     """A suite of three files under this folder's conftest, whose page cites a test and a vector."""
     pytester.makeini("[pytest]\ntestpaths = tests\naddopts = --import-mode=importlib")
-    conftest = (Path(__file__).parent / "conftest.py").read_text(encoding="utf-8")
     files = {
+        **{name: (ROOT / name).read_text(encoding="utf-8") for name in CHECK},
         "docs/reference/carrying.md": "[^a]: `T:tests/carry/test_a.py::test_a`\n",
         "docs/reference/wire.md": "[^a]: `V:wire/one`\n",
-        "tests/conformance/conftest.py": conftest,
         "tests/conformance/test_wire.py": """
             import pytest
             @pytest.mark.parametrize("case", ["one", "two"])
