@@ -17,7 +17,7 @@ class DropReason(StrEnum):
     NOT_TRUSTED = "not_trusted"
     """Something that only a verified caller may send."""
     MISPLACED = "misplaced"
-    """Valid elsewhere: an override is read at a public boundary only."""
+    """Valid elsewhere: an override is read at a public boundary only, an actor belongs to whom it acts for."""
     RESTARTED = "restarted"
     """A trace was begun here: a stranger's is not continued, and a tracestate belongs to its traceparent."""
     MALFORMED = "malformed"
