@@ -399,4 +399,5 @@ def test_failure_of_a_call_is_the_client_s_own(call: Call, spans: InMemorySpanEx
         call("127.0.0.1:1")
 
     (span,) = spans.get_finished_spans()
-    assert type(raised.value).__qualname__ == (span.attributes or {})["error.type"]
+    raised_type = type(raised.value)
+    assert f"{raised_type.__module__}.{raised_type.__qualname__}" == (span.attributes or {})["error.type"]

@@ -282,7 +282,7 @@ def test_client_span_is_what_the_next_hop_continues(spans: Spans) -> None:
 
 
 def test_client_span_of_a_call_that_fails_says_how(spans: Spans) -> None:
-    """The exception's class is its error type."""
+    """The exception's class, with its module, is its error type."""
 
     def fail(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("nobody there", request=request)
@@ -292,7 +292,7 @@ def test_client_span_of_a_call_that_fails_says_how(spans: Spans) -> None:
         failing.get("http://posts.internal/")
 
     [span] = of_kind(spans, SpanKind.CLIENT)
-    assert "ConnectError" == (span.attributes or {})["error.type"]
+    assert "httpx.ConnectError" == (span.attributes or {})["error.type"]
 
 
 Hook = Callable[[Wire], Callable[[str], None]]

@@ -20,7 +20,7 @@ from pennon.context import Answer, Reason, ErrorCode
 
 with otel.server_span("GET", path="/", scheme="http", trace=None) as span:
     assert span.trace is None
-    span.attribute("a", 1); span.rename("b"); span.fail("500")
+    span.attribute("a", 1); span.routed("GET", "/b"); span.fail("500")
 with otel.client_span("GET", url="http://a/", host="a", port=1): pass
 with otel.producer_span("t"): pass
 with otel.process_span("t", trace=None): pass

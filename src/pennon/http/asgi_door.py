@@ -80,8 +80,7 @@ class _Exchange:
     def _name_span(self) -> None:
         route = None if self._span is otel.SILENT else _route_of(self._inside)
         if route is not None:
-            self._span.rename(f"{self._inside.get('method', 'GET')} {route}")
-            self._span.attribute("http.route", route)
+            self._span.routed(self._inside.get("method", "GET"), route)
 
 
 def _inbound_of(scope: Scope) -> Inbound:

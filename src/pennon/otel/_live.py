@@ -15,7 +15,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, S
 
 from pennon import ambient, counters
 from pennon.context import Answer, Decision, Member, Trace
-from pennon.otel.spans import SILENT, Attributes, AttributeValue, Span
+from pennon.otel.spans import SILENT, Attributes, AttributeValue, Span, server_name
 
 if TYPE_CHECKING:
     from pennon.headers import Report
@@ -75,8 +75,9 @@ class LiveSpan(Span):
     def attribute(self, key: str, value: AttributeValue) -> None:
         self._span.set_attribute(key, value)
 
-    def rename(self, name: str) -> None:
-        self._span.update_name(name)
+    def routed(self, method: str, route: str) -> None:
+        self._span.update_name(server_name(method, route))
+        self._span.set_attribute("http.route", route)
 
     def fail(self, error_type: str) -> None:
         self._span.set_attribute("error.type", error_type)
@@ -94,7 +95,7 @@ class LiveSpan(Span):
         # Cancellation and shutdown are no failures of the operation.
         if isinstance(error, Exception):
             self._span.record_exception(error)
-            self.fail(type(error).__qualname__)
+            self.fail(_name_of(type(error)))
         self._span.end()
 
 
@@ -218,6 +219,11 @@ def _attached(inside: Context) -> Iterator[None]:
         yield
     finally:
         context.detach(token)
+
+
+def _name_of(error: type[BaseException]) -> str:
+    """Its fully qualified name, as the SDK writes it on the exception's event."""
+    return error.__qualname__ if error.__module__ == "builtins" else f"{error.__module__}.{error.__qualname__}"
 
 
 def _tracer_here() -> trace.Tracer | None:

@@ -5,6 +5,7 @@ One span per operation; names and attributes are those of the semantic conventio
 feature flags as published).
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType, TracebackType
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 AttributeValue = str | bool | int | float | Sequence[str]
 Attributes = Mapping[str, AttributeValue]
 
-# The semantic conventions' list; another method is counted as _OTHER, so that a caller cannot invent span names.
-_METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
+# The semantic conventions' list; another method is counted as _OTHER, so that a caller cannot invent span names. The
+# variable, whose name is theirs too, replaces it: names with commas between, of this case.
+_KNOWN_METHODS: Final = "CONNECT,DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT,QUERY,TRACE"
+_METHODS_VARIABLE: Final = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"
+_METHODS: Final = frozenset(filter(None, map(str.strip, os.environ.get(_METHODS_VARIABLE, _KNOWN_METHODS).split(","))))
 _NOTHING: Final[Attributes] = {}
 
 
@@ -51,11 +55,11 @@ class Span:
     def attribute(self, key: str, value: AttributeValue) -> None:
         """Set one attribute."""
 
-    def rename(self, name: str) -> None:
-        """Give the name that became known late, e.g. with the route."""
+    def routed(self, method: str, route: str) -> None:
+        """Say by which route a request is served, which becomes known late; e.g. "/users/{id}"."""
 
     def fail(self, error_type: str) -> None:
-        """Mark it as failed; error_type: of low cardinality, e.g. "500" or a class name."""
+        """Mark it as failed; error_type: of low cardinality, e.g. "500" or a class with its module."""
 
     def __enter__(self) -> Self:
         return self
@@ -238,6 +242,11 @@ def export_counters() -> None:
 
 def _some(trace: Trace | None) -> tuple[Trace, ...]:
     return () if trace is None else (trace,)
+
+
+def server_name(method: str, route: str) -> str:
+    """What a server span is called whose route is known."""
+    return f"{_method_name(method)} {route}"
 
 
 def _method_name(method: str) -> str:
