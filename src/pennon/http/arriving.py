@@ -35,6 +35,11 @@ class Door(Generic[AppT]):
         self._makes_spans = spans
         self._decide = decide
 
+    @property
+    def contract(self) -> Contract:
+        """The one that it speaks."""
+        return self._contract
+
     def _admit(self, inbound: Inbound, doubted: Sequence[Drop] = ()) -> tuple[Arrival, bool]:
         """What came in, and whether its sender is believed. Of a refused request nobody's identity is asked.
 
