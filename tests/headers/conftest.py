@@ -22,6 +22,7 @@ from pennon.headers import (
     Trust,
     extract,
     inject,
+    std,
 )
 from pennon.headers.baggage import RawMember, decoded
 
@@ -76,13 +77,7 @@ def contract(make_field: Callable[..., Field]) -> Contract:
         fields=[
             make_field(kafka="tenant"),
             make_field("X-Region", propagate=Propagate.ALWAYS, classification=Classification.INTERNAL, **open_to_all),
-            make_field(
-                "Idempotency-Key",
-                syntax=r'"[\x20-\x7e]+"',
-                propagate=Propagate.NEVER,
-                classification=Classification.PUBLIC,
-                **open_to_all,
-            ),
+            std.IDEMPOTENCY_KEY,
             make_field("x-local", propagate=Propagate.ALWAYS, downstream_may_forward=False),
         ],
         baggage=BaggagePolicy(allow=["tenant.tier", "region"]),

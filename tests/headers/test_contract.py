@@ -35,15 +35,15 @@ def test_contract_tells_every_fault_at_once(make_field: MakeField) -> None:
 
     assert [
         "/owner",
-        "/budgets/total_count",
         "/fields/0/name",
-        "/fields/1/max_length",
         "/fields/1/name",
+        "/fields/1/max_length",
         "/baggage/max_members",
         "/baggage/allow/0",
         "/downstreams/0",
         "/downstreams/1/name",
         "/downstreams/1",
+        "/budgets/total_count",
     ] == list(faults)
 
 
@@ -67,11 +67,9 @@ def test_contract_refuses_names_that_are_none(make_field: MakeField, name: str) 
     assert "/fields/0/name" in _faults(fields=[make_field(name)])
 
 
-@pytest.mark.parametrize(
-    "name", ["Traceparent", "tracestate", "BAGGAGE", "X-Request-Id", "x_correlation_id", "Pennon-X", "pennon"]
-)
+@pytest.mark.parametrize("name", ["Pennon-X", "pennon"])
 def test_contract_refuses_names_of_ours(make_field: MakeField, name: str) -> None:
-    """What the room reads itself cannot be declared anew."""
+    """What begins with pennon cannot be declared anew."""
     assert "one of pennon's own" in _faults(fields=[make_field(name)])["/fields/0/name"]
 
 

@@ -4,8 +4,6 @@ from collections.abc import Callable
 
 from pennon.headers import (
     BaggagePolicy,
-    Category,
-    Classification,
     Contract,
     Downstream,
     Extracted,
@@ -13,6 +11,7 @@ from pennon.headers import (
     Outgoing,
     Propagate,
     Trust,
+    std,
 )
 
 REQUEST = [
@@ -44,7 +43,6 @@ GO_ON = {
 
 
 def _contract(make_field: Callable[..., Field]) -> Contract:
-    anybody = {"trust": Trust.CLIENT, "caller_may_set": True, "gateway_overwrites": False}
     return Contract(
         "orders",
         version="1",
@@ -54,15 +52,7 @@ def _contract(make_field: Callable[..., Field]) -> Contract:
                 make_field(name, syntax=r"[A-Za-z0-9-]+", trust=Trust.MESH, propagate=Propagate.ALWAYS)
                 for name in ("X-Caller-Service", "X-Tenant-Id", "X-Actor-Type", "X-Actor-Id")
             ),
-            make_field(
-                "Idempotency-Key",
-                category=Category.EXECUTION,
-                syntax='"[!#-~]{1,126}"',
-                max_length=128,
-                propagate=Propagate.NEVER,
-                classification=Classification.PUBLIC,
-                **anybody,
-            ),
+            std.IDEMPOTENCY_KEY,
         ],
         baggage=BaggagePolicy(allow=["tenant.tier", "region"]),
         downstreams=[Downstream("cases", host="cases.internal")],

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from pennon.errors import ContractInvalid
 from pennon.headers.checks import faults_of
 from pennon.headers.deadline import DeadlinePolicy
-from pennon.headers.fields import BaggagePolicy, Budgets, Downstream, Field, UnknownHeaders
+from pennon.headers.fields import BaggagePolicy, Budgets, Downstream, Field, Propagate, UnknownHeaders
 from pennon.headers.grammar import OWN, STANDARD
 from pennon.headers.hosts import HostTable
 from pennon.headers.routes import Route, route_to
+from pennon.headers.standard import Direction, HeaderScope, StandardField
+from pennon.headers.std import FORWARDING, HANDLED, STANDARDS_OWNERS
 
 if TYPE_CHECKING:
     from pennon.headers.proxies import TrustedProxies
@@ -42,8 +44,13 @@ class Contract:
     proxies: "TrustedProxies | None" = None
 
     # What the crossings look things up in, derived from the above.
+    # Wire name, on HTTP or a record -> the name by which we know it: of all that the contract or a codec reads.
     slots: Mapping[bytes, str] = field(init=False, repr=False, compare=False)
+    # The fields whose values are checked by their declaration and become the request's: not those that a codec reads,
+    # that concern one connection, or that stand in responses alone.
     fields_by_name: Mapping[str, tuple[Field, re.Pattern[str]]] = field(init=False, repr=False, compare=False)
+    # Every declared field, whoever reads it.
+    declared: Mapping[str, Field] = field(init=False, repr=False, compare=False)
     priorities: Mapping[str, int] = field(init=False, repr=False, compare=False)
     _hosts: HostTable = field(init=False, repr=False, compare=False)
     _topics: Mapping[str, Downstream] = field(init=False, repr=False, compare=False)
@@ -57,13 +64,16 @@ class Contract:
         put = object.__setattr__
         put(self, "fields", tuple(self.fields))
         put(self, "downstreams", tuple(self.downstreams))
-        put(self, "slots", _slots(self.fields))
-        put(self, "fields_by_name", {each.name.lower(): (each, re.compile(each.syntax)) for each in self.fields})
+        read = [each for each in self.fields if is_read_as_declared(each)]
+        governed = [each for each in read if _is_governed(each)]
+        put(self, "slots", _slots(self, read))
+        put(self, "fields_by_name", {each.name.lower(): (each, re.compile(each.syntax)) for each in read})
+        put(self, "declared", {each.name.lower(): each for each in self.fields})
         put(self, "priorities", {key: rank for rank, key in enumerate(self.baggage.allow)})
         put(self, "_hosts", HostTable(self.downstreams))
         put(self, "_topics", {each.topic: each for each in self.downstreams if each.topic is not None})
-        put(self, "_routes", {each.name: (each, route_to(each, self.fields)) for each in self.downstreams})
-        put(self, "_nowhere", route_to(None, self.fields))
+        put(self, "_routes", {each.name: (each, route_to(each, governed)) for each in self.downstreams})
+        put(self, "_nowhere", route_to(None, governed))
 
     def downstream_for_host(self, host: str, port: int | None) -> Downstream | None:
         """The declared downstream that a host and port belong to, the most exact one; None if undeclared.
@@ -84,10 +94,34 @@ class Contract:
         return route if declared is downstream or declared == downstream else self._nowhere
 
 
-def _slots(fields: Sequence[Field]) -> dict[bytes, str]:
+def is_read_as_declared(each: Field) -> bool:
+    """Whether a request's or record's field is checked by its declaration, and by nothing else."""
+    if each.name.lower() in HANDLED:
+        return False
+    if not isinstance(each, StandardField):
+        return True
+    return each.scope is HeaderScope.END_TO_END and each.direction is not Direction.RESPONSE
+
+
+def _is_governed(each: Field) -> bool:
+    """Whether the contract says where the field goes.
+
+    A standard's field that is never sent on, such as Authorization, stands in each message for that message: what a
+    caller of another service sets there is its own.
+    """
+    is_a_standards = isinstance(each, StandardField) and each.owner in STANDARDS_OWNERS
+    return not (is_a_standards and each.propagate is Propagate.NEVER)
+
+
+def _slots(contract: Contract, read: Sequence[Field]) -> dict[bytes, str]:
     """Wire name, on HTTP or a record -> the name by which we know it."""
-    slots = {name.encode(): name for name in (*STANDARD, *OWN)}
-    for each in fields:
+    handled: list[str] = [*STANDARD, *OWN]
+    if contract.deadline is not None:
+        handled += contract.deadline.accept
+    if contract.proxies is not None:
+        handled += FORWARDING
+    slots = {name.encode(): name for name in map(str, handled)}
+    for each in read:
         name = each.name.lower()
         slots[name.encode()] = name
         slots[(each.kafka or name).lower().encode()] = name

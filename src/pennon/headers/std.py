@@ -308,3 +308,19 @@ ALL: Final[tuple[StandardField, ...]] = (
 """Every built-in field."""
 BY_NAME: Final[Mapping[str, StandardField]] = {each.name: each for each in ALL}
 """The same by name, which is lower-case."""
+
+FORWARDING: Final[tuple[str, ...]] = tuple(
+    each.name for each in (FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT)
+)
+"""What proxies write about whom they pass on."""
+HANDLED: Final[frozenset[str]] = frozenset(
+    {
+        *(each.name for each in (TRACEPARENT, TRACESTATE, BAGGAGE, REQUEST_ID, CORRELATION_ID)),
+        *(each.name for each in (REQUEST_DEADLINE, REQUEST_TIMEOUT_MS, GRPC_TIMEOUT, ENVOY_TIMEOUT_MS)),
+        *(each.name for each in (OVERRIDE, DECIDED, CONTEXT)),
+        *FORWARDING,
+    }
+)
+"""What codecs of pennon's read and write. A contract that lists one documents it; it is handled either way."""
+STANDARDS_OWNERS: Final = frozenset({"IETF", "W3C", "gRPC", "Envoy"})
+"""Who defines headers that mean the same everywhere; what pennon only suggests has the owner "pennon"."""

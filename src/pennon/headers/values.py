@@ -1,0 +1,57 @@
+"""What kinds of value a declaration holds: the checks that its parts share."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from math import isfinite
+from typing import Any
+
+from pennon.errors import Fault
+
+
+def texts(value: Any, path: str, names: Sequence[str]) -> Iterator[Fault]:
+    """Those of the attributes that are not a text with something in it."""
+    for name in names:
+        found = getattr(value, name)
+        if not (isinstance(found, str) and found.strip()):
+            yield Fault(f"{path}/{name}", f"{found!r} is not a text with something in it")
+
+
+def naturals(value: Any, path: str, names: Sequence[str]) -> Iterator[Fault]:
+    """Those of the attributes that are not an integer of at least 1."""
+    for name in names:
+        found = getattr(value, name)
+        if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+            yield Fault(f"{path}/{name}", f"{found!r} is not an integer of at least 1")
+
+
+def booleans(value: Any, path: str, names: Sequence[str]) -> Iterator[Fault]:
+    """Those of the attributes that are neither True nor False."""
+    for name in names:
+        found = getattr(value, name)
+        if not isinstance(found, bool):
+            yield Fault(f"{path}/{name}", f"{found!r} is neither True nor False")
+
+
+def spans(value: Any, path: str, names: Sequence[str]) -> Iterator[Fault]:
+    """Those of the attributes that are not a finite number of seconds above 0."""
+    for name in names:
+        found = getattr(value, name)
+        if not isinstance(found, int | float) or isinstance(found, bool) or not (isfinite(found) and found > 0):
+            yield Fault(f"{path}/{name}", f"{found!r} is not a finite number of seconds above 0")
+
+
+def instances(value: Any, path: str, kinds: Mapping[str, type]) -> Iterator[Fault]:
+    """Those of the attributes that are neither None nor of their class."""
+    for name, kind in kinds.items():
+        found = getattr(value, name)
+        if found is not None and not isinstance(found, kind):
+            yield Fault(f"{path}/{name}", f"{found!r} is not a {kind.__name__}")
+
+
+def members_of(value: Any, path: str, kinds: Mapping[str, type[Enum]]) -> Iterator[Fault]:
+    """Those of the attributes that are not a member of their enumeration."""
+    for name, kind in kinds.items():
+        found = getattr(value, name)
+        if not isinstance(found, kind):
+            allowed = ", ".join(f"{kind.__name__}.{member.name}" for member in kind)
+            yield Fault(f"{path}/{name}", f"{found!r} is not one of {allowed}")
