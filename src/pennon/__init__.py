@@ -6,14 +6,15 @@
         ...
 
 Every name is looked up when it is first asked for, so that `import pennon` costs next to nothing; so are the rooms for
-users: `pennon.client`, `pennon.headers`, `pennon.http`, `pennon.kafka`, `pennon.otel`, `pennon.testing`.
+users: `pennon.client`, `pennon.headers`, `pennon.http`, `pennon.kafka`, `pennon.otel`, `pennon.signing`,
+`pennon.testing`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from pennon import client, counters, headers, http, kafka, otel, testing
+    from pennon import client, counters, headers, http, kafka, otel, signing, testing
     from pennon.ambient import current
     from pennon.client import Client, Evaluation, Notice, Status, Timing, connect
     from pennon.context import ErrorCode, Identity, Origin, Reason, RequestContext, Unit
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pennon.executor import ContextExecutor
     from pennon.flags import FlagType
     from pennon.otel import detached
+    from pennon.system import system_context
 
 __all__ = [
     "Client",
@@ -48,6 +50,8 @@ __all__ = [
     "http",
     "kafka",
     "otel",
+    "signing",
+    "system_context",
     "testing",
 ]
 
@@ -68,7 +72,7 @@ def __dir__() -> list[str]:
 
 
 # `counters` is a module that can be called: `pennon.counters()` reads them.
-_ROOMS: Final = frozenset({"client", "counters", "headers", "http", "kafka", "otel", "testing"})
+_ROOMS: Final = frozenset({"client", "counters", "headers", "http", "kafka", "otel", "signing", "testing"})
 _HOMES: Final = {
     "Client": "client",
     "ContextExecutor": "executor",
@@ -89,4 +93,5 @@ _HOMES: Final = {
     "connect": "client",
     "current": "ambient",
     "detached": "otel",
+    "system_context": "system",
 }

@@ -26,6 +26,8 @@ class Count(StrEnum):
     CARRY_NOTED = "pennon.carry.noted"
     CARRY_RETURNS_DROPPED = "pennon.carry.returns_dropped"
     CARRY_CUT = "pennon.carry.cut"
+    CONTEXT_REFUSED = "pennon.context.refused"
+    CONTEXT_UNSIGNED = "pennon.context.unsigned"
     LEDGER_FULL = "pennon.carry.ledger_full"
     DIVERGENCE = "pennon.carry.divergence"
     OVERRIDES_USED = "pennon.overrides.used"

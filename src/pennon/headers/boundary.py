@@ -16,7 +16,7 @@ class Inbound:
     """A request or record as a boundary's callables see it. What stands in its headers is a claim, not a fact.
 
     address: of the peer, None if unknown (a record has none). topic: None for HTTP.
-    source: the ASGI scope, or the record.
+    source: the ASGI scope, or the record. service: the name of the contract under which a record is read.
     """
 
     address: str | None
@@ -25,6 +25,7 @@ class Inbound:
     topic: str | None
     headers: Headers
     source: Any
+    service: str = ""
 
     def header(self, name: str) -> str | None:
         """A header's value, without surrounding white space; None if absent.
