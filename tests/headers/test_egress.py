@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pennon.context import Member, Trace
+from pennon.context import ActorType, Identity, Member, Trace
 from pennon.headers import BaggagePolicy, Contract, Downstream, DropReason, Extracted, Outgoing, inject
 
 TRACE = Trace("8a3c60f7d188f8fa79d48a391a778fa6", "00f7d188f8fa79d4", None, 3, "rojo=1")
@@ -20,7 +20,10 @@ WHOLE = [
     ("idempotency-key", '"k1"'),
     ("x-local", "here"),
 ]
-ALL_OF_OURS = {"baggage", "x-request-id", "x-correlation-id", "pennon-override", "pennon-decided", "pennon-context"}
+OWN = {"pennon-override", "pennon-decided", "pennon-context"}
+WHO = {"x-tenant-id", "x-actor-id", "x-actor-type", "x-on-behalf-of"}
+UNTIL = {"x-request-deadline", "x-request-timeout-ms", "grpc-timeout", "x-envoy-expected-rq-timeout-ms"}
+ALL_OF_OURS = {"baggage", "x-request-id", "x-correlation-id"} | OWN | WHO | UNTIL
 Take = Callable[..., Extracted]
 Send = Callable[..., Outgoing]
 
@@ -58,7 +61,7 @@ def test_inject_gives_an_undeclared_downstream_nothing(send: Send, arrived: Extr
     outgoing = send(None, arrived)
 
     assert () == outgoing.set
-    assert ALL_OF_OURS | {"x-tenant-id", "tenant", "x-region", "x-local"} == _removed(outgoing)
+    assert ALL_OF_OURS | {"tenant", "x-region", "x-local"} == _removed(outgoing)
 
 
 def test_inject_leaves_public_fields_set_by_hand(send: Send, arrived: Extracted) -> None:
@@ -97,11 +100,14 @@ def test_inject_parts_decisions_from_baggage(send: Send, arrived: Extracted, nam
     assert wire == _texts(send(name, arrived))["baggage"]
 
 
-def test_inject_sends_named_fields_under_the_name_of_the_medium(send: Send, arrived: Extracted) -> None:
-    """Per downstream, and on a record under its record name (req 43)."""
-    assert "tenant-42" == _texts(send("cases", arrived))["x-tenant-id"]
-    assert "tenant-42" == _texts(send("feed", arrived))["tenant"]
-    assert "x-tenant-id" not in _texts(send("posts", arrived))
+@pytest.mark.req(43, 95)
+def test_inject_sends_identity_to_who_may_know_under_the_name_of_the_medium(send: Send, arrived: Extracted) -> None:
+    """Per downstream, and on a record under its record name."""
+    who = Identity(tenant="tenant-42", actor="user-9", actor_type=ActorType.HUMAN)
+
+    assert "tenant-42" == _texts(send("cases", arrived, identity=who))["x-tenant-id"]
+    assert "tenant-42" == _texts(send("feed", arrived, identity=who))["tenant"]
+    assert not WHO & _texts(send("posts", arrived, identity=who)).keys()
 
 
 def test_inject_keeps_what_may_not_be_forwarded(send: Send, arrived: Extracted) -> None:
@@ -117,8 +123,7 @@ def test_inject_outside_a_request_takes_nothing_granted_away(send: Send) -> None
     outgoing = send("posts")
 
     assert () == outgoing.set
-    always = {"pennon-override", "pennon-decided", "pennon-context", "x-tenant-id", "tenant", "x-local"}
-    assert always == _removed(outgoing)
+    assert OWN | WHO | UNTIL | {"tenant", "x-local"} == _removed(outgoing)
 
 
 def test_inject_inside_a_request_takes_stale_baggage_off(send: Send) -> None:

@@ -19,15 +19,35 @@ class Departure(Outgoing, frozen=True):
 
 
 def depart(
-    contract: Contract, downstream: Downstream | None, context: RequestContext | None, *, trace: Trace | None
+    contract: Contract,
+    downstream: Downstream | None,
+    context: RequestContext | None,
+    *,
+    trace: Trace | None,
+    timeout_ns: int | None = None,
+    now_ns: int = 0,
+    signed: str | None = None,
 ) -> Departure:
     """What leaves for a downstream.
 
     downstream: None if the contract declares none for this host or topic: it gets nothing, and all of ours comes off.
     context: None outside a request. trace: this call's own; None: the request's.
+    timeout_ns: how long the call may take from now_ns (wall clock) on; None: no limit. It is told where the contract
+    says in which form. signed: a signed context for this downstream.
     """
     if context is None:
-        outgoing = inject(contract, downstream, trace=trace, request_id=None, correlation_id=None, baggage=(), ours=())
+        outgoing = inject(
+            contract,
+            downstream,
+            trace=trace,
+            request_id=None,
+            correlation_id=None,
+            baggage=(),
+            ours=(),
+            timeout_ns=timeout_ns,
+            now_ns=now_ns,
+            signed=signed,
+        )
         return _departure(outgoing, 0)
     ours, cut_count = _ours_leaving(contract, downstream, context)
     outgoing = inject(
@@ -39,6 +59,10 @@ def depart(
         baggage=context.baggage,
         ours=ours,
         fields=context.fields,
+        identity=context.identity,
+        timeout_ns=timeout_ns,
+        now_ns=now_ns,
+        signed=signed,
     )
     return _departure(outgoing, cut_count)
 

@@ -6,28 +6,32 @@ reported.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
-from pennon.context import Member, Trace
-from pennon.headers.baggage import encoded_bytes, fit_baggage, is_writable, join_baggage
+from pennon.context import Identity, Member, Trace
+from pennon.headers.baggage import encoded_bytes, fit_baggage, is_writable, join_baggage, plain_baggage
 from pennon.headers.contract import Contract
+from pennon.headers.deadline import format_deadline
 from pennon.headers.fields import Downstream
-from pennon.headers.grammar import BAGGAGE, CORRELATION_ID, REQUEST_ID, TRACEPARENT, TRACESTATE, visible
-from pennon.headers.ids import parse_id
+from pennon.headers.grammar import BAGGAGE, CONTEXT, CORRELATION_ID, REQUEST_ID, TRACEPARENT, TRACESTATE, is_visible
+from pennon.headers.identity import identity_fields
+from pennon.headers.ids import is_id
 from pennon.headers.report import Drop, DropReason, Report, member_drop
 from pennon.headers.routes import Route
 from pennon.headers.tracecontext import (
     fit_tracestate,
-    format_traceparent,
     format_tracestate,
     is_ready,
-    parse_traceparent,
     parse_tracestate,
+    written_traceparent,
 )
 
-_TRACE_NAMES: Final = frozenset({TRACEPARENT.encode(), TRACESTATE.encode()})
+_TRACE_NAMES: Final = (TRACEPARENT, TRACESTATE)
+_BAGGAGE_NAME: Final = (BAGGAGE,)
+_NOBODY: Final = Identity()
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -51,6 +55,10 @@ def inject(
     baggage: Sequence[Member],
     ours: Sequence[Member],
     fields: Sequence[tuple[str, str]] = (),
+    identity: Identity = _NOBODY,
+    timeout_ns: int | None = None,
+    now_ns: int = 0,
+    signed: str | None = None,
 ) -> Outgoing:
     """The headers for a downstream.
 
@@ -58,73 +66,95 @@ def inject(
     trace: its span_id becomes the receiver's parent; None: nothing is being traced, the caller's stays.
     request_id: None outside a request: what the caller set by hand stays, where the downstream may have it.
     ours: baggage members of ours; they go first. fields: name and value, as extracted.
+    identity: who asks, verified. timeout_ns: how long the call may take from now_ns (wall clock) on; None: no limit.
+    signed: a signed context for this downstream's audience.
     """
     route = contract.route(downstream)
-    leaving = _Leaving(route)
+    leaving = _Leaving(contract, route)
     if route.trace and trace is not None:
         leaving.put_trace(trace)
-    leaving.put_baggage(contract, baggage, ours, is_serving=request_id is not None)
+    leaving.put_baggage(baggage, ours, is_serving=request_id is not None)
     if route.request_id and request_id is not None:
         leaving.put_id(REQUEST_ID, request_id)
     if route.correlation_id and correlation_id is not None:
         leaving.put_id(CORRELATION_ID, correlation_id)
-    for name, value in fields:
-        leaving.put_field(name, value)
+    if route.deadline is not None and timeout_ns is not None:
+        leaving.put(route.deadline.value, format_deadline(route.deadline, timeout_ns, now_ns=now_ns))
+    if route.is_told_signed and signed is not None:
+        leaving.put_signed(signed)
+    leaving.put_custom(fields, identity)
     return leaving.outgoing()
 
 
 class _Leaving:
     """One injection under way."""
 
-    __slots__ = ("_added", "_dropped", "_remove", "_route", "_set")
+    __slots__ = ("_added", "_contract", "_dropped", "_remove", "_route", "_set")
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, contract: Contract, route: Route) -> None:
+        self._contract = contract
         self._route = route
         self._set: list[tuple[bytes, bytes]] = []
-        self._remove = route.withheld
+        self._remove: tuple[str, ...] = ()
         self._added: list[str] = []
         self._dropped: list[Drop] = []
 
     def outgoing(self) -> Outgoing:
+        added = tuple(self._added)
         return Outgoing(
             tuple(self._set),
-            self._remove.union(name for name, _ in self._set),
-            Report((), tuple(self._added), tuple(self._dropped)),
+            _taken_off(self._route.withheld, (*self._remove, *added)),
+            Report((), added, tuple(self._dropped)),
         )
+
+    def put(self, name: str, value: bytes) -> None:
+        """A header whose value is known to be good."""
+        self._set.append((name.encode(), value))
+        self._added.append(name)
 
     def put_trace(self, trace: Trace) -> None:
         """Both headers go, or come, together: a tracestate belongs to its traceparent."""
-        header = format_traceparent(trace.trace_id, trace.span_id, trace.flags)
-        if parse_traceparent(header) is None:
+        header = written_traceparent(trace.trace_id, trace.span_id, trace.flags)
+        if header is None:
             self._dropped.append(Drop(TRACEPARENT, DropReason.MALFORMED))
             return
-        self._remove |= _TRACE_NAMES
-        self._put(TRACEPARENT, header)
+        self._remove = _TRACE_NAMES
+        self.put(TRACEPARENT, header)
         if trace.state:
             self._put_state(trace.state)
 
     def _put_state(self, state: str) -> None:
-        if is_ready(state):
-            self._put(TRACESTATE, state.encode())
+        limit_chars = self._contract.budgets.trace_bytes
+        if is_ready(state, limit_chars=limit_chars):
+            self.put(TRACESTATE, state.encode())
             return
         parsed = parse_tracestate([state.encode("utf-8", "replace")])
-        fitted = fit_tracestate(parsed.members)
+        fitted = fit_tracestate(parsed.members, limit_chars=limit_chars)
         self._dropped += parsed.dropped
         self._dropped += fitted.dropped
         if fitted.members:
-            self._put(TRACESTATE, format_tracestate(fitted.members).encode())
+            self.put(TRACESTATE, format_tracestate(fitted.members).encode())
 
-    def put_baggage(
-        self, contract: Contract, baggage: Sequence[Member], ours: Sequence[Member], *, is_serving: bool
-    ) -> None:
+    def put_baggage(self, baggage: Sequence[Member], ours: Sequence[Member], *, is_serving: bool) -> None:
         """Ours first, then the request's, within the budget of all together."""
         route = self._route
-        members = list(ours) if route.decisions else []
-        members += baggage if route.baggage else ()
-        policy = contract.baggage
+        members = [*(ours if route.decisions else ()), *(baggage if route.baggage else ())]
+        wire = self._written(members) if members else b""
+        if wire:
+            self.put(BAGGAGE, wire)
+        elif is_serving or not (route.baggage and route.decisions):
+            # What the caller copied in is not what this request holds: it may be what ingress dropped.
+            self._remove += _BAGGAGE_NAME
+
+    def _written(self, members: list[Member]) -> bytes:
+        policy = self._contract.baggage
+        if len(members) <= policy.max_members:
+            plain = plain_baggage(members, max_bytes=policy.max_bytes)
+            if plain is not None:
+                return plain
         fitted = fit_baggage(
             [member for member in members if self._is_writable(member)],
-            priorities=contract.priorities,
+            priorities=self._contract.priorities,
             max_bytes=policy.max_bytes,
             max_members=policy.max_members,
         )
@@ -134,37 +164,65 @@ class _Leaving:
             # Percent-encoding has made it longer than the next hop takes.
             fitted = fit_baggage(
                 fitted.members,
-                priorities=contract.priorities,
+                priorities=self._contract.priorities,
                 max_bytes=policy.wire_max_bytes,
                 max_members=policy.max_members,
                 size_bytes=encoded_bytes,
             )
             self._dropped += fitted.dropped
             wire = join_baggage(fitted.members)
-        if wire:
-            self._put(BAGGAGE, wire)
-        elif is_serving or not (route.baggage and route.decisions):
-            # What the caller copied in is not what this request holds: it may be what ingress dropped.
-            self._remove |= {BAGGAGE.encode()}
+        return wire
 
     def put_id(self, name: str, value: str) -> None:
         """A request or correlation id."""
-        wire = value.encode("utf-8", "replace")
-        if parse_id(wire) == value:
-            self._put(name, wire)
+        if is_id(value):
+            self.put(name, value.encode())
         else:
             self._dropped.append(Drop(name, DropReason.MALFORMED))
 
-    def put_field(self, name: str, value: str) -> None:
-        """A declared field, if the route grants it."""
-        wire_name = self._route.fields.get(name)
-        if wire_name is None:
-            return
-        wire = value.encode("utf-8", "replace")
-        if visible(wire) is None:
-            self._dropped.append(Drop(name, DropReason.MALFORMED))
+    def put_signed(self, signed: str) -> None:
+        """A signed context."""
+        wire = signed.encode("utf-8", "replace")
+        if is_visible(wire):
+            self.put(CONTEXT, wire)
         else:
-            self._put(wire_name.decode(), wire)
+            self._dropped.append(Drop(CONTEXT, DropReason.MALFORMED))
+
+    def put_custom(self, fields: Sequence[tuple[str, str]], identity: Identity) -> None:
+        """Who asks and the declared fields, as far as the route grants them, within the budget of all together."""
+        route = self._route
+        leaving = [
+            (name, wire_name, value) for name, value in fields if (wire_name := route.fields.get(name)) is not None
+        ]
+        if route.identity:
+            leaving += [
+                (name, wire_name, value)
+                for name, value in identity_fields(identity)
+                if (wire_name := route.identity.get(name)) is not None
+            ]
+        room_bytes = self._contract.budgets.custom_bytes
+        for name, wire_name, value in leaving:
+            if not (value.isascii() and value.isprintable()):
+                self._dropped.append(Drop(name, DropReason.MALFORMED))
+                continue
+            room_bytes -= len(wire_name) + len(value)
+            self._set.append((wire_name, value.encode()))
+            self._added.append(wire_name.decode())
+        if room_bytes < 0:
+            self._cut_custom(-room_bytes, {wire_name: name for name, wire_name, _ in leaving})
+
+    def _cut_custom(self, excess_bytes: int, names: dict[bytes, str]) -> None:
+        """Take whole fields off again, the last declared first."""
+        declared = [each.name.lower() for each in self._contract.fields]
+        values = dict(self._set)
+        for wire_name in sorted(names.keys() & values.keys(), key=lambda each: declared.index(names[each]))[::-1]:
+            if excess_bytes <= 0:
+                break
+            excess_bytes -= len(wire_name) + len(values[wire_name])
+            self._set = [header for header in self._set if header[0] != wire_name]
+            self._added.remove(wire_name.decode())
+            self._remove += (wire_name.decode(),)
+            self._dropped.append(Drop(names[wire_name], DropReason.OVER_BUDGET))
 
     def _is_writable(self, member: Member) -> bool:
         if is_writable(member):
@@ -172,6 +230,8 @@ class _Leaving:
         self._dropped.append(member_drop(BAGGAGE, member.key, DropReason.MALFORMED))
         return False
 
-    def _put(self, name: str, value: bytes) -> None:
-        self._set.append((name.encode(), value))
-        self._added.append(name)
+
+# A contract's routes lead to few sets of names; a set is slow to make and fast to compare, because it knows its hash.
+@lru_cache(maxsize=1_024)
+def _taken_off(withheld: frozenset[bytes], names: tuple[str, ...]) -> frozenset[bytes]:
+    return withheld.union(name.encode() for name in names)

@@ -37,7 +37,8 @@ CORRELATION_ID: Final = "x-correlation-id"
 STANDARD: Final = (TRACEPARENT, TRACESTATE, BAGGAGE, REQUEST_ID, CORRELATION_ID)
 OVERRIDE: Final = "pennon-override"
 DECIDED: Final = "pennon-decided"
-OWN: Final = (OVERRIDE, DECIDED, "pennon-context")
+CONTEXT: Final = "pennon-context"
+OWN: Final = (OVERRIDE, DECIDED, CONTEXT)
 OWN_PREFIX: Final = "pennon"
 
 

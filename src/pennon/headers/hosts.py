@@ -38,6 +38,9 @@ class HostTable:
 
     def find(self, host: str, port: int | None) -> Downstream | None:
         """host:port, then host, then the same for "*." and ever shorter ends of the name."""
+        found = self._by_place.get((host, port))
+        if found is not None:  # as it is mostly written
+            return found
         host = host.lower().strip("[]").rstrip(".")
         found = self._at(host, port)
         while found is None and "." in host:

@@ -17,6 +17,7 @@ from pennon.headers.ulid import new_ulid
 REQUEST_ID_PREFIX: Final = "req_"
 CORRELATION_ID_PREFIX: Final = "corr_"
 _ID: Final = re.compile(rb"[A-Za-z0-9._:\-]{1,128}")
+_ID_TEXT: Final = re.compile(_ID.pattern.decode())
 
 # RFC 9562 §4, and as nginx writes it: without dashes.
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.IGNORECASE)
@@ -29,6 +30,11 @@ def parse_id(value: bytes) -> str | None:
     """A request or correlation id as text; None if it is not 1 to 128 of A-Z a-z 0-9 . _ : -."""
     trimmed = value.strip(OWS)
     return trimmed.decode() if _ID.fullmatch(trimmed) else None
+
+
+def is_id(text: str) -> bool:
+    """Whether the text can be a request or correlation id."""
+    return _ID_TEXT.fullmatch(text) is not None
 
 
 def new_request_id(entropy: bytes) -> RequestId:

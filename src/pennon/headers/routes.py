@@ -4,21 +4,28 @@ House rules: an undeclared downstream gets nothing of ours, and what somebody co
 our headers, the ids, the baggage whole (it is internal, and our member is in it), every declared field that is not
 public. A traceparent set by hand stays there: a trace id gives nothing away, and whoever set it meant it. At a declared
 one, what the contract withholds is taken off in the same way, and what it sends takes the place of what stood there.
+
+Who asks and until when is never anybody's copy: identity is written from what has been verified, a deadline from what
+is left of it. By hand neither leaves, but for a deadline in the form that is declared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from pennon.headers.deadline import DeadlineForm
 from pennon.headers.fields import Classification, Downstream, Field, Propagate
 from pennon.headers.grammar import BAGGAGE, CORRELATION_ID, OWN, REQUEST_ID, TRACEPARENT, TRACESTATE
+from pennon.headers.identity import IDENTITY_NAMES, TENANT_ID
 
 
 class Route(msgspec.Struct, frozen=True):
     """What one downstream gets, and what is taken off a request to it.
 
-    fields: name -> wire name of the fields that it gets. withheld: wire names always taken off.
+    fields, identity: name -> wire name of the fields that it gets, and of the headers that say who asks, as declared.
+    deadline: the form in which it is told. is_told_signed: it gets identity as a signed context, where there is one.
+    withheld: wire names always taken off.
     """
 
     trace: bool = False
@@ -27,22 +34,29 @@ class Route(msgspec.Struct, frozen=True):
     baggage: bool = False
     decisions: bool = False
     fields: dict[str, bytes] = {}  # msgspec copies it
+    identity: dict[str, bytes] = {}
+    deadline: DeadlineForm | None = None
+    is_told_signed: bool = False
     withheld: frozenset[bytes] = frozenset()
 
 
 _TRACE: Final = (TRACEPARENT, TRACESTATE)
+# Never as somebody copied them: ours, and who asks and until when.
+_NEVER_BY_HAND: Final = (*OWN, *IDENTITY_NAMES, *DeadlineForm)
 
 
 def route_to(downstream: Downstream | None, fields: Sequence[Field]) -> Route:
     """The route to a downstream of a contract with these fields; None: to an undeclared one."""
     sent = {each.name.lower(): _wire_name(each, downstream) for each in fields if _may_have(downstream, each)}
-    withheld = {*OWN, *_withheld_standard(downstream)}
+    withheld: set[str] = {*_NEVER_BY_HAND, *_withheld_standard(downstream)}
     for each in fields:
-        if each.name.lower() not in sent and each.classification is not Classification.PUBLIC:
-            withheld |= {each.name.lower(), (each.kafka or each.name).lower()}
-    taken_off = frozenset(name.encode() for name in withheld)
+        name = each.name.lower()
+        if (name not in sent and each.classification is not Classification.PUBLIC) or name in IDENTITY_NAMES:
+            withheld |= {name, (each.kafka or each.name).lower()}
     if downstream is None:
-        return Route(withheld=taken_off)
+        return Route(withheld=_encoded(withheld))
+    if downstream.deadline is not None:
+        withheld.discard(downstream.deadline)
     is_ours = not downstream.external
     return Route(
         trace=downstream.trace,
@@ -50,8 +64,11 @@ def route_to(downstream: Downstream | None, fields: Sequence[Field]) -> Route:
         correlation_id=downstream.correlation_id,
         baggage=downstream.baggage and is_ours,
         decisions=downstream.decisions and is_ours,
-        fields=sent,
-        withheld=taken_off,
+        fields={name: wire for name, wire in sent.items() if name not in IDENTITY_NAMES},
+        identity=_identity_to(downstream, {each.name.lower(): each for each in fields}, sent),
+        deadline=downstream.deadline,
+        is_told_signed=downstream.audience is not None,
+        withheld=_encoded(withheld),
     )
 
 
@@ -68,6 +85,19 @@ def _withheld_standard(downstream: Downstream | None) -> set[str]:
     return withheld
 
 
+def _identity_to(downstream: Downstream, declared: Mapping[str, Field], sent: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Who asks, as far as it goes there: by `tenant` or `actor`, by name, or because it goes everywhere."""
+    names = {}
+    for name in IDENTITY_NAMES:
+        field = declared.get(name)
+        is_granted = downstream.tenant if name == TENANT_ID else downstream.actor
+        if field is None or (downstream.external and field.classification is not Classification.PUBLIC):
+            continue
+        if is_granted or name in sent:
+            names[name] = _wire_name(field, downstream)
+    return names
+
+
 def _may_have(downstream: Downstream | None, declared: Field) -> bool:
     """Whether the field goes there when it was received here."""
     if downstream is None or not declared.downstream_may_forward or declared.propagate is Propagate.NEVER:
@@ -81,3 +111,7 @@ def _wire_name(declared: Field, downstream: Downstream | None) -> bytes:
     is_topic = downstream is not None and downstream.topic is not None
     name = (declared.kafka or declared.name) if is_topic else declared.name
     return name.lower().encode()
+
+
+def _encoded(names: set[str]) -> frozenset[bytes]:
+    return frozenset(name.encode() for name in names)

@@ -7,6 +7,7 @@ grpc-timeout (gRPC over HTTP/2, "Requests"): 1 to 8 digits and one of H M S m u 
 
 import re
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 S_NS: Final = 1_000_000_000
@@ -48,7 +49,14 @@ def format_rfc3339(at_ns: int) -> bytes:
 
     Raises: OverflowError outside the years 1 to 9999.
     """
-    return (_EPOCH + timedelta(milliseconds=at_ns // MS_NS)).isoformat(timespec="milliseconds").encode() + b"Z"
+    second, rest_ns = divmod(at_ns, S_NS)
+    return b"%b.%03dZ" % (_second(second), rest_ns // MS_NS)
+
+
+# Times that are written one after the other mostly share their second.
+@lru_cache(maxsize=64)
+def _second(since_1970_s: int) -> bytes:
+    return (_EPOCH + timedelta(seconds=since_1970_s)).isoformat().encode()
 
 
 def parse_ms_ns(value: bytes) -> int | None:

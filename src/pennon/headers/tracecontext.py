@@ -35,6 +35,7 @@ _LONG_MEMBER_CHARS: Final = 128
 _WIRE_LIMIT_BYTES: Final = 16_447
 
 _PARENT: Final = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
+_WRITTEN: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[0-3]")
 _NO_TRACE: Final = "0" * 32
 _NO_SPAN: Final = "0" * 16
 
@@ -79,6 +80,12 @@ def format_traceparent(trace_id: str, parent_id: str, flags: int) -> bytes:
     return b"00-%b-%b-%02x" % (trace_id.encode(), parent_id.encode(), flags & _KNOWN_FLAGS)
 
 
+def written_traceparent(trace_id: str, parent_id: str, flags: int) -> bytes | None:
+    """As `format_traceparent`, or None where that would be no valid header."""
+    text = f"00-{trace_id}-{parent_id}-0{flags & _KNOWN_FLAGS}"
+    return text.encode() if _WRITTEN.fullmatch(text) else None
+
+
 def parse_tracestate(values: Sequence[bytes]) -> TraceState:
     """The members of all the header's lines, as one list."""
     if len(values) == 1 and (match := _MEMBER.fullmatch(values[0])):
@@ -97,9 +104,9 @@ def parse_tracestate(values: Sequence[bytes]) -> TraceState:
     return _without_repeated(members)
 
 
-def is_ready(state: str) -> bool:
+def is_ready(state: str, *, limit_chars: int = STATE_LIMIT_CHARS) -> bool:
     """Whether a tracestate of ours or of a tracing library can leave as it is. Both hold each key once."""
-    return len(state) <= STATE_LIMIT_CHARS and _LIST.fullmatch(state) is not None
+    return len(state) <= limit_chars and _LIST.fullmatch(state) is not None
 
 
 def format_tracestate(members: Iterable[tuple[str, str]]) -> str:
