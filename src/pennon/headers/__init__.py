@@ -17,6 +17,7 @@ from pennon.headers.contract import Contract
 from pennon.headers.deadline import DeadlineForm, DeadlinePolicy
 from pennon.headers.egress import Outgoing, inject
 from pennon.headers.fields import (
+    BaggageKey,
     BaggagePolicy,
     Breaker,
     Budgets,
@@ -49,6 +50,7 @@ __all__ = [
     "DECIDED",
     "ENTROPY_BYTES",
     "Baggage",
+    "BaggageKey",
     "BaggagePolicy",
     "Boundary",
     "Breaker",

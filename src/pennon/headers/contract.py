@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING
 
 from pennon.errors import ContractInvalid
+from pennon.headers.allowlist import AllowList
 from pennon.headers.checks import faults_of
 from pennon.headers.deadline import DeadlinePolicy
 from pennon.headers.fields import BaggagePolicy, Budgets, Downstream, Field, Propagate, UnknownHeaders
@@ -51,7 +52,8 @@ class Contract:
     fields_by_name: Mapping[str, tuple[Field, re.Pattern[str]]] = field(init=False, repr=False, compare=False)
     # Every declared field, whoever reads it.
     declared: Mapping[str, Field] = field(init=False, repr=False, compare=False)
-    priorities: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    # The rank of a baggage key, and which values may stand under it.
+    priorities: AllowList = field(init=False, repr=False, compare=False)
     _hosts: HostTable = field(init=False, repr=False, compare=False)
     _topics: Mapping[str, Downstream] = field(init=False, repr=False, compare=False)
     _routes: Mapping[str, tuple[Downstream, Route]] = field(init=False, repr=False, compare=False)
@@ -69,7 +71,7 @@ class Contract:
         put(self, "slots", _slots(self, read))
         put(self, "fields_by_name", {each.name.lower(): (each, re.compile(each.syntax)) for each in read})
         put(self, "declared", {each.name.lower(): each for each in self.fields})
-        put(self, "priorities", {key: rank for rank, key in enumerate(self.baggage.allow)})
+        put(self, "priorities", AllowList(self.baggage.allow))
         put(self, "_hosts", HostTable(self.downstreams))
         put(self, "_topics", {each.topic: each for each in self.downstreams if each.topic is not None})
         put(self, "_routes", {each.name: (each, route_to(each, governed)) for each in self.downstreams})

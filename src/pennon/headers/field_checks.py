@@ -1,15 +1,14 @@
 """What is wrong with a contract's fields: those of your own, and the built-in ones as you list them."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pennon.errors import Fault
-from pennon.headers.fields import Budgets, Category, Classification, Field, Log, Propagate, Trust
+from pennon.headers.fields import PRIVATE, Budgets, Category, Classification, Field, Log, Propagate, Trust
 from pennon.headers.naming import folded, name_fault
 from pennon.headers.standard import HeaderScope, StandardField
 from pennon.headers.std import BY_NAME, HANDLED
-from pennon.headers.values import booleans, members_of, naturals, texts
+from pennon.headers.values import booleans, members_of, naturals, pattern, texts
 
 _KINDS: Final = {"trust": Trust, "propagate": Propagate, "log": Log, "classification": Classification}
 # What a header is, whoever declares it; and what a codec of pennon's does, whatever is declared.
@@ -18,8 +17,6 @@ _DEEDS: Final = (
     *("syntax", "max_length", "trust", "caller_may_set", "gateway_overwrites", "downstream_may_forward"),
     *("propagate", "kafka"),
 )
-PRIVATE: Final = (Classification.PERSONAL, Classification.SECRET)
-"""The classes whose values stay where they were received."""
 
 
 def field_faults(fields: Sequence[Field], budgets: Budgets) -> Iterator[Fault]:
@@ -30,7 +27,7 @@ def field_faults(fields: Sequence[Field], budgets: Budgets) -> Iterator[Fault]:
         own = {folded(name): name for name in (each.name, each.kafka) if name is not None}
         yield from _names(each, path, seen)
         yield from _kinds(each, path)
-        yield from _syntax(each, path)
+        yield from pattern(each, path, "syntax")
         if isinstance(each, StandardField):
             yield from _changes(each, path)
         else:
@@ -61,13 +58,6 @@ def _kinds(each: Field, path: str) -> Iterator[Fault]:
     yield from members_of(each, path, _KINDS)
 
 
-def _syntax(each: Field, path: str) -> Iterator[Fault]:
-    try:
-        re.compile(each.syntax)
-    except (re.error, TypeError, RecursionError, OverflowError) as error:
-        yield Fault(f"{path}/syntax", f"{each.syntax!r} is not a regular expression: {error}")
-
-
 def _lengths(each: Field, path: str, budgets: Budgets) -> Iterator[Fault]:
     """A field that alone is over the budget of all of them could never be as long as it may be."""
     limits = (each.max_length, budgets.custom_bytes)
@@ -78,17 +68,15 @@ def _lengths(each: Field, path: str, budgets: Budgets) -> Iterator[Fault]:
 
 def _changes(each: StandardField, path: str) -> Iterator[Fault]:
     """What a contract cannot say of a built-in field."""
-    standard = BY_NAME.get(each.name)
+    standard = BY_NAME.get(each.name.lower())
     if standard is None:
         yield Fault(f"{path}/name", f"{each.name!r} is not the name of a built-in field; declare a Field of your own")
         return
-    is_fixed = each.name in HANDLED or standard.scope is HeaderScope.HOP
+    is_fixed = standard.name in HANDLED or standard.scope is HeaderScope.HOP
     for name in (*_FACTS, *_DEEDS) if is_fixed else _FACTS:
         found, told = getattr(each, name), getattr(standard, name)
         if found != told:
-            reason = (
-                "pennon or the server handles it so, whatever is declared" if name in _DEEDS else "the header is so"
-            )
+            reason = "it is handled so, whatever is declared" if name in _DEEDS else "the header is so"
             yield Fault(f"{path}/{name}", f"{_said(found)} cannot be declared, only {_said(told)}: {reason}")
     if standard.classification in PRIVATE and each.classification != standard.classification:
         message = f"{_said(each.classification)} cannot be declared, only {_said(standard.classification)}"

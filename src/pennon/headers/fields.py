@@ -6,7 +6,7 @@ They are plain values; `Contract` checks them, all at once.
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from pennon.headers.deadline import DeadlineForm
 
@@ -16,6 +16,8 @@ MAX_BAGGAGE_MEMBERS: Final = 16
 WIRE_MAX_BYTES: Final = 8_192
 # RFC 6585 §5: Request Header Fields Too Large.
 TOO_LARGE_STATUS: Final = 431
+
+_Entry = TypeVar("_Entry")
 
 
 class Category(StrEnum):
@@ -68,6 +70,10 @@ class Classification(StrEnum):
     INTERNAL_ID = "internal_id"
     PERSONAL = "personal"
     SECRET = "secret"  # noqa: S105  # a class of fields
+
+
+PRIVATE: Final = (Classification.PERSONAL, Classification.SECRET)
+"""The classes whose values stay where they were received."""
 
 
 class UnknownHeaders(StrEnum):
@@ -125,6 +131,29 @@ class Field:
         return self.trust is Trust.CLIENT and self.caller_may_set and not self.gateway_overwrites
 
 
+@dataclass(frozen=True, slots=True)
+class BaggageKey:
+    """What may stand under a key of baggage: hints of few different values, not ids and not business data.
+
+    key: as it stands in the header; with "*" at its end, every key that begins so ("exp.*").
+    enum: the values. syntax: a regular expression that the whole value matches. One of the two; None: anything.
+    max_length: in characters, decoded; None: what the policy's max_bytes leaves. A value that does not fit is dropped.
+    classification: what is PERSONAL or SECRET cannot be declared: baggage goes to every service.
+    """
+
+    key: str
+    _: KW_ONLY
+    enum: Sequence[str] | None = None
+    syntax: str | None = None
+    max_length: int | None = None
+    classification: Classification = Classification.INTERNAL
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if self.enum is not None:
+            object.__setattr__(self, "enum", _frozen(self.enum))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaggagePolicy:
     """How much baggage is kept, and whose.
@@ -133,13 +162,14 @@ class BaggagePolicy:
         allow list from its end, each from the last received; ours go last.
     wire_max_bytes: of the header as received, all lines together; above it a request is refused with refuse_status,
         and a record's baggage is dropped.
-    allow: keys known to this contract, most important first. Keys that begin with "pennon" are known everywhere.
+    allow: what is known to this contract, most important first: keys, or what may stand under them. Keys that begin
+        with "pennon" are known everywhere.
     """
 
     max_bytes: int = MAX_BAGGAGE_BYTES
     max_members: int = MAX_BAGGAGE_MEMBERS
     wire_max_bytes: int = WIRE_MAX_BYTES
-    allow: Sequence[str] = ()
+    allow: Sequence[str | BaggageKey] = ()
     on_unknown: UnknownMembers = UnknownMembers.KEEP_IN_MESH
     refuse_status: int = TOO_LARGE_STATUS
 
@@ -222,6 +252,6 @@ class Downstream:
         object.__setattr__(self, "fields", _frozen(self.fields))
 
 
-def _frozen(names: Sequence[str]) -> Sequence[str]:
+def _frozen(names: Sequence[_Entry]) -> Sequence[_Entry]:
     """The names as a tuple; a single text, which is a mistake, stays one for `Contract` to report."""
-    return names if isinstance(names, str) else tuple(names)
+    return names if isinstance(names, str) else tuple(names)  # type: ignore[return-value]  # a text, in its own type

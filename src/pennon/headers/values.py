@@ -1,5 +1,6 @@
 """What kinds of value a declaration holds: the checks that its parts share."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from math import isfinite
@@ -38,6 +39,15 @@ def spans(value: Any, path: str, names: Sequence[str]) -> Iterator[Fault]:
         found = getattr(value, name)
         if not isinstance(found, int | float) or isinstance(found, bool) or not (isfinite(found) and found > 0):
             yield Fault(f"{path}/{name}", f"{found!r} is not a finite number of seconds above 0")
+
+
+def pattern(value: Any, path: str, name: str) -> Iterator[Fault]:
+    """The attribute's fault, if it is not a regular expression."""
+    found = getattr(value, name)
+    try:
+        re.compile(found)
+    except (re.error, TypeError, RecursionError, OverflowError) as error:
+        yield Fault(f"{path}/{name}", f"{found!r} is not a regular expression: {error}")
 
 
 def instances(value: Any, path: str, kinds: Mapping[str, type]) -> Iterator[Fault]:
