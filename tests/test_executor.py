@@ -39,6 +39,7 @@ WAYS: list[Submit] = [
 ]
 
 
+@pytest.mark.req(93)
 @pytest.mark.parametrize("way", WAYS, ids=["submit", "map", "run_in_executor"])
 def test_call_sees_the_request_and_all_context_variables(way: Submit) -> None:
     """Whichever way it is handed over; Python's own pool starts it with none of them."""

@@ -47,9 +47,10 @@ def test_contract_tells_every_fault_at_once(make_field: MakeField) -> None:
     ] == list(faults)
 
 
+@pytest.mark.req(17)
 @pytest.mark.parametrize("twin", ["X-TENANT-ID", "x_tenant_id", "X_Tenant-Id"])
 def test_contract_refuses_twins(make_field: MakeField, twin: str) -> None:
-    """Names that differ by case or by - and _ are one header to some gateways (req 17)."""
+    """Names that differ by case or by - and _ are one header to some gateways."""
     assert "/fields/1/name" in _faults(fields=[make_field("x-tenant-id"), make_field(twin)])
     assert "/fields/1/kafka" in _faults(fields=[make_field("x-tenant-id"), make_field("other", kafka=twin)])
 
@@ -73,12 +74,14 @@ def test_contract_refuses_names_of_ours(make_field: MakeField, name: str) -> Non
     assert "one of pennon's own" in _faults(fields=[make_field(name)])["/fields/0/name"]
 
 
+@pytest.mark.req(18, 20)
 @pytest.mark.parametrize("name", ["Connection", "te", "Transfer-Encoding", "Proxy-Foo", "Host", "content-length"])
 def test_contract_refuses_hop_by_hop_names(make_field: MakeField, name: str) -> None:
-    """They concern one connection (req 18)."""
+    """They concern one connection."""
     assert "never forwarded" in _faults(fields=[make_field(name)])["/fields/0/name"]
 
 
+@pytest.mark.req(1, 4, 114)
 @pytest.mark.parametrize(
     ("changes", "path"),
     [
@@ -95,12 +98,13 @@ def test_contract_refuses_hop_by_hop_names(make_field: MakeField, name: str) -> 
     ],
 )
 def test_contract_refuses_undecided_fields(make_field: MakeField, changes: dict[str, Any], path: str) -> None:
-    """Each of the ten properties is there and of its kind (req 1, 4)."""
+    """Each of the ten properties is there and of its kind."""
     assert [f"/fields/0/{path}"] == list(_faults(fields=[make_field(**changes)]))
 
 
+@pytest.mark.req(4)
 def test_field_has_no_defaults_for_its_ten_properties() -> None:
-    """Who declares a header decides everything about it (req 4)."""
+    """Who declares a header decides everything about it."""
     with pytest.raises(TypeError, match="12 required keyword-only"):
         Field("x-tenant-id")  # type: ignore[call-arg]
 
@@ -192,6 +196,7 @@ def test_contract_lets_a_host_and_a_topic_share_a_name() -> None:
     assert downstreams == Contract("c", version="1", owner="t", downstreams=downstreams).downstreams
 
 
+@pytest.mark.req(86, 95)
 def test_contract_refuses_fields_a_downstream_cannot_get(make_field: MakeField) -> None:
     """Undeclared ones, ones that never leave, and internal ones for somebody else."""
     faults = _faults(
@@ -232,6 +237,7 @@ def test_contract_is_a_value() -> None:
         one.name = "d"  # type: ignore[misc]
 
 
+@pytest.mark.req(95)
 @pytest.mark.parametrize(
     ("host", "port", "name"),
     [

@@ -47,8 +47,9 @@ def read(headers: list[tuple[str, bytes]], *, is_trusted: bool = True, **changes
     )  # fmt: skip
 
 
+@pytest.mark.req(60, 67)
 def test_deadline_of_one_header_is_read_as_the_vector_says(vectors: Callable[[str, str], list[Case]]) -> None:
-    """Every form, to the nanosecond; what is malformed is dropped (req 60, 67)."""
+    """Every form, to the nanosecond; what is malformed is dropped."""
     for case in vectors("deadline.json", "parse"):
         came = read([(case["form"], case["value"].encode("latin-1"))], cap_s=FAR_S)
         left = came.deadline.remaining_ns(MONOTONIC_NS) if came.took else None
@@ -57,8 +58,9 @@ def test_deadline_of_one_header_is_read_as_the_vector_says(vectors: Callable[[st
         assert came.took or [(case["form"], "malformed")] == [(drop.name, drop.reason) for drop in came.dropped], case
 
 
+@pytest.mark.req(60, 61, 67)
 def test_deadline_of_several_headers_is_read_as_the_vector_says(vectors: Callable[[str, str], list[Case]]) -> None:
-    """The minimum, capped, and why the others did not count (req 60, 61, 67)."""
+    """The minimum, capped, and why the others did not count."""
     for case in vectors("deadline.json", "read"):
         settings = {key: case[key] for key in ("accept", "from_strangers") if key in case}
         headers = [(name, value.encode()) for name, value in case["headers"]]
@@ -70,16 +72,18 @@ def test_deadline_of_several_headers_is_read_as_the_vector_says(vectors: Callabl
         assert case["dropped"] == [[drop.name, drop.reason] for drop in came.dropped], case["name"]
 
 
+@pytest.mark.req(67, 111)
 def test_deadline_is_written_as_the_vector_says(vectors: Callable[[str, str], list[Case]]) -> None:
-    """Cut towards sooner; the absolute one ends in Z (req 111)."""
+    """Cut towards sooner; the absolute one ends in Z."""
     for case in vectors("deadline.json", "format"):
         assert case["value"].encode() == format_deadline(
             DeadlineForm(case["form"]), case["timeout_ns"], now_ns=NOW_NS
         ), case
 
 
+@pytest.mark.req(63, 65)
 def test_call_gets_what_the_vector_says(vectors: Callable[[str, str], list[Case]]) -> None:
-    """What is left without the margin, and whether that is worth sending (req 63, 65)."""
+    """What is left without the margin, and whether that is worth sending."""
     for case in vectors("deadline.json", "call"):
         deadline = Deadline(MONOTONIC_NS + case["remaining_ns"])
         timeout = for_call(deadline, MONOTONIC_NS, margin_s=case["margin_s"], floor_s=case["floor_s"])
@@ -88,11 +92,12 @@ def test_call_gets_what_the_vector_says(vectors: Callable[[str, str], list[Case]
         assert case["timeout_ns"] / 1e9 == timeout.timeout_s
 
 
+@pytest.mark.req(61, 64, 122)
 @given(st.lists(st.tuples(forms, values), max_size=6), st.booleans())
 def test_deadline_is_there_for_any_bytes_and_never_beyond_the_cap(
     headers: list[tuple[str, bytes]], is_trusted: bool
 ) -> None:
-    """No bytes raise; whoever says what, the service's cap holds (req 61, 64)."""
+    """No bytes raise; whoever says what, the service's cap holds."""
     came = read(headers, is_trusted=is_trusted)
 
     assert came.deadline.remaining_ns(MONOTONIC_NS) <= 30 * S_NS
@@ -100,9 +105,10 @@ def test_deadline_is_there_for_any_bytes_and_never_beyond_the_cap(
     assert {name for name, _ in headers} == {*came.took, *(drop.name for drop in came.dropped)}
 
 
+@pytest.mark.req(59, 64)
 @given(forms, st.integers(0, 40 * S_NS), st.integers(0, S_NS))
 def test_deadline_written_and_read_is_never_later(form: DeadlineForm, timeout_ns: int, passing_ns: int) -> None:
-    """A hop takes from a deadline, at most a millisecond of rounding, and never adds to it (req 59, 64)."""
+    """A hop takes from a deadline, at most a millisecond of rounding, and never adds to it."""
     written = format_deadline(form, timeout_ns, now_ns=NOW_NS + passing_ns)
     came = read_deadline(
         {form: [written]}, policy(cap_s=FAR_S), is_trusted=True, now_ns=NOW_NS + passing_ns, monotonic_ns=0
@@ -112,6 +118,7 @@ def test_deadline_written_and_read_is_never_later(form: DeadlineForm, timeout_ns
     assert timeout_ns - 1_000_000 < came.deadline.due_ns <= timeout_ns
 
 
+@pytest.mark.req(67)
 @given(st.lists(st.integers(0, 60_000), min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_order_of_the_forms_makes_no_difference(timeouts_ms: list[int], random: Any) -> None:
     """Neither that of the headers nor that of the policy decides: the soonest does."""
@@ -125,6 +132,7 @@ def test_order_of_the_forms_makes_no_difference(timeouts_ms: list[int], random: 
     assert MONOTONIC_NS + min(30_000, *timeouts_ms, 60_000) * 1_000_000 == read(headers).deadline.due_ns
 
 
+@pytest.mark.req(62)
 def test_deadline_is_over_when_it_has_come() -> None:
     """At its very nanosecond nothing is left."""
     deadline = Deadline(100)
@@ -133,8 +141,9 @@ def test_deadline_is_over_when_it_has_come() -> None:
     assert -1 == deadline.remaining_ns(101)
 
 
+@pytest.mark.req(61, 64)
 def test_capping_twice_takes_the_sooner_cap_and_keeps_the_form() -> None:
-    """A later cap cannot give back what an earlier one took (req 64)."""
+    """A later cap cannot give back what an earlier one took."""
     soon = capped(Deadline(100 * S_NS, DeadlineForm.GRPC), 5, 0)
 
     assert Deadline(5 * S_NS, DeadlineForm.GRPC, is_capped=True) == soon == capped(soon, 60, 0)

@@ -42,8 +42,9 @@ def _removed(outgoing: Outgoing) -> set[str]:
     return {name.decode() for name in outgoing.remove}
 
 
+@pytest.mark.req(94, 121)
 def test_inject_gives_a_declared_downstream_what_is_its(send: Send, arrived: Extracted) -> None:
-    """Trace of this hop, ids, ours before the request's baggage, fields that go everywhere (req 94)."""
+    """Trace of this hop, ids, ours before the request's baggage, fields that go everywhere."""
     span_id = arrived.trace.span_id
 
     assert {
@@ -56,8 +57,9 @@ def test_inject_gives_a_declared_downstream_what_is_its(send: Send, arrived: Ext
     } == _texts(send("posts", arrived))
 
 
+@pytest.mark.req(21, 95, 100)
 def test_inject_gives_an_undeclared_downstream_nothing(send: Send, arrived: Extracted) -> None:
-    """Nothing is set; what was copied in by hand of ours goes, a traceparent set by hand does not (req 95)."""
+    """Nothing is set; what was copied in by hand of ours goes, a traceparent set by hand does not."""
     outgoing = send(None, arrived)
 
     assert () == outgoing.set
@@ -78,6 +80,7 @@ def test_inject_trusts_only_the_contracts_own_downstreams(send: Send, arrived: E
     assert () == inject(contract, forged.downstreams[0], **held).set
 
 
+@pytest.mark.req(95)
 def test_inject_gives_an_external_downstream_ids_only(send: Send, arrived: Extracted) -> None:
     """Decisions, baggage and unnamed fields stay, whatever else its declaration says."""
     outgoing = send("stripe", arrived)
@@ -86,6 +89,7 @@ def test_inject_gives_an_external_downstream_ids_only(send: Send, arrived: Extra
     assert {"baggage", "traceparent", "tracestate", "x-tenant-id", "x-region"} <= _removed(outgoing)
 
 
+@pytest.mark.req(86)
 def test_inject_takes_off_what_a_declaration_withholds(send: Send, arrived: Extracted) -> None:
     """False means not even by hand."""
     outgoing = send("quiet", arrived)
@@ -110,6 +114,7 @@ def test_inject_sends_identity_to_who_may_know_under_the_name_of_the_medium(send
     assert not WHO & _texts(send("posts", arrived, identity=who)).keys()
 
 
+@pytest.mark.req(86)
 def test_inject_keeps_what_may_not_be_forwarded(send: Send, arrived: Extracted) -> None:
     """propagate=NEVER and downstream_may_forward=False both end here."""
     sent = _texts(send("cases", arrived))
@@ -154,6 +159,7 @@ def test_inject_cuts_a_long_tracestate(send: Send) -> None:
     assert [("tracestate:k8", DropReason.OVER_BUDGET)] == [(d.name, d.reason) for d in outgoing.report.dropped]
 
 
+@pytest.mark.req(6, 29)
 def test_inject_keeps_the_budget(send: Send) -> None:
     """1,024 bytes together: the request's unknown members make room for ours."""
     outgoing = send(

@@ -73,8 +73,9 @@ def test_node_is_read_as_the_vector_says(
         assert (case["kind"], case["is"], case["port"]) == told, case
 
 
+@pytest.mark.req(11)
 def test_client_is_found_as_the_vector_says(vectors: Callable[[str, str], list[Case]]) -> None:
-    """The right-most untrusted, its scheme and host, and what did not count (req 11)."""
+    """The right-most untrusted, its scheme and host, and what did not count."""
     for case in vectors("forwarded.json", "client"):
         reads = [ForwardedSource(each) for each in case.get("reads", list(ForwardedSource))]
         proxies = TrustedProxies(PROXIES.networks, reads=reads, max_elements=case.get("max_elements", 8))
@@ -89,6 +90,7 @@ def test_client_is_found_as_the_vector_says(vectors: Callable[[str, str], list[C
         assert sorted(case["dropped"]) == sorted([drop.name, drop.reason] for drop in client.dropped), case["name"]
 
 
+@pytest.mark.req(11)
 def test_without_proxies_the_peer_is_the_client() -> None:
     """Who declares no proxies believes no header."""
     client = client_behind("192.0.2.9", {"x-forwarded-for": [b"1.1.1.1"]}, None)
@@ -96,6 +98,7 @@ def test_without_proxies_the_peer_is_the_client() -> None:
     assert ("192.0.2.9", 1) == (client.address, len(client.dropped))
 
 
+@pytest.mark.req(11)
 @given(st.lists(st.tuples(st.sampled_from(NAMES), values), max_size=8), addresses)
 def test_no_bytes_raise_and_a_stranger_is_not_believed(headers: list[tuple[str, bytes]], peer: str) -> None:
     """Any bytes, any peer: an answer; and a peer that is not ours is the client."""
@@ -104,6 +107,7 @@ def test_no_bytes_raise_and_a_stranger_is_not_believed(headers: list[tuple[str, 
     assert client.hops or (client.address is not None and client.took == ())
 
 
+@pytest.mark.req(11)
 @given(values, strangers, st.lists(ours, max_size=5), st.booleans(), st.booleans())
 def test_what_a_stranger_sends_changes_nothing(
     sent: bytes, stranger: str, chain: list[str], is_standard: bool, in_one_line: bool

@@ -35,8 +35,9 @@ def _never(*_: object) -> None:
     raise AssertionError("it was parsed")
 
 
+@pytest.mark.req(9, 108)
 def test_extract_of_nothing_begins_everything(take: Take) -> None:
-    """No headers: a trace with the random flag, not sampled, and a request id; both from the entropy (req 9, 108)."""
+    """No headers: a trace with the random flag, not sampled, and a request id; both from the entropy."""
     arrived = take([])
 
     assert Trace(bytes(range(1, 17)).hex(), bytes(range(17, 25)).hex(), None, 2, "") == arrived.trace
@@ -64,6 +65,7 @@ def test_extract_wants_40_bytes_of_entropy(contract: Contract) -> None:
         extract(contract, (), is_trusted=True, entropy=bytes(39))
 
 
+@pytest.mark.req(22)
 def test_extract_continues_a_verified_trace(take: Take) -> None:
     """Same trace, the caller's span as parent, a span of our own, flags and state as received."""
     trace = take([TRACEPARENT, ("tracestate", "rojo=1")]).trace
@@ -72,6 +74,7 @@ def test_extract_continues_a_verified_trace(take: Take) -> None:
     assert Trace("8a3c60f7d188f8fa79d48a391a778fa6", own_span_id, "00f7d188f8fa79d4", 1, "rojo=1") == trace
 
 
+@pytest.mark.req(9)
 def test_extract_restarts_a_strangers_trace_and_notes_it(take: Take) -> None:
     """A stranger neither switches sampling on nor writes tracestate; its span can be linked."""
     arrived = take([TRACEPARENT, ("tracestate", "rojo=1")], is_trusted=False)
@@ -83,6 +86,7 @@ def test_extract_restarts_a_strangers_trace_and_notes_it(take: Take) -> None:
     )
 
 
+@pytest.mark.req(22)
 def test_extract_keeps_the_traceparent_beside_a_bad_tracestate(take: Take) -> None:
     """A bad tracestate never invalidates traceparent."""
     arrived = take([TRACEPARENT, ("tracestate", "=")])
@@ -107,6 +111,7 @@ def test_extract_does_not_take_two_equal_traceparents(take: Take) -> None:
     assert _drop("traceparent", DropReason.REPEATED) in arrived.report.dropped
 
 
+@pytest.mark.req(36)
 @pytest.mark.parametrize(
     ("is_trusted", "request_id", "caller_request_id"),
     [(True, "abc", None), (False, "req_191a1b1c1d1e1f202122232425262728", "abc")],
@@ -114,15 +119,16 @@ def test_extract_does_not_take_two_equal_traceparents(take: Take) -> None:
 def test_extract_believes_request_ids_of_verified_senders(
     take: Take, is_trusted: bool, request_id: str, caller_request_id: str | None
 ) -> None:
-    """A verified one is kept; a stranger's is for logs (req 36)."""
+    """A verified one is kept; a stranger's is for logs."""
     arrived = take([("X-Request-Id", "abc")], is_trusted=is_trusted)
 
     assert (request_id, caller_request_id) == (arrived.request_id, arrived.caller_request_id)
 
 
+@pytest.mark.req(109)
 @pytest.mark.parametrize("is_trusted", [True, False])
 def test_extract_keeps_a_valid_correlation_id_of_anybody(take: Take, is_trusted: bool) -> None:
-    """It joins a business conversation, which a client may begin (req 109)."""
+    """It joins a business conversation, which a client may begin."""
     assert "corr_1" == take([("x-correlation-id", "corr_1")], is_trusted=is_trusted).correlation_id
 
 
@@ -154,8 +160,9 @@ def test_extract_reads_ours_alone_as_it_does_beside_others(
     assert (alone.baggage, alone.ours, alone.report) == (beside.baggage, beside.ours, beside.report)
 
 
+@pytest.mark.req(31)
 def test_extract_drops_what_a_stranger_may_not_say_undecoded(take: Take, decoded_keys: list[str]) -> None:
-    """At a public boundary unknown members and ours go without their values having been looked at (req 31)."""
+    """At a public boundary unknown members and ours go without their values having been looked at."""
     arrived = take([("baggage", "isAdmin=true,pennon=%41,region=eu")], is_trusted=False)
 
     assert ["region"] == decoded_keys
@@ -166,6 +173,7 @@ def test_extract_drops_what_a_stranger_may_not_say_undecoded(take: Take, decoded
     ) == arrived.report.dropped
 
 
+@pytest.mark.req(30, 118)
 def test_extract_drops_unknown_members_everywhere_where_the_policy_says_so(take: Take) -> None:
     """on_unknown=DROP holds in the mesh too; ours stay known."""
     policy = BaggagePolicy(allow=["region"], on_unknown=UnknownMembers.DROP)
@@ -174,6 +182,7 @@ def test_extract_drops_unknown_members_everywhere_where_the_policy_says_so(take:
     assert ((Member("region", "eu"),), (Member("pennon", "A"),)) == (arrived.baggage, arrived.ours)
 
 
+@pytest.mark.req(87)
 @pytest.mark.parametrize("escape", ["%0D", "%0a", "%00", "%0d%0aset-cookie:x"])
 def test_extract_drops_values_that_would_break_a_line(take: Take, escape: str) -> None:
     """Decoded line breaks and NULs reach no handler; other members do."""
@@ -183,6 +192,7 @@ def test_extract_drops_values_that_would_break_a_line(take: Take, escape: str) -
     assert (_drop("baggage:a", DropReason.UNSAFE),) == arrived.report.dropped
 
 
+@pytest.mark.req(29, 118)
 def test_extract_keeps_the_budget_over_ours_and_others(take: Take) -> None:
     """1,024 bytes and 16 members count all that is kept; ours go last."""
     many = ",".join(f"k{n}=1" for n in range(20))
@@ -193,8 +203,9 @@ def test_extract_keeps_the_budget_over_ours_and_others(take: Take) -> None:
     assert 5 == len(arrived.report.dropped)
 
 
+@pytest.mark.req(110)
 def test_extract_refuses_baggage_over_8192_bytes_unread(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All lines together are counted before one is parsed; a record processed all the same has none (req 110)."""
+    """All lines together are counted before one is parsed; a record processed all the same has none."""
     monkeypatch.setattr("pennon.headers.admission.split_baggage", _never)
     arrived = take([TRACEPARENT, ("baggage", "k=" + "v" * 4094), ("baggage", "l=" + "v" * 4094)])
 
@@ -210,8 +221,9 @@ def test_extract_takes_baggage_of_exactly_8192_bytes(take: Take) -> None:
     assert take(lines).refusal is None
 
 
+@pytest.mark.req(110)
 def test_extract_refuses_with_400_where_the_contract_says_so(take: Take) -> None:
-    """The status is policy (req 110)."""
+    """The status is policy."""
     policy = BaggagePolicy(max_bytes=4, wire_max_bytes=4, refuse_status=400)
     arrived = take([("baggage", "k=123")], under=_under(baggage=policy))
 
@@ -228,6 +240,7 @@ def test_extract_looks_at_64_members_at_most(take: Take, decoded_keys: list[str]
     assert len(arrived.report.dropped) <= 65
 
 
+@pytest.mark.req(7)
 def test_extract_refuses_too_many_headers_but_still_reads_them(take: Take) -> None:
     """HTTP refuses them; a record may have that many headers of its own, and its trace is not lost."""
     arrived = take([("x-filler", "1")] * 100 + [TRACEPARENT])
@@ -242,14 +255,16 @@ def test_extract_takes_exactly_100_headers(take: Take) -> None:
     assert take([("x-filler", "1")] * 100).refusal is None
 
 
+@pytest.mark.req(7)
 def test_extract_counts_the_bytes_of_all_headers(take: Take) -> None:
-    """Names and values, ours or not, up to 16,384 (req 7)."""
+    """Names and values, ours or not, up to 16,384."""
     assert take([("x-filler", "v" * 16376)]).refusal is None
     assert Refusal(431, "headers", "16384 bytes") == take([("x-filler", "v" * 16377)]).refusal
 
 
+@pytest.mark.req(8, 10)
 def test_extract_takes_fields_from_whom_the_contract_trusts(take: Take) -> None:
-    """Verified senders may set all; strangers those that are the client's to set (req 8, 10)."""
+    """Verified senders may set all; strangers those that are the client's to set."""
     headers = [("X-Tenant-Id", "tenant-42"), ("x-region", "eu"), ("Idempotency-Key", '"k1"')]
 
     assert {"x-tenant-id": "tenant-42", "x-region": "eu", "idempotency-key": '"k1"'} == dict(take(headers).fields)
@@ -258,6 +273,7 @@ def test_extract_takes_fields_from_whom_the_contract_trusts(take: Take) -> None:
     assert (_drop("x-tenant-id", DropReason.NOT_TRUSTED),) == stranger.report.dropped
 
 
+@pytest.mark.req(8)
 @pytest.mark.parametrize("changes", [{"caller_may_set": False}, {"gateway_overwrites": True}])
 def test_extract_takes_no_field_of_a_stranger_that_may_not_set_it(
     take: Take, make_field: Callable[..., Field], changes: dict[str, bool]
@@ -274,6 +290,7 @@ def test_extract_knows_a_field_by_its_name_on_records(take: Take) -> None:
     assert (("x-tenant-id", "tenant-42"),) == take([("Tenant", "tenant-42")]).fields
 
 
+@pytest.mark.req(14, 87, 120)
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
@@ -299,6 +316,7 @@ def test_extract_takes_no_null_value(contract: Contract) -> None:
     assert ((), ()) == (arrived.report.took, arrived.report.dropped)
 
 
+@pytest.mark.req(8)
 def test_extract_drops_a_strangers_headers_of_ours(take: Take) -> None:
     """Pennon-Decided and the like count for nothing from outside."""
     headers = [("Pennon-Decided", "x"), ("pennon-context", "y")]

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from pennon.headers import (
     BaggagePolicy,
     Contract,
@@ -59,6 +61,7 @@ def _contract(make_field: Callable[..., Field]) -> Contract:
     )
 
 
+@pytest.mark.req(112)
 def test_production_request_passes_a_mesh_hop_unchanged_but_for_its_span(
     make_field: Callable[..., Field], take: Callable[..., Extracted], send: Callable[..., Outgoing]
 ) -> None:
@@ -73,10 +76,11 @@ def test_production_request_passes_a_mesh_hop_unchanged_but_for_its_span(
     assert {name: came[name] for name in GO_ON} == sent
 
 
+@pytest.mark.req(8, 104)
 def test_production_request_of_a_stranger_keeps_what_is_the_clients(
     make_field: Callable[..., Field], take: Callable[..., Extracted], send: Callable[..., Outgoing]
 ) -> None:
-    """The same bytes from outside: no tenant, no actor, no trace of theirs goes on (req 8, 104)."""
+    """The same bytes from outside: no tenant, no actor, no trace of theirs goes on."""
     contract = _contract(make_field)
     arrived = take(REQUEST, under=contract, is_trusted=False)
     sent = {name.decode(): value.decode() for name, value in send("cases", arrived, under=contract).set}

@@ -124,6 +124,7 @@ def test_baggage_takes_lone_surrogates(value: str) -> None:
     assert 1 == len(parse_baggage([written]).members)
 
 
+@pytest.mark.req(29, 118)
 @given(
     st.lists(members, max_size=24), st.lists(tokens, max_size=4, unique=True), st.integers(1, 200), st.integers(1, 20)
 )
@@ -149,6 +150,7 @@ def test_baggage_budget_holds_and_keeps_order(
         assert all(member.key in allow or member.key.startswith("pennon") for member in kept)
 
 
+@pytest.mark.req(87)
 @given(headers, st.booleans(), st.integers(0, 7), ENTROPY)
 def test_no_headers_raise_and_what_leaves_is_well_formed(
     contract: Contract, carried: Headers, is_trusted: bool, place: int, entropy: bytes
@@ -163,6 +165,7 @@ def test_no_headers_raise_and_what_leaves_is_well_formed(
     assert all(value.isascii() and value.decode().replace("\t", " ").isprintable() for _, value in outgoing.set)
 
 
+@pytest.mark.req(14)
 @settings(max_examples=200)
 @given(st.integers(0, len(REQUEST) - 1), st.data())
 def test_a_header_cut_or_flipped_anywhere_never_raises(contract: Contract, place: int, data: st.DataObject) -> None:
@@ -213,6 +216,7 @@ def test_a_verified_hop_changes_nothing_but_its_span(contract: Contract, carried
     assert (first.trace.flags, first.trace.state) == (second.trace.flags, second.trace.state)
 
 
+@pytest.mark.req(9, 31, 104)
 @given(headers, ENTROPY)
 def test_a_stranger_gets_a_trace_of_ours_and_none_of_ours_decoded(
     contract: Contract, carried: Headers, entropy: bytes
@@ -247,8 +251,9 @@ def test_no_value_costs_more_than_its_length(wire: bytes) -> None:
     assert parse_traceparent(wire) is None
 
 
+@pytest.mark.req(15, 115)
 def test_names_are_compared_without_case(contract: Contract, take: Callable[..., Any]) -> None:
-    """However a name is written, it is the same header (req 15)."""
+    """However a name is written, it is the same header."""
     plain = [(name.decode(), (value or b"").decode()) for name, value in REQUEST]
 
     assert take(plain) == take([(name.upper(), value) for name, value in plain])

@@ -46,8 +46,9 @@ VALUES = {
 every = pytest.mark.parametrize("each", std.ALL, ids=lambda each: each.name)
 
 
+@pytest.mark.req(1, 3, 4, 113)
 def test_every_header_that_this_room_reads_is_built_in() -> None:
-    """None of them is left without a category, an owner and a logging rule (req 1, 3, 4)."""
+    """None of them is left without a category, an owner and a logging rule."""
     read = {*STANDARD, *OWN, *DeadlineForm, *HOP_BY_HOP, CONTENT_TYPE}
     read |= {FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT}
 
@@ -63,8 +64,9 @@ def test_every_field_of_the_table_is_among_all() -> None:
     assert set(Category) == {each.category for each in std.ALL}
 
 
+@pytest.mark.req(17)
 def test_names_differ_by_more_than_case_and_dashes() -> None:
-    """Twins would be one header behind a gateway (req 17)."""
+    """Twins would be one header behind a gateway."""
     assert len(std.ALL) == len({each.name.lower().replace("_", "-") for each in std.ALL})
     assert all(each.name == each.name.lower() for each in std.ALL)
 
@@ -81,9 +83,10 @@ def test_contract_takes_a_built_in_field_as_it_is(each: StandardField) -> None:
     assert is_read is (each.name in contract.fields_by_name)
 
 
+@pytest.mark.req(18, 20)
 @every
 def test_field_of_one_connection_is_never_forwarded(each: StandardField) -> None:
-    """Hop-by-hop ends here; and exactly what the grammar says is hop-by-hop is so (req 18, 20)."""
+    """Hop-by-hop ends here; and exactly what the grammar says is hop-by-hop is so."""
     if each.scope is HeaderScope.HOP:
         assert (Propagate.NEVER, False) == (each.propagate, each.downstream_may_forward)
     if each.name in HOP_BY_HOP:
@@ -91,9 +94,10 @@ def test_field_of_one_connection_is_never_forwarded(each: StandardField) -> None
     assert each.downstream_may_forward is (each.propagate is not Propagate.NEVER)
 
 
+@pytest.mark.req(96)
 @every
 def test_secret_is_neither_logged_nor_sent_everywhere(each: StandardField) -> None:
-    """What proves or identifies somebody stays out of logs in clear, and of most calls (req 25, 96)."""
+    """What proves or identifies somebody stays out of logs in clear, and of most calls."""
     if each.classification is Classification.SECRET:
         assert each.log is Log.NEVER
         assert each.propagate is not Propagate.ALWAYS
@@ -101,8 +105,9 @@ def test_secret_is_neither_logged_nor_sent_everywhere(each: StandardField) -> No
         assert each.log is not Log.CLEAR
 
 
+@pytest.mark.req(8, 10, 104)
 def test_identity_and_routing_are_not_a_strangers_to_set() -> None:
-    """Tenant, actor, region: never from raw headers at the edge (req 8, 10)."""
+    """Tenant, actor, region: never from raw headers at the edge."""
     for name in ("x-tenant-id", "x-actor-id", "x-actor-type", "x-on-behalf-of", "x-caller-service", "x-region"):
         assert not std.BY_NAME[name].is_open
         assert Trust.CLIENT is not std.BY_NAME[name].trust

@@ -38,8 +38,9 @@ def test_ulid_made_and_read_is_the_same(made_ms: int, entropy: bytes) -> None:
     assert parse_id(made) is not None
 
 
+@pytest.mark.req(42)
 def test_new_correlation_id_is_a_ulid_with_its_prefix() -> None:
-    """Opaque: nothing of the business is in it (req 42)."""
+    """Opaque: nothing of the business is in it."""
     made = new_correlation_id(1_469_918_176_385_000_000, bytes.fromhex("d6764c61efb99302bd5b"))
 
     assert "corr_01ARYZ6S41TSV4RRFFQ69G5FAV" == made == parse_id(made.encode())

@@ -41,6 +41,7 @@ def _drops(dropped: tuple[Drop, ...]) -> list[list[str]]:
     return [[drop.name, drop.reason.value] for drop in dropped]
 
 
+@pytest.mark.req(22)
 @pytest.mark.parametrize("case", _cases("traceparent.json", "parse"))
 def test_traceparent_is_read_as_the_vector_says(case: Case) -> None:
     """Valid ones give their ids and known flags; everything else is none."""
@@ -49,12 +50,14 @@ def test_traceparent_is_read_as_the_vector_says(case: Case) -> None:
     assert expected == parse_traceparent(case["value"].encode("latin-1"))
 
 
+@pytest.mark.req(22)
 @pytest.mark.parametrize("case", _cases("traceparent.json", "format"))
 def test_traceparent_is_written_as_the_vector_says(case: Case) -> None:
     """Version 00, only the flags that level 2 knows."""
     assert case["value"].encode() == format_traceparent(case["trace_id"], case["parent_id"], case["flags"])
 
 
+@pytest.mark.req(22)
 @pytest.mark.parametrize("case", _cases("tracestate.json", "parse"))
 def test_tracestate_is_read_as_the_vector_says(case: Case) -> None:
     """Members in order, and why others are not among them."""
@@ -64,6 +67,7 @@ def test_tracestate_is_read_as_the_vector_says(case: Case) -> None:
     assert case["dropped"] == _drops(parsed.dropped)
 
 
+@pytest.mark.req(22)
 @pytest.mark.parametrize("case", _cases("tracestate.json", "fit"))
 def test_tracestate_is_cut_as_the_vector_says(case: Case) -> None:
     """Whole members: those longer than 128 characters first, then from the end."""
@@ -89,6 +93,7 @@ def test_baggage_is_written_as_the_vector_says(case: Case) -> None:
     assert case["value"].encode() == format_baggage(Member(*member) for member in case["members"])
 
 
+@pytest.mark.req(29)
 @pytest.mark.parametrize("case", _cases("baggage.json", "fit"))
 def test_baggage_is_kept_within_its_budget_as_the_vector_says(case: Case) -> None:
     """Whole members: unknown ones first, then by priority from the lowest, ours last."""
@@ -104,9 +109,10 @@ def test_baggage_is_kept_within_its_budget_as_the_vector_says(case: Case) -> Non
     assert len(members) == len(fitted.members) + len(fitted.dropped)
 
 
+@pytest.mark.req(41)
 @pytest.mark.parametrize("case", _cases("ids.json", "parse"))
 def test_id_is_read_as_the_vector_says(case: Case) -> None:
-    """The whole value matches, or it is none (req 41)."""
+    """The whole value matches, or it is none."""
     assert case["id"] == parse_id(case["value"].encode("latin-1"))
 
 
@@ -116,9 +122,10 @@ def test_new_request_id_is_as_the_vector_says(case: Case) -> None:
     assert case["id"] == new_request_id(bytes.fromhex(case["entropy"]))
 
 
+@pytest.mark.req(22)
 @pytest.mark.parametrize("case", _cases("w3c_trace_context.json", "cases"))
 def test_extract_passes_the_case_of_the_w3c_suite(case: Case, take: Callable[..., Extracted]) -> None:
-    """From a verified sender the trace goes on exactly where the suite says so, with that tracestate (req 22)."""
+    """From a verified sender the trace goes on exactly where the suite says so, with that tracestate."""
     trace = take([tuple(header) for header in case["headers"]]).trace
     sent_ids = {value.strip()[3:35] for name, value in case["headers"]}
 

@@ -166,6 +166,7 @@ def request_of(**more: Any) -> Iterator[RequestContext]:
         yield entered
 
 
+@pytest.mark.req(35, 94)
 def test_declared_host_gets_the_request(call: Call, hosts: Hosts, decide: Decide, carried: Carried) -> None:
     """Trace, ids, baggage with its properties, and the decisions, each header once."""
     with request_of():
@@ -184,6 +185,7 @@ def test_declared_host_gets_the_request(call: Call, hosts: Hosts, decide: Decide
     assert [(7, "b")] == carried([line])
 
 
+@pytest.mark.req(95, 100)
 def test_undeclared_host_gets_nothing(call: Call, hosts: Hosts, decide: Decide) -> None:
     """Not even what the caller copied in of ours; everything else of its leaves."""
     by_hand = {"Baggage": "pennon=x,promo=y", "X-Request-ID": "req-1", "pennon-decided": "x", "x-own": "1"}
@@ -197,6 +199,7 @@ def test_undeclared_host_gets_nothing(call: Call, hosts: Hosts, decide: Decide) 
     assert [b"1"] == got["x-own"]
 
 
+@pytest.mark.req(86, 95, 121)
 def test_each_downstream_gets_what_it_is_declared_to_get(
     call: Call, hosts: Hosts, decide: Decide, carried: Carried
 ) -> None:
@@ -213,6 +216,7 @@ def test_each_downstream_gets_what_it_is_declared_to_get(
     )
 
 
+@pytest.mark.req(95)
 def test_redirect_starts_clean(call: Call, hosts: Hosts, decide: Decide, carried: Carried) -> None:
     """What the first host got does not follow to an undeclared one; a declared one gets it, whoever led there."""
     by_hand = {"baggage": "own=1"}
@@ -286,6 +290,7 @@ def test_detached_call_leaves_the_request_behind(call: Call, hosts: Hosts, decid
     assert set() == OURS & set(hosts.declared.received["/x"])
 
 
+@pytest.mark.req(94)
 def test_caller_s_headers_are_not_edited(call: Call, hosts: Hosts, decide: Decide) -> None:
     """They may be shared by all calls of a service; the body arrives as it was sent."""
     mine = {"x-own": "1", "baggage": "own=1"}

@@ -76,6 +76,7 @@ def values(headers: Raw, name: bytes) -> list[bytes]:
     return [value for key, value in headers if key.lower() == name]
 
 
+@pytest.mark.req(36)
 def test_verified_caller_is_continued(ask: Ask) -> None:
     """Trace, ids, baggage and decisions of one of ours are the request's."""
     asked = ask(TRUSTED, SENT)
@@ -89,6 +90,7 @@ def test_verified_caller_is_continued(ask: Ask) -> None:
     assert (Member("pennon2", "later"),) == context.ledger.foreign
 
 
+@pytest.mark.req(8, 9, 104, 123)
 @pytest.mark.parametrize("boundary", [public(), mesh(), mesh(verify=networks("10.0.0.0/8"))])
 def test_stranger_is_not_believed(ask: Ask, boundary: Boundary) -> None:
     """At a public boundary, and in a mesh when nobody vouches: a new trace and id, none of ours, no unknown member."""
@@ -104,6 +106,7 @@ def test_stranger_is_not_believed(ask: Ask, boundary: Boundary) -> None:
     assert () == context.ledger.foreign
 
 
+@pytest.mark.req(16, 89)
 @pytest.mark.parametrize("boundary", [public(), TRUSTED])
 def test_application_sees_nothing_of_ours(ask: Ask, boundary: Boundary) -> None:
     """Whatever reads raw headers inside finds no member of ours, and the ids that the context has, once."""
@@ -130,6 +133,7 @@ def test_application_sees_the_trace_of_a_verified_caller(ask: Ask) -> None:
     assert [b"region=eu,promo=x;p=1"] == values(asked.seen, b"baggage")
 
 
+@pytest.mark.req(8, 89)
 @pytest.mark.parametrize("name", [b"X-Tenant-Id", b"tenant"])
 def test_application_does_not_see_a_field_that_its_caller_may_not_set(ask: Ask, name: bytes) -> None:
     """Also not under the name that it has on records."""
@@ -138,6 +142,7 @@ def test_application_does_not_see_a_field_that_its_caller_may_not_set(ask: Ask, 
     assert [] == values(asked.seen, name.lower())
 
 
+@pytest.mark.req(38, 91)
 def test_response_has_each_id_once(ask: Ask) -> None:
     """Whatever the application, or a library in it, has set."""
     theirs: Raw = [(b"X-Request-ID", b"x"), (b"x-request-id", b"y"), (b"X-Correlation-Id", b"z"), (b"etag", b'"1"')]
@@ -153,6 +158,7 @@ def test_response_without_a_conversation_has_no_correlation_id(ask: Ask) -> None
     assert [b"x-request-id"] == [name for name, _ in asked.headers]
 
 
+@pytest.mark.req(92)
 def test_ledger_is_sealed_when_the_call_ends(ask: Ask) -> None:
     """A task that outlives the request asks in vain, it does not decide for the next one."""
     asked = ask(public(), [])
@@ -161,6 +167,7 @@ def test_ledger_is_sealed_when_the_call_ends(ask: Ask) -> None:
     assert ambient.current() is None
 
 
+@pytest.mark.req(92)
 def test_ledger_is_sealed_when_the_application_fails(ask: Ask) -> None:
     """Its error goes on to the server."""
     seen: list[RequestContext | None] = []
@@ -210,6 +217,7 @@ def test_decide_is_called_in_the_request_before_the_application(ask: Ask) -> Non
     assert again.ledger.is_sealed
 
 
+@pytest.mark.req(10, 68, 123)
 def test_identity_fills_the_context(ask: Ask) -> None:
     """At a public boundary it is asked about everybody: it looks at credentials."""
     known = Identity(tenant="acme", actor="user-7", units={"user": "7"}, attributes={"plan": "pro"})
@@ -246,6 +254,7 @@ HOSTILE: dict[str, tuple[Raw, str]] = {
 }
 
 
+@pytest.mark.req(7, 110)
 @pytest.mark.parametrize("what", HOSTILE)
 def test_request_over_the_limits_is_refused_by_name(ask: Ask, what: str) -> None:
     """431 and the field, never its value; the application is not called, nobody's identity is asked, it is counted."""
@@ -323,6 +332,7 @@ VALUES = st.binary(max_size=200) | st.sampled_from(
 )
 
 
+@pytest.mark.req(7)
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=120), st.booleans())
 def test_any_headers_are_served_or_refused(ask: Ask, headers: Raw, is_trusted: bool) -> None:
@@ -343,6 +353,7 @@ def test_any_headers_are_served_or_refused(ask: Ask, headers: Raw, is_trusted: b
     assert all(b"\r" not in value and b"\n" not in value for _, value in asked.headers)
 
 
+@pytest.mark.req(88)
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.sampled_from(KNOWN), VALUES | st.sampled_from([b"theirs", b"acme", b"eu,us"])), max_size=12),

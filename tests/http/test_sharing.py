@@ -58,6 +58,7 @@ def at_root(endpoint: Any) -> Starlette:
     return Starlette(routes=[Route("/", endpoint)])
 
 
+@pytest.mark.req(93)
 def test_tasks_share_it(get: Callable[[App], Any], decide: Decide) -> None:
     """Begun singly, gathered, or in a task group of asyncio's or anyio's; also before anybody had decided."""
 
@@ -81,6 +82,7 @@ def test_tasks_share_it(get: Callable[[App], Any], decide: Decide) -> None:
     assert {"blue"} == set(get(at_root(endpoint)))
 
 
+@pytest.mark.req(93)
 def test_threads_share_it_and_plain_ones_start_without(get: Callable[[App], Any], decide: Decide) -> None:
     """What copies the context is in the request; Python's own executors and threads are not, and ask outside one."""
 
@@ -180,6 +182,7 @@ def test_middleware_around_the_endpoint_shares_it(get: Callable[[App], Any], dec
     assert ["blue"] == get(app)
 
 
+@pytest.mark.req(93)
 @pytest.mark.parametrize("is_async", [False, True])
 def test_streamed_body_and_background_callbacks_share_it(serve: Serve, decide: Decide, is_async: bool) -> None:
     """The response has begun, and may be over: the request lasts as long as its ASGI call."""
@@ -251,6 +254,7 @@ def spoken(app: App, *, messages: int) -> list[str]:
     return answered
 
 
+@pytest.mark.req(92, 93)
 def test_task_that_outlives_the_request_is_outside_one(serve: Serve, decide: Decide) -> None:
     """When the door has closed there is no request for it any more, and what was decided stays as it was."""
     seen: list[object] = []

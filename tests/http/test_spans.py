@@ -195,6 +195,7 @@ def _unhooked() -> Iterator[None]:
         del BackgroundTask._otel_original_call
 
 
+@pytest.mark.req(116)
 @pytest.mark.usefixtures("_unhooked")
 @pytest.mark.parametrize("make", [hooked_fastapi, hooked_by_hand, hooked_by_starlette, self_tracing_fastapi])
 def test_instrumented_application_has_one_server_span(spans: Spans, make: Callable[[], Any]) -> None:
@@ -210,6 +211,7 @@ def test_instrumented_application_has_one_server_span(spans: Spans, make: Callab
     assert answer.headers["x-request-id"] == (span.attributes or {})["pennon.request_id"]
 
 
+@pytest.mark.req(9)
 @pytest.mark.usefixtures("_unhooked")
 @pytest.mark.parametrize("make", [hooked_fastapi, self_tracing_fastapi])
 def test_instrumented_application_believes_no_stranger(spans: Spans, make: Callable[[], Any]) -> None:
@@ -266,6 +268,7 @@ def serving() -> RequestContext:
     return RequestContext(here, "req-1", Ledger(), baggage=(Member("promo", "1+1 ", "p=1"),))
 
 
+@pytest.mark.req(116)
 def test_client_span_is_what_the_next_hop_continues(spans: Spans) -> None:
     """One span per call; its id is the parent that is sent; names of what was added stand on it."""
     wire = Wire(404)

@@ -195,6 +195,7 @@ def leaked(received: bytes, *secrets: str) -> list[str]:
     return [secret for secret in secrets if secret.lower().encode() in received.lower()]
 
 
+@pytest.mark.req(95, 100)
 @pytest.mark.parametrize("is_public", [False, True], ids=["mesh", "public"])
 def test_only_the_declared_host_gets_anything_of_ours(
     is_public: bool, hosts: Hosts, hooks: Hooks, serve: Serve, decide: Callable[[str], str], carried: Carried

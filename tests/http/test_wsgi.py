@@ -106,6 +106,7 @@ class Blocks:
         self.closed.append(here().ledger.is_sealed)
 
 
+@pytest.mark.req(92, 93)
 def test_context_lives_until_the_body_is_closed(environ: Environ) -> None:
     """Call, steps and close see one request; the thread that serves it sees none, before, between and after."""
     blocks = Blocks([b"one", b"two"])
@@ -211,6 +212,7 @@ def test_steps_may_be_taken_in_another_thread(environ: Environ) -> None:
     assert blocks.contexts[0].ledger.is_sealed
 
 
+@pytest.mark.req(93)
 def test_requests_that_one_thread_serves_by_turns_do_not_mix(environ: Environ) -> None:
     """Each body has its own request."""
     bodies = [Blocks([b"one", b"two"]), Blocks([b"one", b"two"])]
@@ -372,6 +374,7 @@ def distrusted() -> int:
     return sum(sample.total for sample in counters.samples() if (sample.name, sample.cause) == wanted)
 
 
+@pytest.mark.req(17)
 @pytest.mark.parametrize(
     ("software", "says", "is_taken"),
     [

@@ -50,6 +50,7 @@ def names_of(headers: list[tuple[str, Any]]) -> list[str]:
     return sorted(name for name, _ in headers)
 
 
+@pytest.mark.req(35, 43)
 def test_record_to_a_declared_topic_carries_the_request(send: Send, wrapped: Any, context: RequestContext) -> None:
     """Trace, ids, baggage and the decision leave with the record."""
     with ambient.entered(context):
@@ -63,6 +64,7 @@ def test_record_to_a_declared_topic_carries_the_request(send: Send, wrapped: Any
     assert b"pennon=" in sent["baggage"]
 
 
+@pytest.mark.req(95)
 def test_record_to_an_undeclared_topic_gives_nothing_of_ours(send: Send, wrapped: Any, context: RequestContext) -> None:
     """A topic that the contract does not name may be anybody's; what a forwarded record brought goes too."""
     with ambient.entered(context):
@@ -77,6 +79,7 @@ def test_record_obeys_the_downstreams_own_policy(send: Send, wrapped: Any, conte
     assert ["traceparent", "x-correlation-id", "x-request-id"] == names_of(wrapped.headers)
 
 
+@pytest.mark.req(15)
 def test_record_replaces_what_a_forwarded_record_brought(send: Send, wrapped: Any, context: RequestContext) -> None:
     """Whatever case they came in: who reads the first of a name must not find the stale one."""
     with ambient.entered(context):

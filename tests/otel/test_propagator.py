@@ -138,7 +138,7 @@ def test_any_headers_cross_without_an_error(parents: list[str], states: list[str
     assert once == again
 
 
-@pytest.mark.req(34)
+@pytest.mark.req(34, 116)
 def test_propagator_is_found_by_its_name() -> None:
     """`OTEL_PROPAGATORS=pennon` is enough."""
     program = "from opentelemetry import propagate; print(sorted(propagate.get_global_textmap().fields))"

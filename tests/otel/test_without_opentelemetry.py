@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 BLOCKED = """
 import sys
 
@@ -50,6 +52,7 @@ def run(program: str) -> None:
     assert 0 == ended.returncode, ended.stderr
 
 
+@pytest.mark.req(34)
 def test_everything_but_the_propagator_works_without_the_api() -> None:
     """All calls do nothing; the propagator says what is missing."""
     run(BLOCKED + USED)
