@@ -1,0 +1,148 @@
+"""A request to an ASGI or WSGI application in this process: no socket, no server, no event loop of yours.
+
+Lines go in as a server would hand them over; by WSGI that is gunicorn, which folds names, joins lines of one name with
+commas and lets no name with an underscore through.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from io import BytesIO
+from typing import Any, Final
+from wsgiref.util import setup_testing_defaults
+
+import msgspec
+
+Lines = Sequence[tuple[str, str]]
+App = Callable[..., Any]
+
+_FAILED_STATUS: Final = 500
+_PORT: Final = 4711
+# Of a server that keeps the twins of names away (`pennon.http.environ`).
+_SOFTWARE: Final = "gunicorn/23.0.0"
+_BARE: Final = ("CONTENT_TYPE", "CONTENT_LENGTH")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """How a request was answered.
+
+    status: 500 also where the application raised; `raised` then names the exception's type, never what it says.
+    headers: names lower-case.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    raised: str | None = None
+
+    def lines(self, name: str) -> list[str]:
+        """The values of a header, line by line."""
+        return [value for key, value in self.headers if key == name]
+
+
+def is_asgi(app: App) -> bool:
+    """Whether calling it gives something to await (ASGI 3)."""
+    return inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__)
+
+
+def drive(app: App, headers: Lines, *, address: str, method: str = "GET", path: str = "/", body: bytes = b"") -> Answer:
+    """Ask the application. headers: latin-1 text, in order. address: the peer's.
+
+    What the application raises becomes a 500, as a server would make it.
+    """
+    way = _by_asgi if is_asgi(app) else _by_wsgi
+    try:
+        return way(app, headers, address, method, path, body)
+    except Exception as error:  # noqa: BLE001  # whatever it is, a server answers 500
+        return Answer(_FAILED_STATUS, raised=type(error).__name__)
+
+
+def _by_asgi(app: App, headers: Lines, address: str, method: str, path: str, body: bytes) -> Answer:
+    sent: list[Any] = []
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+        "client": (address, _PORT),
+        "server": ("service.test", 80),
+    }
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Any:
+        return waiting.pop() if waiting else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    _finish(app(scope, receive, send))
+    start = next(message for message in sent if message["type"] == "http.response.start")
+    return Answer(
+        start["status"],
+        tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start.get("headers", ())]),
+        b"".join(message.get("body", b"") for message in sent if message["type"] == "http.response.body"),
+    )
+
+
+def _finish(serving: Coroutine[Any, Any, object]) -> None:
+    """Run it to its end, also from within a test that is itself a coroutine."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        _run(serving)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(_run, serving).result()
+
+
+def _run(serving: Coroutine[Any, Any, object]) -> None:
+    # asyncio.run() would leave the thread without the loop that somebody may have set.
+    with closing(asyncio.new_event_loop()) as loop:
+        loop.run_until_complete(serving)
+
+
+def _by_wsgi(app: App, headers: Lines, address: str, method: str, path: str, body: bytes) -> Answer:
+    started: list[tuple[str, list[tuple[str, str]]]] = []
+    written: list[bytes] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[[bytes], object]:
+        started.append((status, headers))
+        return written.append
+
+    blocks = app(_environ_of(headers, address, method, path, body), start_response)
+    try:
+        written += blocks
+    finally:
+        if hasattr(blocks, "close"):
+            blocks.close()
+    status, answered = started[-1]
+    return Answer(int(status[:3]), tuple([(name.lower(), value) for name, value in answered]), b"".join(written))
+
+
+def _environ_of(headers: Lines, address: str, method: str, path: str, body: bytes) -> dict[str, Any]:
+    environ: dict[str, Any] = {
+        "SERVER_SOFTWARE": _SOFTWARE,
+        "REMOTE_ADDR": address,
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": "",
+        "wsgi.input": BytesIO(body),
+        "CONTENT_LENGTH": str(len(body)),
+    }
+    for name, value in headers:
+        if "_" in name:
+            continue
+        key = name.upper().replace("-", "_")
+        key = key if key in _BARE else f"HTTP_{key}"
+        environ[key] = f"{environ[key]},{value}" if key in environ and key not in _BARE else value
+    setup_testing_defaults(environ)
+    return environ

@@ -1,0 +1,112 @@
+"""A probe: the application that stands inside a door and tells what came through it.
+
+It notes the request context and the headers that an application sees, and makes the calls that a case asks for, through
+real doors that speak the service's contract; a spy stands behind them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pennon import ambient
+from pennon.context import RequestContext
+from pennon.headers import Contract, Downstream
+from pennon.testing.headers.spy import UNDECLARED_HOST, UNDECLARED_TOPIC, DownstreamSpy
+
+if TYPE_CHECKING:
+    import httpx
+
+Lines = tuple[tuple[str, str], ...]
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """One request, as the application saw it. context: None if there was none. lines: names lower-case."""
+
+    context: RequestContext | None
+    lines: Lines
+
+
+class Probe:
+    """Give `probe.asgi` or `probe.wsgi` a path in your application, if the door around it cannot be given to the suite.
+
+    contract: that of the service's outgoing doors; the calls to a downstream leave through doors of the probe's own
+        unless `calls` names your own way to make them, which must end at the same spy.
+    calling: the downstreams, by name, that the next requests call; None is an undeclared host, and such a topic.
+    copied: headers, by name, that the next calls bring along as if the application had set them by hand.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        *,
+        spy: DownstreamSpy | None = None,
+        calls: Mapping[str, Callable[[], object]] = MappingProxyType({}),
+    ) -> None:
+        self.spy = DownstreamSpy(contract) if spy is None else spy
+        self.noted: list[Noted] = []
+        self.calling: tuple[tuple[str, Downstream | None], ...] = ()
+        self.copied: Lines = ()
+        self._contract = contract
+        self._calls = calls
+        self._client: httpx.Client | None = None
+
+    async def asgi(self, scope: Any, _receive: Any, send: Any) -> None:
+        """The probe as an ASGI application."""
+        self._serve((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"])
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def wsgi(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        """The probe as a WSGI application."""
+        self._serve(
+            (key.removeprefix("HTTP_").replace("_", "-").lower(), value)
+            for key, value in environ.items()
+            if key.startswith("HTTP_") or (key == "CONTENT_TYPE" and value)
+        )
+        start_response("204 No Content", [])
+        return []
+
+    def _serve(self, lines: Iterable[tuple[str, str]]) -> None:
+        seen = tuple(lines)
+        self.noted.append(Noted(ambient.current(), seen))
+        for name, downstream in self.calling:
+            if name in self._calls:
+                self._calls[name]()
+            else:
+                self._call(downstream)
+
+    def _call(self, downstream: Downstream | None) -> None:
+        if downstream is None:
+            self._get(UNDECLARED_HOST)
+            self._write(UNDECLARED_TOPIC)
+        elif downstream.topic is not None:
+            self._write(downstream.topic)
+        else:
+            self._get(host_of(downstream))
+
+    def _get(self, host: str) -> None:
+        self._http().get(f"http://{host}/", headers=list(self.copied))
+
+    def _write(self, topic: str) -> None:
+        import pennon.kafka
+
+        producer = pennon.kafka.producer(self.spy.producer, self._contract)
+        producer.produce(topic, b"", headers=[(name, value.encode("latin-1")) for name, value in self.copied])
+
+    def _http(self) -> "httpx.Client":
+        import httpx
+
+        import pennon.http
+
+        if self._client is None:
+            bare = httpx.Client(transport=self.spy.transport, trust_env=False)
+            self._client = pennon.http.httpx(bare, self._contract)
+        return self._client
+
+
+def host_of(downstream: Downstream) -> str:
+    """A host that belongs to a downstream, with its port if it names one."""
+    host = downstream.host or ""
+    return f"kit{host.removeprefix('*')}" if host.startswith("*") else host

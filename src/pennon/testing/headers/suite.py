@@ -1,0 +1,63 @@
+"""The suite of a contract: all its cases, to be parametrised or run at once."""
+
+from collections.abc import Iterator
+
+from pennon.headers import Boundary, Contract
+from pennon.testing.headers.callers import Caller, callers_at
+from pennon.testing.headers.cases import Case, Needs, Setting
+from pennon.testing.headers.driving import App
+from pennon.testing.headers.field_cases import field_cases
+from pennon.testing.headers.probing import Probe
+
+
+def cases_of(
+    contract: Contract, boundary: Boundary, *, verified: Caller | None = None, stranger: Caller | None = None
+) -> list[Case]:
+    """Every case of a contract at this boundary, each with an id of its own.
+
+        @pytest.mark.parametrize("case", cases_of(CONTRACT, BOUNDARY), ids=str)
+        def test_contract(case): case.run(door)
+
+    verified, stranger: who the boundary verifies, and who not, where its callables want more than a usual address.
+    Raises: ValueError if a mesh's verifier knows none of these.
+    """
+    setting = Setting(contract, boundary, callers_at(boundary, verified=verified, stranger=stranger))
+    return list(_cases(setting))
+
+
+def run_suite(
+    app: App,
+    contract: Contract,
+    *,
+    boundary: Boundary,
+    verified: Caller | None = None,
+    stranger: Caller | None = None,
+    probe: Probe | None = None,
+    path: str = "/",
+    leave_out: tuple[str, ...] = (),
+    outside_only: bool = False,
+) -> int:
+    """Run all cases, then complain once; how many ran.
+
+    leave_out: ids of cases, or how they begin. outside_only: those alone that need no more than responses.
+    Raises: AssertionError with every rule that is broken; Unseen if there is no way to look inside.
+    """
+    cases = [
+        case
+        for case in cases_of(contract, boundary, verified=verified, stranger=stranger)
+        if not case.id.startswith(leave_out or ("\0",)) and (case.needs is Needs.ANSWERS or not outside_only)
+    ]
+    broken = []
+    for case in cases:
+        try:
+            case.run(app, probe=probe, path=path)
+        except AssertionError as error:
+            broken.append(str(error))
+    if broken:
+        raise AssertionError("\n".join([f"{len(broken)} of {len(cases)} rules are broken:", *broken]))
+    return len(cases)
+
+
+def _cases(setting: Setting) -> Iterator[Case]:
+    for declared in setting.contract.fields:
+        yield from field_cases(setting, declared)
