@@ -7,6 +7,7 @@ A door enters a context around its handler; the context refers to the ledger, wh
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import TracebackType
 from typing import Final
 
 from pennon.context import RequestContext
@@ -21,15 +22,23 @@ def current() -> RequestContext | None:
     return None if context is None or context.ledger.is_sealed else context
 
 
-@contextmanager
-def entered(context: RequestContext) -> Iterator[RequestContext]:
+class entered:  # noqa: N801  # used as a function; a generator's block would cost three times as much
     """Serve this request in the block; its ledger is sealed at the end, the earlier context comes back."""
-    token = CURRENT.set(context)
-    try:
-        yield context
-    finally:
-        CURRENT.reset(token)
-        context.ledger.seal()
+
+    __slots__ = ("_context", "_token")
+
+    def __init__(self, context: RequestContext) -> None:
+        self._context = context
+
+    def __enter__(self) -> RequestContext:
+        self._token = CURRENT.set(self._context)
+        return self._context
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        CURRENT.reset(self._token)
+        self._context.ledger.seal()
 
 
 @contextmanager

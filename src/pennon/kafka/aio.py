@@ -11,6 +11,7 @@ from pennon.headers import Contract
 from pennon.kafka.carrier import RecordHeaders
 from pennon.kafka.egress import Carrier
 from pennon.kafka.ingress import process
+from pennon.signing import ContextSigner
 
 __all__ = ["AioCarryingProducer", "process", "producer"]
 
@@ -28,7 +29,8 @@ class AioCarryingProducer(Carrier):
         headers: RecordHeaders | None = None,
     ) -> Any:
         """As the wrapped producer's, which gives a future; headers: a list, tuple or dict, which is not changed."""
-        with self._sending(topic, headers) as leaving:
+        with self._span(topic, partition) as span:
+            leaving = self._leaving(topic, headers, span)
             return await self._wrapped.send(topic, value, key, partition, timestamp_ms, leaving)
 
     async def send_and_wait(
@@ -41,7 +43,8 @@ class AioCarryingProducer(Carrier):
         headers: RecordHeaders | None = None,
     ) -> Any:
         """The same, and wait until the broker has it; so does the record's span, on which a failure stands."""
-        with self._sending(topic, headers) as leaving:
+        with self._span(topic, partition) as span:
+            leaving = self._leaving(topic, headers, span)
             return await self._wrapped.send_and_wait(topic, value, key, partition, timestamp_ms, leaving)
 
     async def send_batch(self, *_: Any, **__: Any) -> Any:
@@ -61,10 +64,16 @@ class AioCarryingProducer(Carrier):
         return await self._wrapped.__aexit__(kind, error, traceback)
 
 
-def producer(producer: Any, contract: Contract, *, decide: Callable[[], object] | None = None) -> AioCarryingProducer:
+def producer(
+    producer: Any,
+    contract: Contract,
+    *,
+    decide: Callable[[], object] | None = None,
+    signer: ContextSigner | None = None,
+) -> AioCarryingProducer:
     """The aiokafka producer, wrapped: its records carry trace, ids, baggage and decisions of the request.
 
     producer: an `aiokafka.AIOKafkaProducer`, or whatever has its send().
-    decide: as for `pennon.kafka.producer`; it runs in the event loop.
+    decide, signer: as for `pennon.kafka.producer`; they run in the event loop.
     """
-    return AioCarryingProducer(producer, contract, decide)
+    return AioCarryingProducer(producer, contract, decide, signer)

@@ -48,6 +48,10 @@ class Record(Protocol):
         """Likewise."""
         ...
 
+    def timestamp(self) -> tuple[int, int]:
+        """Of which kind, 0: none, and the milliseconds since 1970."""
+        ...
+
 
 class PlainRecord(Protocol):
     """What is asked of a record that has attributes; `aiokafka.ConsumerRecord` is one."""
@@ -70,6 +74,11 @@ class PlainRecord(Protocol):
     @property
     def offset(self) -> int:
         """Likewise."""
+        ...
+
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since 1970."""
         ...
 
 
@@ -102,6 +111,14 @@ def _read(record: Record) -> Headers:
     return _as_bytes(found)
 
 
+def produced_ms(record: Record | PlainRecord) -> int | None:
+    """When it was produced, or appended, whichever its topic keeps: wall clock, since 1970. None: it does not say."""
+    if callable(record.topic):
+        kind, at_ms = record.timestamp()
+        return at_ms if kind else None
+    return record.timestamp
+
+
 def replaced(
     headers: RecordHeaders | None, added: Iterable[tuple[bytes, bytes]], removed: Container[bytes]
 ) -> list[tuple[str, HeaderValue]]:
@@ -109,21 +126,23 @@ def replaced(
 
     Raises: UnicodeEncodeError for a name of lone surrogates, on which confluent-kafka would end the process.
     """
-    kept = [header for header in _pairs(headers) if _bytes(header[0]).lower() not in removed]
-    return [*kept, *((name.decode(), value) for name, value in added)]
+    kept = [header for header in _pairs(headers) if header[0].encode().lower() not in removed]
+    kept += [(name.decode(), value) for name, value in added]
+    return kept
 
 
 def _as_bytes(headers: RecordHeaders | None) -> Headers:
-    return tuple((_bytes(name, "surrogatepass"), _value(value)) for name, value in _pairs(headers))
+    return [
+        (
+            name.encode("utf-8", "surrogatepass"),
+            value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value,
+        )
+        for name, value in _pairs(headers)
+    ]
 
 
 def _pairs(headers: RecordHeaders | None) -> Iterable[tuple[str, HeaderValue]]:
-    return headers.items() if isinstance(headers, Mapping) else headers or ()
-
-
-def _bytes(text: str | bytes, errors: str = "strict") -> bytes:
-    return text.encode("utf-8", errors) if isinstance(text, str) else text
-
-
-def _value(value: HeaderValue) -> bytes | None:
-    return None if value is None else _bytes(value, "surrogatepass")
+    # What the libraries have comes first: to ask whether a list is a Mapping costs as much as a header.
+    if headers is None or isinstance(headers, list | tuple):
+        return headers or ()
+    return headers.items() if isinstance(headers, Mapping) else headers

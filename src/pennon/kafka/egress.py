@@ -1,46 +1,63 @@
 """Producing: what of the request context goes with a record, by the contract's word on its topic."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
 from pennon import ambient
 from pennon.carry import depart
+from pennon.context import Identity
 from pennon.counters import count_departure
 from pennon.headers import Contract
 from pennon.kafka.carrier import HeaderValue, RecordHeaders, replaced
-from pennon.otel import producer_span
+from pennon.otel import Span, producer_span
+from pennon.signing import ContextSigner
 
 _TRACE: Final = frozenset({b"traceparent", b"tracestate"})
+_NOBODY: Final = Identity()
 
 
 class Carrier:
     """What the wrappers of producers have in common: the headers of a record; the rest is the wrapped one's own."""
 
-    def __init__(self, wrapped: Any, contract: Contract, decide: Callable[[], object] | None) -> None:
+    def __init__(
+        self,
+        wrapped: Any,
+        contract: Contract,
+        decide: Callable[[], object] | None,
+        signer: ContextSigner | None,
+    ) -> None:
         self._wrapped = wrapped
         self._contract = contract
         self._decide = decide
+        self._signer = signer
 
-    @contextmanager
-    def _sending(self, topic: str, headers: RecordHeaders | None) -> Iterator[list[tuple[str, HeaderValue]]]:
-        """The headers that a record leaves with, in the span of its sending. The caller's are not changed.
+    def _span(self, topic: str, partition: int | None) -> Span:
+        """The span of a record's sending, after what was to be decided before it."""
+        context = ambient.current()
+        if context is None:
+            return producer_span(topic, partition=partition)
+        if self._decide is not None and self._contract.route(self._contract.downstream_for_topic(topic)).decisions:
+            self._decide()
+        return producer_span(topic, partition=partition, conversation_id=context.correlation_id)
+
+    def _leaving(self, topic: str, headers: RecordHeaders | None, span: Span) -> list[tuple[str, HeaderValue]]:
+        """The headers that a record leaves with. The caller's are not changed.
 
         Within a request, ours take the place of what a forwarded record brought. Outside one there is nothing to put in
         its place: a forwarded record goes on as it was decided. A topic that is not declared gets nothing of ours.
         """
         downstream = self._contract.downstream_for_topic(topic)
         context = ambient.current()
-        if self._decide is not None and context is not None and self._contract.route(downstream).decisions:
-            self._decide()
-        with producer_span(topic, conversation_id=None if context is None else context.correlation_id) as span:
-            outgoing = depart(self._contract, downstream, context, trace=span.trace)
-            span.note(outgoing.report)
-            count_departure(outgoing)
-            # Over HTTP a traceparent to an undeclared host was set by hand; on a record it came with one forwarded.
-            removed = outgoing.remove | _TRACE if downstream is None else outgoing.remove
-            yield replaced(headers, outgoing.set, removed)
+        signed = None
+        if self._signer is not None and downstream is not None:
+            signed = self._signer.signed(_NOBODY if context is None else context.identity, downstream.audience)
+        outgoing = depart(self._contract, downstream, context, trace=span.trace, signed=signed)
+        span.note(outgoing.report)
+        count_departure(outgoing)
+        # Over HTTP a traceparent to an undeclared host was set by hand; on a record it came with one forwarded.
+        removed = outgoing.remove | _TRACE if downstream is None else outgoing.remove
+        return replaced(headers, outgoing.set, removed)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._wrapped, name)
@@ -51,8 +68,8 @@ class CarryingProducer(Carrier):
 
     def produce(self, topic: str, *arguments: Any, headers: RecordHeaders | None = None, **named: Any) -> Any:
         """As the wrapped producer's; headers: by name only, a list, tuple or dict, which is not changed."""
-        with self._sending(topic, headers) as leaving:
-            return self._wrapped.produce(topic, *arguments, headers=leaving, **named)
+        with self._span(topic, named.get("partition")) as span:
+            return self._wrapped.produce(topic, *arguments, headers=self._leaving(topic, headers, span), **named)
 
     def produce_batch(self, *_: Any, **__: Any) -> Any:
         """Refused: confluent-kafka's sends no headers at all, so what should be carried would be lost unseen."""
@@ -78,11 +95,18 @@ class CarryingProducer(Carrier):
         return self._wrapped.__exit__(kind, error, traceback)
 
 
-def producer(producer: Any, contract: Contract, *, decide: Callable[[], object] | None = None) -> CarryingProducer:
+def producer(
+    producer: Any,
+    contract: Contract,
+    *,
+    decide: Callable[[], object] | None = None,
+    signer: ContextSigner | None = None,
+) -> CarryingProducer:
     """The confluent-kafka producer, wrapped: its records carry trace, ids, baggage and decisions of the request.
 
     producer: a `confluent_kafka.Producer` or `SerializingProducer`, or whatever has their produce().
     decide: called within a request before a record that may carry decisions gets its headers, e.g.
         `flags.decide_at_publish`: what it decides, all consumers of the record agree on, however late.
+    signer: signs whose work a record is, for topics that the contract gives an `audience`; outside a request nobody's.
     """
-    return CarryingProducer(producer, contract, decide)
+    return CarryingProducer(producer, contract, decide, signer)

@@ -1,22 +1,40 @@
 """Consuming: a record's headers become the request context of its handler."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Final
+
+import msgspec
+from msgspec import structs
 
 from pennon import ambient
-from pennon.carry import arrive
-from pennon.context import RequestContext
+from pennon.carry import Arrival, arrive
+from pennon.clock import SYSTEM_CLOCK, Clock
+from pennon.context import ActorType, RequestContext
 from pennon.counters import count_arrival
 from pennon.headers import ENTROPY_BYTES, Boundary, Contract, Inbound
-from pennon.kafka.carrier import PlainRecord, Record, received
-from pennon.otel import process_span
+from pennon.headers.signed import outlived
+from pennon.kafka.carrier import PlainRecord, Received, Record, produced_ms, received
+from pennon.otel import Span, process_span
+
+# As long as a signed context lives unless its signer says otherwise: whoever asked has gone by then.
+ACTOR_TTL_S: Final = 300.0
+
+_S_MS: Final = 1_000
+_MS_NS: Final = 1_000_000
 
 
-@contextmanager
 def process(
-    record: Record | PlainRecord, contract: Contract, *, boundary: Boundary, replay: bool = False
-) -> Iterator[RequestContext]:
+    record: Record | PlainRecord,
+    contract: Contract,
+    *,
+    boundary: Boundary,
+    replay: bool = False,
+    actor_ttl_s: float = ACTOR_TTL_S,
+    group: str | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> AbstractContextManager[RequestContext]:
     """Handle one record in the block: evaluations in it answer as was decided, records produced in it carry on.
 
     record: a `confluent_kafka.Message` or an `aiokafka.ConsumerRecord`. Whatever its headers hold, reading them raises
@@ -25,9 +43,70 @@ def process(
     is asked with an `Inbound` whose `source` is the record, and a record it refuses is a stranger's, whose identity is
     not asked. `public()` trusts nobody.
     replay: the record is processed again on purpose; its decisions never count as exposures, here and downstream.
+    actor_ttl_s: for so long after the record was produced an actor whom identity headers name is who acts. Later, in a
+    replay, and where nobody knows when that was, it is `system:<contract's name>` on behalf of that actor; the tenant
+    stays. What the boundary's `identity` says is left as it is.
+    group: the consumer's, for the span.
     """
-    found = received(record)
-    inbound = Inbound(address=None, method=None, path=None, topic=found.topic, headers=found.headers, source=record)
+    return Processing(record, Reading(contract, boundary, replay, actor_ttl_s, clock), group)
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """How records are read; as for `process`."""
+
+    contract: Contract
+    boundary: Boundary
+    is_replay: bool
+    actor_ttl_s: float
+    clock: Clock
+
+
+class Processing:
+    """The block of one record, in a span of its own."""
+
+    __slots__ = ("_entered", "_group", "_reading", "_record", "_span")
+
+    def __init__(self, record: Record | PlainRecord, reading: Reading, group: str | None) -> None:
+        self._record = record
+        self._reading = reading
+        self._group = group
+
+    def __enter__(self) -> RequestContext:
+        found = received(self._record)
+        arrival = arrived(self._record, found, self._reading)
+        self._span: Span = process_span(
+            found.topic,
+            trace=arrival.context.trace,
+            link=arrival.stranger_trace,
+            partition=found.partition,
+            offset=found.offset,
+            group=self._group,
+            conversation_id=arrival.context.correlation_id,
+        )
+        self._span.note(arrival.report)
+        self._entered = ambient.entered(self._span.placing(arrival.context))
+        self._span.__enter__()
+        return self._entered.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._entered.__exit__(kind, error, traceback)
+        self._span.__exit__(kind, error, traceback)
+
+
+def arrived(record: Record | PlainRecord, found: Received, reading: Reading) -> Arrival:
+    """What a record says, as far as its sender is believed; what it lost is counted."""
+    contract, boundary = reading.contract, reading.boundary
+    inbound = Inbound(
+        address=None,
+        method=None,
+        path=None,
+        topic=found.topic,
+        headers=found.headers,
+        source=record,
+        service=contract.name,
+    )
     is_trusted = boundary.believes(inbound, unasked=True)
     arrival = arrive(
         contract,
@@ -35,18 +114,22 @@ def process(
         is_trusted=is_trusted,
         identity=boundary.identity_of(inbound, is_trusted=is_trusted),
         entropy=os.urandom(ENTROPY_BYTES),
-        is_replay=replay,
+        is_replay=reading.is_replay,
         takes_override=boundary.is_public,
     )
     count_arrival(arrival)
-    span = process_span(
-        found.topic,
-        trace=arrival.context.trace,
-        link=arrival.stranger_trace,
-        partition=found.partition,
-        offset=found.offset,
-        conversation_id=arrival.context.correlation_id,
-    )
-    with span, ambient.entered(span.placing(arrival.context)) as context:
-        span.note(arrival.report)
-        yield context
+    context = arrival.context
+    if boundary.identity is None and context.identity.actor is not None and _has_left(record, context, reading):
+        identity = outlived(context.identity, contract.name)
+        return structs.replace(arrival, context=structs.replace(context, identity=identity))
+    return arrival
+
+
+def _has_left(record: Record | PlainRecord, context: RequestContext, reading: Reading) -> bool:
+    """Whether the actor whom headers name acts no more. A system never leaves."""
+    if context.identity.actor_type is ActorType.SYSTEM:
+        return False
+    began_ms = None if context.is_replay else produced_ms(record)
+    if began_ms is None:
+        return True
+    return reading.clock.now_ns() // _MS_NS - began_ms > reading.actor_ttl_s * _S_MS

@@ -137,6 +137,14 @@ def note_here(report: "Report", extra: Attributes) -> None:
         span.set_attributes(extra)
 
 
+def attribute_here(key: str, value: AttributeValue) -> None:
+    trace.get_current_span().set_attribute(key, value)
+
+
+def is_idle() -> bool:
+    return not context.get_current() and not has_sdk()
+
+
 def current_trace() -> Trace | None:
     return trace_of(trace.get_current_span())
 

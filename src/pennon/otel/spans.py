@@ -125,15 +125,20 @@ def client_span(method: str, *, url: str, host: str, port: int | None) -> Span:
     return span
 
 
-def producer_span(topic: str, *, conversation_id: str | None = None, extra: Attributes = _NOTHING) -> Span:
+def producer_span(
+    topic: str, *, partition: int | None = None, conversation_id: str | None = None, extra: Attributes = _NOTHING
+) -> Span:
     """The span of one record sent, `send {topic}`; its trace is what the record carries.
 
-    conversation_id: the correlation id. extra: e.g. messaging.destination.partition.id.
+    partition: None, or less than 0: the producer chooses. conversation_id: the correlation id.
     """
     live = _sdk()
     if live is None:
         return SILENT
-    attributes = {**_messaging("send", "send", topic, conversation_id), **extra}
+    attributes = _messaging("send", topic, conversation_id)
+    if partition is not None and partition >= 0:
+        attributes["messaging.destination.partition.id"] = str(partition)
+    attributes.update(extra)
     span: Span = live.start(f"send {topic}", "PRODUCER", attributes)
     return span
 
@@ -157,7 +162,7 @@ def process_span(
     live = _sdk()
     if live is None:
         return SILENT
-    attributes = _messaging("process", "process", topic, conversation_id)
+    attributes = _messaging("process", topic, conversation_id)
     if partition is not None:
         attributes["messaging.destination.partition.id"] = str(partition)
     if offset is not None:
@@ -168,6 +173,36 @@ def process_span(
     links = (*_some(link), *_some(live.current_trace()))
     span: Span = live.start(f"process {topic}", "CONSUMER", attributes, remote=trace, links=links)
     return span
+
+
+def batch_span(
+    topic: str | None,
+    *,
+    message_count: int,
+    links: Sequence[Trace],
+    partition: int | None = None,
+    group: str | None = None,
+) -> Span:
+    """The span of several records processed together, `process {topic}`; each record's producer is linked.
+
+    topic, partition: None where the records are of several. links: standing at the producers' spans.
+    """
+    live = _sdk()
+    if live is None:
+        return SILENT
+    attributes = _messaging("process", topic)
+    attributes["messaging.batch.message_count"] = message_count
+    if partition is not None:
+        attributes["messaging.destination.partition.id"] = str(partition)
+    if group is not None:
+        attributes["messaging.consumer.group.name"] = group
+    span: Span = live.start("process" if topic is None else f"process {topic}", "CONSUMER", attributes, links=links)
+    return span
+
+
+def is_recording() -> bool:
+    """Whether spans are more than silent: whether it is worth gathering what one would say."""
+    return _sdk() is not None
 
 
 def record_decision(decision: Decision | Answer, *, unmet: str | None = None) -> None:
@@ -186,6 +221,23 @@ def note_here(report: "Report", extra: Attributes = _NOTHING) -> None:
     live = _api()
     if live is not None:
         live.note_here(report, extra)
+
+
+def attribute_here(key: str, value: AttributeValue) -> None:
+    """Set one attribute on the span current here: of what is true of the work that it stands for."""
+    live = _api()
+    if live is not None:
+        live.attribute_here(key, value)
+
+
+def is_idle() -> bool:
+    """Whether OpenTelemetry has no part here: its API is not there, or neither an SDK nor anything in its context.
+
+    Then there is no span to make or to find, no baggage, and nothing to hide from hooks: no need to ask for each.
+    """
+    live = _api()
+    idle: bool = live is None or live.is_idle()
+    return idle
 
 
 def current_trace() -> Trace | None:
@@ -259,13 +311,15 @@ def _method_attributes(method: str) -> dict[str, AttributeValue]:
     return {"http.request.method": "_OTHER", "http.request.method_original": method[:32]}
 
 
-def _messaging(name: str, kind: str, topic: str, conversation_id: str | None) -> dict[str, AttributeValue]:
+def _messaging(operation: str, topic: str | None, conversation_id: str | None = None) -> dict[str, AttributeValue]:
+    """What every span of messaging says. A record's key is left out: it may be somebody's id."""
     attributes: dict[str, AttributeValue] = {
         "messaging.system": "kafka",
-        "messaging.operation.name": name,
-        "messaging.operation.type": kind,
-        "messaging.destination.name": topic,
+        "messaging.operation.name": operation,
+        "messaging.operation.type": operation,
     }
+    if topic is not None:
+        attributes["messaging.destination.name"] = topic
     if conversation_id is not None:
         attributes["messaging.message.conversation_id"] = conversation_id
     return attributes
