@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from pennon.errors import ContractInvalid
 from pennon.headers.allowlist import AllowList
@@ -12,9 +12,11 @@ from pennon.headers.deadline import DeadlinePolicy
 from pennon.headers.fields import BaggagePolicy, Budgets, Downstream, Field, Propagate, UnknownHeaders
 from pennon.headers.grammar import OWN, STANDARD
 from pennon.headers.hosts import HostTable
+from pennon.headers.reading import Reading, reading_of
 from pennon.headers.routes import Route, route_to
 from pennon.headers.standard import Direction, HeaderScope, StandardField
 from pennon.headers.std import FORWARDING, HANDLED, STANDARDS_OWNERS
+from pennon.headers.toml import read_contract
 
 if TYPE_CHECKING:
     from pennon.headers.proxies import TrustedProxies
@@ -54,6 +56,8 @@ class Contract:
     declared: Mapping[str, Field] = field(init=False, repr=False, compare=False)
     # The rank of a baggage key, and which values may stand under it.
     priorities: AllowList = field(init=False, repr=False, compare=False)
+    # What a crossing inwards makes of names.
+    reading: Reading = field(init=False, repr=False, compare=False)
     _hosts: HostTable = field(init=False, repr=False, compare=False)
     _topics: Mapping[str, Downstream] = field(init=False, repr=False, compare=False)
     _routes: Mapping[str, tuple[Downstream, Route]] = field(init=False, repr=False, compare=False)
@@ -72,10 +76,23 @@ class Contract:
         put(self, "fields_by_name", {each.name.lower(): (each, re.compile(each.syntax)) for each in read})
         put(self, "declared", {each.name.lower(): each for each in self.fields})
         put(self, "priorities", AllowList(self.baggage.allow))
+        put(self, "reading", reading_of(self))
         put(self, "_hosts", HostTable(self.downstreams))
         put(self, "_topics", {each.topic: each for each in self.downstreams if each.topic is not None})
         put(self, "_routes", {each.name: (each, route_to(each, governed)) for each in self.downstreams})
         put(self, "_nowhere", route_to(None, governed))
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """The contract that a TOML text declares; docs/reference/contract.md has its keys.
+
+        Raises: ContractInvalid with every fault found, each with its path in the text.
+        """
+        read = read_contract(text)
+        try:
+            return cls(**read.arguments)
+        except ContractInvalid as refusal:
+            raise ContractInvalid(read.located(refusal.faults)) from None
 
     def downstream_for_host(self, host: str, port: int | None) -> Downstream | None:
         """The declared downstream that a host and port belong to, the most exact one; None if undeclared.
