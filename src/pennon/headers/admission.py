@@ -1,17 +1,18 @@
 """Which members of a baggage header are let in, and whose.
 
 Rules. The header's size is looked at before its members, a member's key before its value: what will not be kept is
-never decoded. Ours are taken from verified senders alone. What was decoded holds no line break. What is kept has a
-budget.
+never decoded. Ours are taken from verified senders alone. What was decoded holds no line break, and is what the
+contract says may stand under its key, whoever sends it. What is kept has a budget.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from pennon.context import Member
+from pennon.headers.allowlist import AllowList
 from pennon.headers.baggage import decoded, fit_baggage, split_baggage
 from pennon.headers.fields import BaggagePolicy, UnknownMembers
 from pennon.headers.grammar import BAGGAGE, OWN_PREFIX, is_own_key, wire_bytes
@@ -39,12 +40,10 @@ class Admitted(msgspec.Struct, frozen=True):
 NOTHING: Final = Admitted()
 
 
-def admit(
-    values: Sequence[bytes], policy: BaggagePolicy, priorities: Mapping[str, int], *, is_trusted: bool
-) -> Admitted:
+def admit(values: Sequence[bytes], policy: BaggagePolicy, priorities: AllowList, *, is_trusted: bool) -> Admitted:
     """The members of all the header's lines that this sender may bring.
 
-    priorities: the keys that the policy allows, 0 is the most important.
+    priorities: the keys that the policy allows, 0 is the most important, and what may stand under them.
     """
     alone = _OURS_ALONE.fullmatch(values[0]) if is_trusted and len(values) == 1 else None
     if alone is not None and len(values[0]) <= min(policy.max_bytes, policy.wire_max_bytes) and policy.max_members:
@@ -57,10 +56,10 @@ def admit(
         reason = _unwanted(each.key, policy, priorities, is_trusted=is_trusted)
         if reason is None:
             member = decoded(each)
-            if not _UNSAFE.search(member.value):
+            reason = DropReason.UNSAFE if _UNSAFE.search(member.value) else priorities.unfit(member.key, member.value)
+            if reason is None:
                 members.append(member)
                 continue
-            reason = DropReason.UNSAFE
         dropped.append(member_drop(BAGGAGE, each.key, reason))
     fitted = fit_baggage(members, priorities=priorities, max_bytes=policy.max_bytes, max_members=policy.max_members)
     return Admitted(
@@ -70,7 +69,7 @@ def admit(
     )
 
 
-def _unwanted(key: str, policy: BaggagePolicy, priorities: Mapping[str, int], *, is_trusted: bool) -> DropReason | None:
+def _unwanted(key: str, policy: BaggagePolicy, priorities: AllowList, *, is_trusted: bool) -> DropReason | None:
     """Why a member with this key is not even decoded; None if it is wanted."""
     if is_own_key(key):
         return None if is_trusted else DropReason.NOT_TRUSTED
