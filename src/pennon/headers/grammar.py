@@ -27,6 +27,7 @@ HOP_BY_HOP: Final = frozenset(
     proxy-connection te trailer transfer-encoding upgrade""".split()
 )
 
+CONNECTION: Final = "connection"
 TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
 BAGGAGE: Final = "baggage"
