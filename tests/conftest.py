@@ -34,11 +34,6 @@ if not os.environ.get("CI"):
     settings.load_profile("here")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """The mark of tests that show lines of the header contract's list; tests/requirements holds the list."""
-    config.addinivalue_line("markers", "req(*lines): shows these lines of tests/requirements/lines.toml")
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name the tests that a missing service left out: in CI there may be none."""
     if os.environ.get("CI") and terminalreporter.stats.get("skipped"):

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from pennon.headers.ids import shares_an_id
+
 if TYPE_CHECKING:
     from pennon.carry import Arrival, Departure
 
@@ -22,12 +24,17 @@ class Count(StrEnum):
     """Everything that is counted; the value is the metric's name."""
 
     HEADERS_DROPPED = "pennon.headers.dropped"
+    IDS_SHARED = "pennon.headers.ids_shared"
     CARRY_GROUPS_DROPPED = "pennon.carry.groups_dropped"
     CARRY_NOTED = "pennon.carry.noted"
     CARRY_RETURNS_DROPPED = "pennon.carry.returns_dropped"
     CARRY_CUT = "pennon.carry.cut"
     CONTEXT_REFUSED = "pennon.context.refused"
     CONTEXT_UNSIGNED = "pennon.context.unsigned"
+    DEADLINE_EXCEEDED = "pennon.deadline.exceeded"
+    CALLS_RETRIED = "pennon.calls.retried"
+    CALLS_REFUSED = "pennon.calls.refused"
+    CALLS_FALLEN_BACK = "pennon.calls.fallen_back"
     LEDGER_FULL = "pennon.carry.ledger_full"
     DIVERGENCE = "pennon.carry.divergence"
     OVERRIDES_USED = "pennon.overrides.used"
@@ -67,11 +74,13 @@ def count(name: Count, cause: Enum | None = None, *, by: int = 1) -> None:
 
 
 def count_arrival(arrival: "Arrival") -> None:
-    """Count what a request or record lost at a door where it came in."""
+    """Count what a request or record lost at a door where it came in, and whether it has one id for two."""
     for drop in arrival.report.dropped:
         count(Count.HEADERS_DROPPED, drop.reason)
     for fault in arrival.group_faults:
         count(Count.CARRY_GROUPS_DROPPED, fault)
+    if shares_an_id(arrival.context):
+        count(Count.IDS_SHARED)
 
 
 def count_departure(departure: "Departure") -> None:

@@ -10,7 +10,7 @@ more than 2, and it is the shape that proxies write (nginx's `$request_id`). Ids
 import re
 from typing import Final
 
-from pennon.context import CorrelationId, RequestId
+from pennon.context import CorrelationId, RequestContext, RequestId
 from pennon.headers.grammar import OWS
 from pennon.headers.ulid import new_ulid
 
@@ -18,6 +18,8 @@ REQUEST_ID_PREFIX: Final = "req_"
 CORRELATION_ID_PREFIX: Final = "corr_"
 _ID: Final = re.compile(rb"[A-Za-z0-9._:\-]{1,128}")
 _ID_TEXT: Final = re.compile(_ID.pattern.decode())
+
+IDEMPOTENCY_KEY: Final = "idempotency-key"
 
 # RFC 9562 §4, and as nginx writes it: without dashes.
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.IGNORECASE)
@@ -57,6 +59,18 @@ def is_same_request_id(left: str, right: str, *, ignores_trace_reason: bool = Fa
     ignores_trace_reason: an Envoy between them has written why it traces into the UUID (`pack_trace_reason`).
     """
     return left == right or _compared(left, ignores_trace_reason) == _compared(right, ignores_trace_reason)
+
+
+def shares_an_id(context: RequestContext) -> bool:
+    """Whether a caller gave one value to two of the ids: they have different scopes, and one of them is then wrong."""
+    trace_id, correlation_id = context.trace.trace_id, context.correlation_id
+    request_id = context.caller_request_id or context.request_id
+    if request_id == correlation_id or trace_id in (request_id, correlation_id):
+        return True
+    for name, value in context.fields:
+        if name == IDEMPOTENCY_KEY and value.strip('"') in (trace_id, request_id, correlation_id):
+            return True
+    return False
 
 
 def _compared(given: str, ignores_trace_reason: bool) -> str:
