@@ -13,11 +13,13 @@ class DropReason(StrEnum):
     """Why something did not cross. A closed set: it is the label of `pennon.headers.dropped`."""
 
     UNKNOWN = "unknown"
-    """A baggage member that no allow list names, from a stranger."""
+    """A header or baggage member that nobody has declared, where such do not count."""
     NOT_TRUSTED = "not_trusted"
     """Something that only a verified caller may send."""
     MISPLACED = "misplaced"
     """Valid elsewhere: an override is read at a public boundary only, an actor belongs to whom it acts for."""
+    NOMINATED = "nominated"
+    """`Connection` names it: it was for one connection alone (RFC 9110 §7.6.1)."""
     RESTARTED = "restarted"
     """A trace was begun here: a stranger's is not continued, and a tracestate belongs to its traceparent."""
     MALFORMED = "malformed"
@@ -34,6 +36,8 @@ class DropReason(StrEnum):
     """Longer than its own limit; not read."""
     TOO_MANY = "too_many"
     """Beyond the number that is read."""
+    NOT_FORWARDED = "not_forwarded"
+    """It came in for this hop alone, and was copied onto a message that leaves."""
     OVER_BUDGET = "over_budget"
     """Valid, but the budget of all together was used up."""
 
@@ -62,13 +66,19 @@ class Report(msgspec.Struct, frozen=True):
 class Refusal(msgspec.Struct, frozen=True):
     """An HTTP request that must be answered with this status and not be handled. For a record it means nothing.
 
-    status: 431 (RFC 6585 §5), or what the contract says. field: the header at fault, "headers" for all together.
-    limit: with its unit, e.g. "8192 bytes".
+    status: 431 (RFC 6585 §5), 400 or 504, or what the contract says. field: the header at fault, "headers" for all
+        together, "custom" for the fields that no standard defines.
+    limit: what it went over, with its unit, e.g. "8192 bytes"; "" where there is none: nobody has declared the header.
     """
 
     status: int
     field: str
-    limit: str
+    limit: str = ""
+
+
+def header_drop(name: bytes, reason: DropReason) -> Drop:
+    """The drop of a header that nobody has declared, so that its name may be anything."""
+    return Drop(name.decode("ascii", "replace")[:_NAME_LIMIT_CHARS], reason)
 
 
 def member_drop(header: str, key: str, reason: DropReason) -> Drop:

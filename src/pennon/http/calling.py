@@ -1,94 +1,179 @@
 """What the doors do alike from which requests go out, whichever client sends them.
 
-A client's door says where a call goes and what its author has set; it gets back what to take off and put on, and hands
-in the response's headers. It edits nothing of its caller's.
+A client's door says where a call goes and what its author has set; it gets back what to take off and put on and how
+long the call may take, and hands in the response's headers. It edits nothing of its caller's.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Final, NoReturn, Self
 
-import msgspec
 from msgspec import structs
 
-from pennon import otel
+from pennon import ambient, otel
 from pennon.carry import Departure
-from pennon.headers import DECIDED, Contract
-from pennon.http.leaving import has_own_trace, headers_leaving
-from pennon.http.returning import Call
-from pennon.http.types import RawHeaders
+from pennon.clock import SYSTEM_CLOCK
+from pennon.context import RequestContext
+from pennon.counters import Count, count
+from pennon.deadlines import Overdue, limit_of_call
+from pennon.errors import DeadlineExceeded
+from pennon.headers import DECIDED, Contract, Downstream
+from pennon.headers.times import S_NS
+from pennon.http.leaving import Own, headers_leaving
+from pennon.http.returning import take
+from pennon.http.types import RawHeaders, Signer
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _FAILED_STATUS: Final = 400
+_EXCEEDED: Final = ("pennon.deadline.exceeded", True)
 
 
-class Going(msgspec.Struct, frozen=True):
-    """A request that is about to go.
+class Terms:
+    """What a client's calls are under: the contract, and who signs identity for downstreams that want it so."""
 
-    host: lower-case ASCII, IPv6 without brackets; "" if there is none. port: None: the scheme's own.
-    path: without the query, which may hold secrets. own: the headers as its author set them.
-    """
+    __slots__ = ("contract", "signer")
 
-    method: str
-    scheme: str
-    host: str
-    port: int | None
-    path: str
-    own: RawHeaders
+    def __init__(self, contract: Contract, signer: Signer | None = None) -> None:
+        self.contract = contract
+        self.signer = signer
 
 
 class Crossing:
-    """A call under way. `outgoing`: what to take off its headers, then to put on."""
+    """A call under way, entered with `with` for as long as what is inside runs.
 
-    __slots__ = ("_call", "_span", "outgoing")
+    outgoing: what to take off its headers, then to put on. timeout_s: how long it may take; None: no limit.
+    """
 
-    def __init__(self, span: otel.Span, call: Call, outgoing: Departure) -> None:
-        self.outgoing = outgoing
-        self._span = span
-        self._call = call
+    __slots__ = ("_began_ns", "_context", "_downstream", "_host", "_outbound", "_span", "outgoing", "timeout_s")
 
-    def came_back(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    outgoing: Departure
+    timeout_s: float | None
+
+    def __init__(
+        self,
+        terms: Terms,
+        *,
+        method: str,
+        scheme: str,
+        host: str,
+        port: int | None,
+        path: Callable[[], str],
+        own: RawHeaders,
+        is_hooked_around: bool,
+        is_hooked_within: bool,
+    ) -> None:
+        """Begin it.
+
+        host: lower-case ASCII, IPv6 without brackets; "" if there is none. port: None: the scheme's own.
+        path: gives it without the query, which may hold secrets. own: the headers as their author set them.
+        is_hooked_around, is_hooked_within: whether an instrumentation stands around the door, and whether one does
+            within.
+        Raises: DeadlineExceeded: there is no time left for it.
+        """
+        port = port or _DEFAULT_PORTS.get(scheme)
+        contract = terms.contract
+        downstream = contract.downstream_for_host(host, port)
+        self._host = host
+        self._downstream = downstream
+        self._context = context = ambient.current()
+        self._began_ns = SYSTEM_CLOCK.now_ns()
+        hand = Own(own)
+        # The hook within writes the header of its own span. It may, if nobody else has made the span and this host may
+        # have the trace.
+        may_trace = downstream is not None and downstream.trace
+        hook_traces = is_hooked_within and not is_hooked_around and may_trace and not hand.has_trace
+        is_idle = otel.is_idle()
+        is_silent = is_idle or is_hooked_around or hook_traces
+        self._span = span = otel.SILENT if is_silent else _span(method, scheme, host, port, path())
+        self._outbound: AbstractContextManager[None] | None = None
+        span.__enter__()
+        try:
+            timeout_ns = self._limited(contract)
+            signed = _signed(terms.signer, downstream, context)
+            self.outgoing = headers_leaving(
+                contract,
+                downstream,
+                hand,
+                context,
+                trace=span.trace,
+                # A hook around us wrote it, not the caller: then it may leave only where the trace may.
+                keeps_trace=hand.has_trace and (may_trace or not is_hooked_around),
+                is_idle=is_idle,
+                timeout_ns=timeout_ns,
+                now_ns=self._began_ns,
+                signed=signed,
+            )
+            span.note(self.outgoing.report)
+        except BaseException as error:
+            span.__exit__(type(error), error, error.__traceback__)
+            raise
+        if not is_idle:
+            self._outbound = otel.outbound(is_silenced=not hook_traces)
+
+    def __enter__(self) -> Self:
+        if self._outbound is not None:
+            self._outbound.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if self._outbound is not None:
+                self._outbound.__exit__(kind, error, traceback)
+        finally:
+            self._span.__exit__(kind, error, traceback)
+
+    def came_back(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> bool:
         """Take what the response says was decided; whether it says so, and the header is to come off it."""
-        said = self._call.take(headers)
+        said = take(self._downstream, self._context, self._began_ns, headers)
+        span = self._span
         if said.was_taken:
-            self._span.note(structs.replace(self.outgoing.report, took=(DECIDED,)))
-        self._span.attribute("http.response.status_code", status)
+            span.note(structs.replace(self.outgoing.report, took=(DECIDED,)))
+        span.attribute("http.response.status_code", status)
         if status >= _FAILED_STATUS:
-            self._span.fail(str(status))
+            span.fail(str(status))
         return said.was_there
 
+    def ran_out(self, error: BaseException) -> NoReturn:
+        """The client gave up, because the time that the deadline left had passed.
 
-@contextmanager
-def crossing(contract: Contract, going: Going, *, is_hooked_around: bool, is_hooked_within: bool) -> Iterator[Crossing]:
-    """The call, in the context that what is inside may see.
+        Raises: DeadlineExceeded in place of the client's error. Whoever handles a slow downstream must not take this
+        for one: nobody waits for the answer any more, so there is nothing to try again.
+        """
+        self._exceeded(Overdue.GIVEN_UP)
+        raise DeadlineExceeded(f"{self._host}: no answer in the {self.timeout_s} s that the deadline left") from error
 
-    is_hooked_around, is_hooked_within: whether an instrumentation stands around the door, and whether one does within.
-    """
-    port = going.port or _DEFAULT_PORTS.get(going.scheme)
-    downstream = contract.downstream_for_host(going.host, port)
-    # The hook within writes the header of its own span. It may, if nobody else has made the span and this host may
-    # have the trace.
-    own_trace = has_own_trace(going.own)
-    may_trace = downstream is not None and downstream.trace
-    hook_traces = is_hooked_within and not is_hooked_around and may_trace and not own_trace
-    span = otel.SILENT if is_hooked_around or hook_traces else _span(going, port)
-    call = Call(downstream)
-    with span:
-        outgoing = headers_leaving(
-            contract,
-            downstream,
-            going.own,
-            trace=span.trace,
-            # A hook around us wrote it, not the caller: then it may leave only where the trace may.
-            keeps_trace=own_trace and (may_trace or not is_hooked_around),
-        )
-        span.note(outgoing.report)
-        with otel.outbound(is_silenced=not hook_traces):
-            yield Crossing(span, call, outgoing)
+    def _limited(self, contract: Contract) -> int | None:
+        """How long the call may take, ns."""
+        self.timeout_s = None
+        deadline = None if self._context is None else self._context.deadline
+        if deadline is None:
+            return None
+        call = limit_of_call(deadline, contract.deadline)
+        if call.is_too_short:
+            self._exceeded(Overdue.UNSENT)
+            raise DeadlineExceeded(f"{self._host}: {call.timeout_s} s left for a call; nothing was sent")
+        self.timeout_s = call.timeout_ns / S_NS
+        return call.timeout_ns
+
+    def _exceeded(self, cause: Overdue) -> None:
+        count(Count.DEADLINE_EXCEEDED, cause)
+        if self._span is otel.SILENT:
+            otel.attribute_here(*_EXCEEDED)
+        else:
+            self._span.attribute(*_EXCEEDED)
 
 
-def _span(going: Going, port: int | None) -> otel.Span:
-    host = f"[{going.host}]" if ":" in going.host else going.host
+def _signed(signer: Signer | None, downstream: Downstream | None, context: RequestContext | None) -> str | None:
+    if signer is None or downstream is None or context is None:
+        return None
+    return signer.signed(context.identity, downstream.audience)
+
+
+def _span(method: str, scheme: str, host: str, port: int | None, path: str) -> otel.Span:
+    shown = f"[{host}]" if ":" in host else host
     # A port that was not said, or is the scheme's own, is left out.
-    place = host if port in (None, _DEFAULT_PORTS.get(going.scheme)) else f"{host}:{port}"
-    return otel.client_span(going.method, url=f"{going.scheme}://{place}{going.path}", host=going.host, port=port)
+    place = shown if port in (None, _DEFAULT_PORTS.get(scheme)) else f"{shown}:{port}"
+    return otel.client_span(method, url=f"{scheme}://{place}{path}", host=host, port=port)

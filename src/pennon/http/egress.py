@@ -7,6 +7,12 @@ one header; an undeclared host gets no baggage at all.
 A client span is made where OpenTelemetry's SDK is set up, unless its instrumentation of this client makes one. Of one
 that stands within the door, a call which may not carry the trace is hidden, because it would write one.
 
+A call takes no longer than the request's deadline leaves. Where that is too little nothing is sent, and where it runs
+out the call has failed for that reason: `DeadlineExceeded`, never the client's own timeout. A shorter one of the
+caller's stays what it is.
+
+signer, of each door: writes `Pennon-Context` for the downstreams that have an audience.
+
 Each client library is imported when one of its clients is wrapped: a service that only takes requests needs none, and
 httpx alone costs 41 ms.
 """
@@ -14,6 +20,8 @@ httpx alone costs 41 ms.
 from typing import TYPE_CHECKING, TypeVar
 
 from pennon.headers import Contract
+from pennon.http.calling import Terms
+from pennon.http.types import Signer
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -25,31 +33,31 @@ SessionT = TypeVar("SessionT", bound="Session")
 AsyncSessionT = TypeVar("AsyncSessionT", bound="ClientSession")
 
 
-def httpx(client: ClientT, contract: Contract) -> ClientT:
+def httpx(client: ClientT, contract: Contract, *, signer: Signer | None = None) -> ClientT:
     """The same client, its transports wrapped, those of its mounts too. Wrapped again it takes the new contract."""
     from pennon.http.httpx_door import wrap
 
-    wrap(client, contract)
+    wrap(client, Terms(contract, signer))
     return client
 
 
-def requests(session: SessionT, contract: Contract) -> SessionT:
+def requests(session: SessionT, contract: Contract, *, signer: Signer | None = None) -> SessionT:
     """The same session, its adapters wrapped. Wrapped again it takes the new contract.
 
     An adapter that is mounted later stands outside of the contract until the session is wrapped again.
     """
     from pennon.http.requests_door import wrap
 
-    wrap(session, contract)
+    wrap(session, Terms(contract, signer))
     return session
 
 
-def aiohttp(session: AsyncSessionT, contract: Contract) -> AsyncSessionT:
+def aiohttp(session: AsyncSessionT, contract: Contract, *, signer: Signer | None = None) -> AsyncSessionT:
     """The same session, with a middleware more (aiohttp 3.12 or later). Wrapped again it takes the new contract.
 
     A call that names middlewares of its own (`middlewares=`) goes past all of the session's, this one too.
     """
     from pennon.http.aiohttp_door import wrap
 
-    wrap(session, contract)
+    wrap(session, Terms(contract, signer))
     return session

@@ -1,30 +1,42 @@
 """httpx transports that stand around the client's own, sync and async."""
 
-from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import Self
+from collections.abc import AsyncIterator, Iterator, Mapping
+from types import MethodType, TracebackType
+from typing import Any, Final, Self
 
 import httpx
 
 from pennon.carry import Departure
-from pennon.headers import DECIDED, Contract
-from pennon.http.calling import Crossing, Going, crossing
+from pennon.headers import DECIDED
+from pennon.http.calling import Crossing, Terms
 from pennon.http.hooks import is_transport_hooked
 
+# The time limits that a request bears, and which error says that one of them has run out.
+_LIMITS: Final = ("connect", "read", "write", "pool")
+_LIMIT_OF: Final[Mapping[type[Exception], str]] = {
+    httpx.ConnectTimeout: "connect",
+    httpx.ReadTimeout: "read",
+    httpx.WriteTimeout: "write",
+    httpx.PoolTimeout: "pool",
+}
+# Whether headers are kept as (name, name in lower case, value). Made from such a list they cost a fifth of what the
+# public way costs, which looks at each once more; where httpx keeps them otherwise, that one is taken.
+_IS_LIST_KNOWN: Final = getattr(httpx.Headers([(b"A", b"b")]), "_list", None) == [(b"A", b"a", b"b")]
 
-def wrap(client: httpx.Client | httpx.AsyncClient, contract: Contract) -> None:
+
+def wrap(client: httpx.Client | httpx.AsyncClient, terms: Terms) -> None:
     """Put our transports around the client's."""
     # httpx has no public way to take a client's transports; its instrumentations go the same way.
     if isinstance(client, httpx.Client):
-        client._transport = SyncDoor.around(client._transport, contract)  # noqa: SLF001
+        client._transport = SyncDoor.around(client._transport, terms)  # noqa: SLF001
         client._mounts = {  # noqa: SLF001
-            pattern: None if mounted is None else SyncDoor.around(mounted, contract)
+            pattern: None if mounted is None else SyncDoor.around(mounted, terms)
             for pattern, mounted in client._mounts.items()  # noqa: SLF001
         }
     else:
-        client._transport = AsyncDoor.around(client._transport, contract)  # noqa: SLF001
+        client._transport = AsyncDoor.around(client._transport, terms)  # noqa: SLF001
         client._mounts = {  # noqa: SLF001
-            pattern: None if mounted is None else AsyncDoor.around(mounted, contract)
+            pattern: None if mounted is None else AsyncDoor.around(mounted, terms)
             for pattern, mounted in client._mounts.items()  # noqa: SLF001
         }
 
@@ -32,19 +44,31 @@ def wrap(client: httpx.Client | httpx.AsyncClient, contract: Contract) -> None:
 class SyncDoor(httpx.BaseTransport):
     """A transport's requests under a contract."""
 
-    def __init__(self, inner: httpx.BaseTransport, contract: Contract) -> None:
+    def __init__(self, inner: httpx.BaseTransport, terms: Terms) -> None:
         self.inner = inner
-        self._contract = contract
+        self._terms = terms
+        self._around, self._within = Hooks(self, "handle_request"), Hooks(inner, "handle_request")
 
     @classmethod
-    def around(cls, inner: httpx.BaseTransport, contract: Contract) -> Self:
+    def around(cls, inner: httpx.BaseTransport, terms: Terms) -> Self:
         """The door around a transport, in place of one that is there already."""
-        return cls(inner.inner if isinstance(inner, SyncDoor) else inner, contract)
+        return cls(inner.inner if isinstance(inner, SyncDoor) else inner, terms)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a new request in place of this one."""
-        with _crossing(self._contract, request, self, self.inner, "handle_request") as here:
-            return _came_back(here, self.inner.handle_request(_leaving(request, here.outgoing)))
+        """Send a new request in place of this one.
+
+        Raises: DeadlineExceeded; else what the transport inside does.
+        """
+        with _crossing(self._terms, request, self._around, self._within) as here:
+            try:
+                response = self.inner.handle_request(_leaving(request, here))
+            except httpx.TimeoutException as error:
+                _raise_for_deadline(here, request, error)
+                raise
+            _came_back(here, response)
+        if here.timeout_s is not None and not isinstance(response.stream, httpx.ByteStream):
+            response.stream = _SyncBody(response.stream, here, request)
+        return response
 
     def close(self) -> None:
         """Close the transport inside."""
@@ -66,19 +90,31 @@ class SyncDoor(httpx.BaseTransport):
 class AsyncDoor(httpx.AsyncBaseTransport):
     """A transport's requests under a contract."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, contract: Contract) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, terms: Terms) -> None:
         self.inner = inner
-        self._contract = contract
+        self._terms = terms
+        self._around, self._within = Hooks(self, "handle_async_request"), Hooks(inner, "handle_async_request")
 
     @classmethod
-    def around(cls, inner: httpx.AsyncBaseTransport, contract: Contract) -> Self:
+    def around(cls, inner: httpx.AsyncBaseTransport, terms: Terms) -> Self:
         """The door around a transport, in place of one that is there already."""
-        return cls(inner.inner if isinstance(inner, AsyncDoor) else inner, contract)
+        return cls(inner.inner if isinstance(inner, AsyncDoor) else inner, terms)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a new request in place of this one."""
-        with _crossing(self._contract, request, self, self.inner, "handle_async_request") as here:
-            return _came_back(here, await self.inner.handle_async_request(_leaving(request, here.outgoing)))
+        """Send a new request in place of this one.
+
+        Raises: DeadlineExceeded; else what the transport inside does.
+        """
+        with _crossing(self._terms, request, self._around, self._within) as here:
+            try:
+                response = await self.inner.handle_async_request(_leaving(request, here))
+            except httpx.TimeoutException as error:
+                _raise_for_deadline(here, request, error)
+                raise
+            _came_back(here, response)
+        if here.timeout_s is not None and not isinstance(response.stream, httpx.ByteStream):
+            response.stream = _AsyncBody(response.stream, here, request)
+        return response
 
     async def aclose(self) -> None:
         """Close the transport inside."""
@@ -97,36 +133,124 @@ class AsyncDoor(httpx.AsyncBaseTransport):
         await self.inner.__aexit__(exc_type, exc_value, traceback)
 
 
-def _crossing(
-    contract: Contract, request: httpx.Request, door: object, inner: object, method: str
-) -> AbstractContextManager[Crossing]:
+class _SyncBody(httpx.SyncByteStream):
+    """A response's body, whose reading the deadline limits as well."""
+
+    def __init__(self, inner: Any, here: Crossing, request: httpx.Request) -> None:
+        self._inner = inner
+        self._here = here
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._inner
+        except httpx.TimeoutException as error:
+            _raise_for_deadline(self._here, self._request, error)
+            raise
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class _AsyncBody(httpx.AsyncByteStream):
+    """The same, async."""
+
+    def __init__(self, inner: Any, here: Crossing, request: httpx.Request) -> None:
+        self._inner = inner
+        self._here = here
+        self._request = request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._inner:
+                yield chunk
+        except httpx.TimeoutException as error:
+            _raise_for_deadline(self._here, self._request, error)
+            raise
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class Hooks:
+    """Whether an instrumentation has taken a transport's method, which it may do and undo at any time."""
+
+    __slots__ = ("_free", "_method", "_transport")
+
+    def __init__(self, transport: Any, method: str) -> None:
+        self._transport = transport
+        self._method = method
+        self._free: object = None
+
+    def are_there(self) -> bool:
+        """Whether they are there now."""
+        bound = getattr(self._transport, self._method, None)
+        # What was a plain method of its class, and nobody's, is looked at once.
+        function = bound.__func__ if type(bound) is MethodType else None
+        if function is not None and function is self._free:
+            return False
+        is_hooked = is_transport_hooked(self._transport, self._method)
+        self._free = None if is_hooked else function
+        return is_hooked
+
+
+def _crossing(terms: Terms, request: httpx.Request, around: Hooks, within: Hooks) -> Crossing:
     url = request.url
-    going = Going(
+    headers = request.headers
+    return Crossing(
+        terms,
         method=request.method,
         scheme=url.scheme,
         host=url.raw_host.decode("ascii"),
         port=url.port,
-        path=url.raw_path.partition(b"?")[0].decode("ascii"),
-        own=request.headers.raw,
-    )
-    return crossing(
-        contract,
-        going,
-        is_hooked_around=is_transport_hooked(door, method),
-        is_hooked_within=is_transport_hooked(inner, method),
+        path=lambda: url.raw_path.partition(b"?")[0].decode("ascii"),
+        own=[line[1:] for line in headers._list] if _IS_LIST_KNOWN else headers.raw,  # noqa: SLF001
+        is_hooked_around=around.are_there(),
+        is_hooked_within=within.are_there(),
     )
 
 
-def _leaving(request: httpx.Request, outgoing: Departure) -> httpx.Request:
+def _leaving(request: httpx.Request, here: Crossing) -> httpx.Request:
     """A new request in place of the caller's."""
-    headers = [header for header in request.headers.raw if header[0].lower() not in outgoing.remove]
-    headers += outgoing.set
+    extensions = request.extensions
+    limit_s = here.timeout_s
+    if limit_s is not None:
+        own = extensions.get("timeout", {})
+        extensions = {**extensions, "timeout": {each: _lower(own.get(each), limit_s) for each in _LIMITS}}
     return httpx.Request(
-        request.method, request.url, headers=headers, stream=request.stream, extensions=request.extensions
+        request.method,
+        request.url,
+        headers=_headers(request.headers, here.outgoing),
+        stream=request.stream,
+        extensions=extensions,
     )
 
 
-def _came_back(here: Crossing, response: httpx.Response) -> httpx.Response:
+def _headers(own: httpx.Headers, outgoing: Departure) -> httpx.Headers:
+    if not _IS_LIST_KNOWN:
+        kept = [header for header in own.raw if header[0].lower() not in outgoing.remove]
+        return httpx.Headers([*kept, *outgoing.set])
+    headers = httpx.Headers()
+    lines = [line for line in own._list if line[1] not in outgoing.remove]  # noqa: SLF001
+    lines += [(name, name, value) for name, value in outgoing.set]
+    headers._list = lines  # noqa: SLF001
+    return headers
+
+
+def _lower(own_s: float | None, limit_s: float) -> float:
+    return limit_s if own_s is None or own_s > limit_s else own_s
+
+
+def _raise_for_deadline(here: Crossing, request: httpx.Request, error: httpx.TimeoutException) -> None:
+    """Raise DeadlineExceeded if it was the deadline's time that ran out, not the caller's own."""
+    limit_s = here.timeout_s
+    if limit_s is None or (limit := _LIMIT_OF.get(type(error))) is None:
+        return
+    own_s = request.extensions.get("timeout", {}).get(limit)
+    if own_s is None or own_s > limit_s:
+        here.ran_out(error)
+
+
+def _came_back(here: Crossing, response: httpx.Response) -> None:
     if here.came_back(response.status_code, response.headers.raw):
         del response.headers[DECIDED]
-    return response

@@ -1,14 +1,21 @@
-"""The headers of one request that leaves: the contract's word on what the caller set and what this hop carries."""
+"""The headers of one request that leaves: the contract's word on what the caller set and what this hop carries.
 
+RFC 9110 §7.6.1: what concerns one connection, or what somebody's `Connection` names, is for that connection and never
+sent on. What only responses say means nothing in a request. A key that came in names the deed that was asked of us,
+not the one that we ask of others.
+"""
+
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
 from msgspec import structs
 
-from pennon import ambient, counters, otel
+from pennon import counters, otel
 from pennon.carry import Departure, depart
 from pennon.context import Member, RequestContext, Trace
-from pennon.headers import Contract, Downstream, format_baggage, parse_baggage, parse_traceparent
+from pennon.headers import Contract, Downstream, Drop, DropReason, format_baggage, parse_baggage, parse_traceparent, std
+from pennon.headers.standard import Direction, HeaderScope
 from pennon.http.types import RawHeaders
 
 _BAGGAGE: Final = b"baggage"
@@ -16,28 +23,102 @@ _TRACEPARENT: Final = b"traceparent"
 _TRACE: Final = frozenset({_TRACEPARENT, b"tracestate"})
 _OURS: Final = "pennon"
 
+_CONNECTION: Final = b"connection"
+_IDEMPOTENCY_KEY: Final = std.IDEMPOTENCY_KEY.name.encode()
+_TE: Final = b"te"
+# What a client itself writes for the connection that it makes.
+_FRAMING: Final = frozenset({b"host", b"content-length", b"transfer-encoding", _CONNECTION})
+# What it may ask of that connection; Connection then names it (RFC 9110 §7.8, §10.1.4).
+_ASKED: Final = frozenset({b"upgrade", _TE, b"http2-settings", b"keep-alive", b"close"})
+_NOT_SENT_ON: Final = (
+    frozenset(
+        each.name.encode() for each in std.ALL if each.scope is HeaderScope.HOP or each.direction is Direction.RESPONSE
+    )
+    - _FRAMING
+)
+# As clients write it on each request; there is nothing to see in it.
+_USUAL: Final = (_CONNECTION, b"keep-alive")
+# RFC 9113 §8.2.2: the one value that HTTP/2 knows, where there is no Connection; gRPC needs it.
+_TRAILERS: Final = (_TE, b"trailers")
+_LOOKED_AT: Final = frozenset({_TRACEPARENT, _BAGGAGE, _CONNECTION, _IDEMPOTENCY_KEY, _TE})
+_QUOTES: Final = b' \t"'
 
-def has_own_trace(headers: RawHeaders) -> bool:
-    """Whether the caller has set one valid traceparent by hand."""
-    parents = [value for name, value in headers if name.lower() == _TRACEPARENT]
-    return len(parents) == 1 and parse_traceparent(parents[0]) is not None
+
+class Own:
+    """What the caller has set, as far as it is looked at. has_trace: one valid traceparent among it."""
+
+    __slots__ = ("_found", "has_trace")
+
+    def __init__(self, headers: RawHeaders) -> None:
+        found = [(low, value) for name, value in headers if (low := name.lower()) in _LOOKED_AT]
+        self._found = [] if found == [_USUAL] else found
+        parents = self.lines(_TRACEPARENT)
+        self.has_trace = len(parents) == 1 and parse_traceparent(parents[0]) is not None
+
+    def lines(self, name: bytes) -> list[bytes]:
+        """The values that a header has. name: one of those that are looked at."""
+        return [value for found, value in self._found if found == name]
+
+    def members(self) -> tuple[Member, ...]:
+        """The baggage that was set by hand."""
+        lines = self.lines(_BAGGAGE)
+        return parse_baggage(lines).members if lines else ()
+
+    def corrected(
+        self, removed: frozenset[bytes], context: RequestContext | None
+    ) -> tuple[frozenset[bytes], list[Drop]]:
+        """What is to come off: `removed`, less what the client asks of its connection, and what was copied in."""
+        if not self._found:
+            return removed, []
+        named = {name.strip().lower() for line in self.lines(_CONNECTION) for name in line.split(b",")} - {b""}
+        dropped = []
+        if named <= _ASKED:
+            removed -= named
+            if _TRAILERS in self._found:
+                removed -= {_TE}
+        else:
+            # Clients name nothing else: it was copied, with what it names.
+            removed |= named - _FRAMING | {_CONNECTION}
+            dropped.append(Drop(_CONNECTION.decode(), DropReason.NOMINATED))
+        if context is not None and self._has_key_of(context):
+            removed |= {_IDEMPOTENCY_KEY}
+            dropped.append(Drop(std.IDEMPOTENCY_KEY.name, DropReason.NOT_FORWARDED))
+        return removed, dropped
+
+    def _has_key_of(self, context: RequestContext) -> bool:
+        """Whether an idempotency key, quoted or bare, is the one that came in."""
+        keys = {value.strip(_QUOTES) for value in self.lines(_IDEMPOTENCY_KEY)}
+        came = (value for name, value in context.fields if name == std.IDEMPOTENCY_KEY.name)
+        return any(value.encode().strip(_QUOTES) in keys for value in came)
 
 
 def headers_leaving(
-    contract: Contract, downstream: Downstream | None, own: RawHeaders, *, trace: Trace | None, keeps_trace: bool
+    contract: Contract,
+    downstream: Downstream | None,
+    own: Own,
+    context: RequestContext | None,
+    *,
+    trace: Trace | None,
+    keeps_trace: bool,
+    is_idle: bool,
+    timeout_ns: int | None,
+    now_ns: int,
+    signed: str | None,
 ) -> Departure:
     """What to do to the request's headers: what comes off, what is put on, and the report.
 
-    own: as the caller set them. trace: of this call's span, else the span current here counts, else the request's.
-    keeps_trace: a valid traceparent among `own` is the one that leaves, if one may.
+    context: of the request being served; None outside one. trace: of this call's span, else the span current here
+    counts, else the request's. keeps_trace: a valid traceparent among `own` is the one that leaves, if one may.
+    is_idle: OpenTelemetry has neither a span nor baggage here. timeout_ns, now_ns, signed: as `depart`.
     """
-    context = ambient.current()
+    here = () if is_idle else otel.current_baggage()
     if context is not None:
-        context = _with_baggage_of(own, context)
-    outgoing = depart(contract, downstream, context, trace=trace or otel.current_trace())
-    counters.count_departure(outgoing)
+        context = _with_baggage_of((*own.members(), *here), context)
+    if trace is None and not is_idle:
+        trace = otel.current_trace()
+    outgoing = depart(contract, downstream, context, trace=trace, timeout_ns=timeout_ns, now_ns=now_ns, signed=signed)
     added, removed = outgoing.set, outgoing.remove
-    if context is None and _BAGGAGE not in removed and (here := otel.current_baggage()):
+    if context is None and here and _BAGGAGE not in removed:
         added = (*added, (_BAGGAGE, _joined(own, here)))
         removed |= {_BAGGAGE}
     if downstream is None or not downstream.trace:
@@ -46,22 +127,32 @@ def headers_leaving(
     elif keeps_trace:
         added = tuple(header for header in added if header[0] not in _TRACE)
         removed -= _TRACE
-    return structs.replace(outgoing, set=added, remove=removed)
+    removed, copied = own.corrected(_with_what_is_not_sent_on(removed), context)
+    report = (
+        structs.replace(outgoing.report, dropped=(*outgoing.report.dropped, *copied)) if copied else outgoing.report
+    )
+    leaving = Departure(added, removed, report, outgoing.cut_count)
+    counters.count_departure(leaving)
+    return leaving
 
 
-def _joined(own: RawHeaders, here: tuple[Member, ...]) -> bytes:
+@lru_cache(maxsize=1_024)
+def _with_what_is_not_sent_on(removed: frozenset[bytes]) -> frozenset[bytes]:
+    return removed | _NOT_SENT_ON
+
+
+def _joined(own: Own, here: tuple[Member, ...]) -> bytes:
     """OpenTelemetry's baggage behind what the caller has set, where no request is served; the former wins."""
     keys = {member.key for member in here}
-    by_hand = [member for member in _set_by_hand(own) if member.key not in keys]
+    by_hand = [member for member in own.members() if member.key not in keys]
     return format_baggage((*by_hand, *here))
 
 
-def _with_baggage_of(own: RawHeaders, context: RequestContext) -> RequestContext:
+def _with_baggage_of(later: tuple[Member, ...], context: RequestContext) -> RequestContext:
     """The context with the members that were set since it came in: by hand, and in OpenTelemetry's baggage.
 
     The latter wins, and both take the place of what came in with the same key. Ours come from the ledger alone.
     """
-    later = (*_set_by_hand(own), *otel.current_baggage())
     if not later:
         return context
     known = {(member.key, form) for member in context.baggage for form in _forms_of(member)}
@@ -74,11 +165,6 @@ def _with_baggage_of(own: RawHeaders, context: RequestContext) -> RequestContext
         return context
     kept = tuple(member for member in context.baggage if member.key not in added)
     return structs.replace(context, baggage=(*kept, *added.values()))
-
-
-def _set_by_hand(own: RawHeaders) -> tuple[Member, ...]:
-    lines = [value for name, value in own if name.lower() == _BAGGAGE]
-    return parse_baggage(lines).members if lines else ()
 
 
 def _forms_of(member: Member) -> tuple[str, str]:

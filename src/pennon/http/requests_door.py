@@ -8,48 +8,59 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPConnectionPool
+from urllib3 import HTTPConnectionPool, Timeout
 
 from pennon.carry import Departure
-from pennon.headers import DECIDED, Contract
-from pennon.http.calling import Going, crossing
+from pennon.headers import DECIDED
+from pennon.http.calling import Crossing, Terms
 from pennon.http.hooks import is_wrapped
 
 
-def wrap(session: requests.Session, contract: Contract) -> None:
+def wrap(session: requests.Session, terms: Terms) -> None:
     """Put our adapters around the session's."""
     for prefix, adapter in session.adapters.items():
-        session.adapters[prefix] = AdapterDoor.around(adapter, contract)
+        session.adapters[prefix] = AdapterDoor.around(adapter, terms)
 
 
 class AdapterDoor(BaseAdapter):
     """An adapter's requests under a contract; `inner` is the one inside."""
 
-    def __init__(self, inner: BaseAdapter, contract: Contract) -> None:
+    def __init__(self, inner: BaseAdapter, terms: Terms) -> None:
         super().__init__()
         self.inner = inner
-        self._contract = contract
+        self._terms = terms
 
     @classmethod
-    def around(cls, inner: BaseAdapter, contract: Contract) -> Self:
+    def around(cls, inner: BaseAdapter, terms: Terms) -> Self:
         """The door around an adapter, in place of one that is there already."""
-        return cls(inner.inner if isinstance(inner, AdapterDoor) else inner, contract)
+        return cls(inner.inner if isinstance(inner, AdapterDoor) else inner, terms)
 
-    def send(self, request: requests.PreparedRequest, *arguments: Any, **named: Any) -> requests.Response:
-        """Send a new request in place of this one, with an adapter's own arguments."""
-        hooks = {
-            "is_hooked_around": is_wrapped(requests.Session.send),
-            "is_hooked_within": is_wrapped(HTTPConnectionPool.urlopen),
-        }
-        with crossing(self._contract, _going(request), **hooks) as here:
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,  # as an adapter is called
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+        **named: Any,
+    ) -> requests.Response:
+        """Send a new request in place of this one, with an adapter's own arguments.
+
+        Raises: DeadlineExceeded; else what the adapter inside does.
+        """
+        named |= {"stream": stream, "verify": verify, "cert": cert, "proxies": proxies}
+        with _crossing(self._terms, request) as here:
             leaving = copy.copy(request)
             leaving.headers = _rewritten(request.headers, here.outgoing)
             try:
-                response = self.inner.send(leaving, *arguments, **named)
+                response = self.inner.send(leaving, timeout=_lowered(timeout, here.timeout_s), **named)
             except requests.RequestException as error:
                 # Whoever tries again takes the request from here.
                 if error.request is leaving:
                     error.request = request
+                if _is_the_deadlines(error, timeout, here.timeout_s):
+                    here.ran_out(error)
                 raise
             lines = getattr(response.raw, "headers", None) or response.headers
             if here.came_back(response.status_code, _encoded(lines.items())):
@@ -65,21 +76,62 @@ class AdapterDoor(BaseAdapter):
         self.inner.close()
 
 
-def _going(request: requests.PreparedRequest) -> Going:
+def _crossing(terms: Terms, request: requests.PreparedRequest) -> Crossing:
     # Read as requests' adapter reads it, so that what we take for the host is the one it connects to.
     try:
         url = urlsplit(request.url or "")
         port = url.port
     except ValueError:  # of a redirect; the adapter inside refuses it
         url, port = urlsplit(""), None
-    return Going(
+    return Crossing(
+        terms,
         method=request.method or "GET",
         scheme=url.scheme,
         host=url.hostname or "",
         port=port,
-        path=url.path,
+        path=lambda: url.path,
         own=_encoded(request.headers.items()),
+        is_hooked_around=is_wrapped(requests.Session.send),
+        is_hooked_within=is_wrapped(HTTPConnectionPool.urlopen),
     )
+
+
+def _lowered(timeout: Any, limit_s: float | None) -> Any:
+    """A timeout in any of the forms that requests takes, lowered to a limit where it is above it."""
+    if limit_s is None:
+        return timeout
+    if isinstance(timeout, Timeout):
+        timeout = timeout.clone()
+        timeout.total = _lower(timeout.total, limit_s)
+        return timeout
+    if isinstance(timeout, tuple):
+        return tuple(_lower(each, limit_s) for each in timeout)
+    return _lower(timeout, limit_s)
+
+
+def _lower(own_s: Any, limit_s: float) -> Any:
+    return own_s if isinstance(own_s, int | float) and own_s <= limit_s else limit_s
+
+
+def _is_the_deadlines(error: requests.RequestException, timeout: Any, limit_s: float | None) -> bool:
+    """Whether the time that ran out is the deadline's, not the caller's own."""
+    if limit_s is None or not isinstance(error, requests.Timeout):
+        return False
+    is_connecting = isinstance(error, requests.ConnectTimeout)
+    if isinstance(timeout, Timeout):
+        own_s = min((each for each in _spans_of(timeout, is_connecting=is_connecting)), default=None)
+    elif isinstance(timeout, tuple):
+        own_s = timeout[0 if is_connecting else 1]
+    else:
+        own_s = timeout
+    return _lower(own_s, limit_s) is limit_s
+
+
+def _spans_of(timeout: Timeout, *, is_connecting: bool) -> list[float]:
+    """What a urllib3 timeout says of connecting, or of reading, as far as it says anything."""
+    # Read of a fresh copy: one that has not begun knows no reading time but its own.
+    said = (timeout.total, timeout.connect_timeout if is_connecting else timeout.clone().read_timeout)
+    return [each for each in said if isinstance(each, int | float)]
 
 
 def _rewritten(own: Mapping[str, Any], outgoing: Departure) -> CaseInsensitiveDict[Any]:

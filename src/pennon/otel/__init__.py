@@ -30,6 +30,7 @@ from pennon.otel.spans import (
 
 if TYPE_CHECKING:
     from pennon.otel.propagator import PennonPropagator
+    from pennon.otel.sanitizing import sanitize_fields
 
 __all__ = [
     "SILENT",
@@ -50,6 +51,7 @@ __all__ = [
     "process_span",
     "producer_span",
     "record_decision",
+    "sanitize_fields",
     "server_span",
 ]
 
@@ -60,4 +62,9 @@ def __getattr__(name: str) -> Any:
         from pennon.otel.propagator import PennonPropagator
 
         return PennonPropagator
+    # Called once, by whoever sets up a process; no door waits for what it needs.
+    if name == "sanitize_fields":
+        from pennon.otel.sanitizing import sanitize_fields
+
+        return sanitize_fields
     raise AttributeError(name)
