@@ -14,7 +14,7 @@ import pennon.testing
 NAMES = [
     "Client", "ContextExecutor", "ErrorCode", "Evaluation", "Fault", "FlagType", "Identity", "Notice", "Origin",
     "PennonError", "Reason", "RequestContext", "SettingInvalid", "Status", "Timing", "Unit", "client", "connect",
-    "counters", "current", "detached", "headers", "http", "kafka", "otel", "signing", "system_context",
+    "counters", "current", "detached", "headers", "http", "kafka", "logs", "otel", "signing", "system_context",
     "testing",
 ]  # fmt: skip
 CLIENT_NAMES = [

@@ -6,7 +6,7 @@
         ...
 
 Every name is looked up when it is first asked for, so that `import pennon` costs next to nothing; so are the rooms for
-users: `pennon.client`, `pennon.headers`, `pennon.http`, `pennon.kafka`, `pennon.otel`, `pennon.signing`,
+users: `pennon.client`, `pennon.headers`, `pennon.http`, `pennon.kafka`, `pennon.logs`, `pennon.otel`, `pennon.signing`,
 `pennon.testing`.
 """
 
@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from pennon import client, counters, headers, http, kafka, otel, signing, testing
+    from pennon import client, counters, headers, http, kafka, logs, otel, signing, testing
     from pennon.ambient import current
     from pennon.client import Client, Evaluation, Notice, Status, Timing, connect
     from pennon.context import ErrorCode, Identity, Origin, Reason, RequestContext, Unit
@@ -49,6 +49,7 @@ __all__ = [
     "headers",
     "http",
     "kafka",
+    "logs",
     "otel",
     "signing",
     "system_context",
@@ -72,7 +73,7 @@ def __dir__() -> list[str]:
 
 
 # `counters` is a module that can be called: `pennon.counters()` reads them.
-_ROOMS: Final = frozenset({"client", "counters", "headers", "http", "kafka", "otel", "signing", "testing"})
+_ROOMS: Final = frozenset({"client", "counters", "headers", "http", "kafka", "logs", "otel", "signing", "testing"})
 _HOMES: Final = {
     "Client": "client",
     "ContextExecutor": "executor",

@@ -14,6 +14,7 @@ from pennon.errors import Fault, SettingInvalid
 
 SERVER_VARIABLE: Final = "PENNON_SERVER"
 TOKEN_VARIABLE: Final = "PENNON_TOKEN"  # noqa: S105 - the name of a variable
+LOG_SALT_VARIABLE: Final = "PENNON_LOG_SALT"
 CREDENTIALS_PATH: Final = Path(".pennon/credentials")
 
 

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from pennon.headers import Classification, Contract, Field, Log, Propagate, std
 from pennon.headers.leaks import leak_in
-from pennon.headers.redaction import REDACTED, Redaction, is_sensitive_name, safe_header_value
+from pennon.headers.redaction import (
+    HEADERS_LIMIT_COUNT,
+    REDACTED,
+    TEXT_LIMIT_CHARS,
+    Redaction,
+    is_sensitive_name,
+    safe_header_value,
+)
 
 Case = dict[str, Any]
 Make = Callable[..., Field]
@@ -42,6 +49,7 @@ def declared(make_field: Make) -> Contract:
     )
 
 
+@pytest.mark.req(97, 98)
 @pytest.mark.parametrize(("part", "name"), [("clear", "x-clear"), ("hash", "X-Hash")])
 def test_value_stands_as_the_vector_says(
     part: str, name: str, declared: Contract, vectors: Callable[[str, str], list[Case]]
@@ -59,6 +67,7 @@ def test_text_looks_like_what_the_vector_says(vectors: Callable[[str, str], list
         assert case["leak"] == leak_in(case["text"]), case
 
 
+@pytest.mark.req(96)
 @pytest.mark.parametrize(("part", "is_sensitive"), [("sensitive", True), ("harmless", False)])
 def test_names_are_told_apart_as_the_vector_says(
     part: str, is_sensitive: bool, vectors: Callable[[str, str], list[Any]]
@@ -68,6 +77,7 @@ def test_names_are_told_apart_as_the_vector_says(
         assert is_sensitive is is_sensitive_name(name) is is_sensitive_name(name.upper()), name
 
 
+@pytest.mark.req(12, 96, 119)
 @pytest.mark.parametrize(
     ("name", "rule"),
     [
@@ -112,6 +122,7 @@ def test_shown_is_one_short_line_of_ascii(name: str, value: bytes | str) -> None
     assert len(shown) <= 300
 
 
+@pytest.mark.req(97, 119)
 @given(st.text("abcdefghijkmnpqrstuvwxyz0123456789", min_size=12, max_size=20))
 def test_secret_is_not_shown_wherever_it_is_planted(secret: str) -> None:
     """In every header that is not in clear by rule, and in those after what makes it look like one."""
@@ -141,3 +152,90 @@ def test_hashing_without_a_key_is_refused() -> None:
 def test_no_text_raises(text: str) -> None:
     """Looking at a value never fails."""
     assert leak_in(text) is None or leak_in(text) in {"jwt", "pem", "token", "card", "email"}
+
+
+@pytest.mark.req(97, 105)
+def test_free_text_stands_as_the_vector_says(vectors: Callable[[str, str], list[Case]]) -> None:
+    """What a name says is secret goes, and what looks like it; prose and source stay."""
+    redaction = Redaction(EMPTY, salt=SALT)
+    for case in vectors("redaction.json", "text"):
+        assert case["shown"] == redaction.safe_text(case["text"]), case
+
+
+@pytest.mark.parametrize(
+    "before", ["{}: {}", "{}={}", "{!r}: {!r}", "('{}', '{}')", "[(b'{}', b'{}')]", '{{"{}": "{}"}}', "x {}: {}\nnext"]
+)
+@given(
+    st.sampled_from([each.name for each in std.ALL if Redaction(EMPTY, salt=SALT).is_telling(each.name)]),
+    st.text("abcdefghijkmnpqrstuvwxyz0123456789", min_size=12, max_size=20),
+)
+def test_secret_does_not_stand_in_a_text_that_names_its_header(before: str, name: str, secret: str) -> None:
+    """However a line was put together, as long as it says which header it is."""
+    redaction = Redaction(EMPTY, salt=SALT)
+    written = [name, name.upper(), name.title(), "HTTP_" + name.upper().replace("-", "_")]
+
+    assert all(secret not in redaction.safe_text(before.format(each, secret)) for each in written)
+
+
+@given(st.text(st.sampled_from("token:='\"[]{}()\\ ,-eyJ@.b0123456789\n"), max_size=200))
+def test_text_made_safe_is_safe(text: str) -> None:
+    """Looking at it once more finds nothing, and no text raises."""
+    redaction = Redaction(EMPTY, salt=SALT)
+    safe = redaction.safe_text(text)
+
+    assert leak_in(safe) is None
+
+
+def test_long_text_is_cut_and_nothing_stands_behind_the_cut() -> None:
+    """What is not looked at is not shown; what begins before the cut is found."""
+    redaction = Redaction(EMPTY, salt=SALT)
+    token = "ghp_0123456789abcdef"
+    text = "a " * (TEXT_LIMIT_CHARS // 2 - 4) + token + " b" * 1_000
+    shown = redaction.safe_text(text)
+
+    assert "ghp_" not in shown
+    assert shown.endswith(f"...[cut, {len(text)} characters]")
+    assert len(shown) <= TEXT_LIMIT_CHARS + 40
+
+
+@pytest.mark.req(96, 97, 105)
+def test_headers_stand_by_their_rules(declared: Contract) -> None:
+    """Names in lower case, repeated ones together; what is never logged is not there."""
+    redaction = Redaction(declared, salt=SALT)
+    hashed = redaction.safe_value("x-hash", "h")
+    given: list[tuple[bytes | str, object]] = [
+        ("X-Clear", "a"),
+        (b"x-clear", b"b"),
+        ("X-NEVER", "n"),
+        ("x-hash", "h"),
+        ("Cookie", "c"),
+        ("x-new", "u"),
+    ]
+
+    assert {"x-clear": "a, b", "x-hash": hashed, "x-new": REDACTED} == redaction.safe_headers(given)
+    assert {"x-clear": "", "x-hash": hashed} == redaction.safe_headers({"x-clear": None, "x-hash": b"h"})
+    assert {"x-clear": "a, b"} == redaction.safe_headers({"x-clear": ["a", "b"]})
+
+
+@pytest.mark.req(105)
+def test_environ_stands_as_its_headers(declared: Contract) -> None:
+    """What else a server tells an application, query and address among it, is left out."""
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "QUERY_STRING": "q",
+        "HTTP_X_CLEAR": "a",
+        "HTTP_COOKIE": "c",
+        "CONTENT_TYPE": "a/b",
+    }
+
+    assert {"x-clear": "a", "content-type": "a/b"} == Redaction(declared, salt=SALT).safe_headers(environ)
+
+
+def test_only_so_many_headers_are_told_of() -> None:
+    """A stranger sends thousands, and names them as it likes."""
+    given = [(f"x-{number}", "v") for number in range(5_000)]
+    shown = Redaction(EMPTY, salt=SALT).safe_headers(given)
+
+    assert HEADERS_LIMIT_COUNT + 1 == len(shown)
+    assert f"[cut, {HEADERS_LIMIT_COUNT} headers]" == shown["..."]
+    assert {REDACTED: REDACTED} == Redaction(EMPTY, salt=SALT).safe_headers({"ghp_0123456789abcdef": "v"})

@@ -8,10 +8,11 @@ same. Rules:
 - Card numbers (ISO/IEC 7812): 13 to 19 digits, in groups or not, that begin with 2 to 6, as those of all large issuers
   do, and whose check digit is right (Luhn). One number in ten has it right by chance.
 - E-mail addresses (RFC 5321 §4.1.2), as people have them: ASCII, with a dot in the domain.
-Each pattern's work at one place is bounded, and 1,024 characters are looked at: no text costs more than its length.
+Each pattern's work at one place is bounded; `leak_in` looks at 1,024 characters: no text costs more than its length.
 """
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
@@ -38,6 +39,19 @@ _TOKEN: Final = re.compile(
 )
 _CARD: Final = re.compile(r"(?<![0-9A-Za-z])[2-6](?:[ \-]?[0-9]){12,18}(?![0-9A-Za-z])")
 _EMAIL: Final = re.compile(r"[A-Za-z0-9._%+\-]@(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2}")
+# The same as wholes, to be taken out of a text: what a pattern begins with is enough to see one, not to take it out.
+_WHOLE_JWT: Final = re.compile(r"eyJ[A-Za-z0-9_\-]{8}[A-Za-z0-9_\-.]*+")
+_WHOLE_PEM: Final = re.compile(r"-----BEGIN [A-Z][^-]*+-----(?:[^-]|-(?!----END ))*+(?:-----END [^-]*+-----)?")
+_WHOLE_TOKEN: Final = re.compile(_TOKEN.pattern + r"[A-Za-z0-9_\-]*+")
+_WHOLE_EMAIL: Final = re.compile(
+    r"[A-Za-z0-9._%+\-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,63}"
+)
+# RFC 9110 §11.4: a scheme and its credentials, which hold a digit, an equals sign or a capital letter within, or are
+# long: "bearer authentication" and "basic understanding" are prose.
+_CREDENTIALS: Final = re.compile(
+    r"(?<![A-Za-z])((?i:Bearer|Basic)) {1,4}"
+    r"(?=[A-Za-z._~+/\-]{0,64}(?:[0-9=]|[a-z][A-Z])|[A-Za-z._~+/\-]{24})[A-Za-z0-9._~+/\-]{6,}+=*+"
+)
 _NO_SEPARATORS: Final = str.maketrans("", "", " -")
 # Twice a digit, and of two digits their sum.
 _DOUBLED: Final = str.maketrans("0123456789", "0246813579")
@@ -55,6 +69,22 @@ def leak_in(text: str) -> Leak | None:
     if "@" in text and _EMAIL.search(text):
         return Leak.EMAIL
     return Leak.CARD if _holds_card(text) else None
+
+
+def without_leaks(text: str, mark: str) -> str:
+    """The whole text, the mark in place of each part that looks like a secret, and of credentials after a scheme."""
+    if "eyJ" in text:
+        text = _WHOLE_JWT.sub(mark, text)
+    if "-----BEGIN " in text:
+        text = _WHOLE_PEM.sub(mark, text)
+    text = _CREDENTIALS.sub(rf"\1 {mark}", _WHOLE_TOKEN.sub(mark, text))
+    if "@" in text:
+        text = _WHOLE_EMAIL.sub(mark, text)
+    return _CARD.sub(_card_replaced_by(mark), text)
+
+
+def _card_replaced_by(mark: str) -> Callable[[re.Match[str]], str]:
+    return lambda match: mark if _is_luhn(match.group()) else match.group()
 
 
 def _holds_card(text: str) -> bool:

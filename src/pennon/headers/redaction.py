@@ -6,23 +6,32 @@ Rules:
   its class allow: what is named like a credential or classified a secret is redacted, what is personal at least hashed.
 - A value in clear that looks like a secret (`leaks`) is redacted all the same.
 - A hash is keyed: the first 64 bits of HMAC-SHA256 under the salt. Without a key, trying all short ids finds one.
+- Of several headers, those whose rule is NEVER are left out, name and all; at most 100 are told of.
+- Free text is not a value: what a name in it says is secret (`texts`), and what looks like it (`leaks`), is taken out.
 - In clear, at most 256 characters stand, then a mark that says how long the value was. What is not printable ASCII is
   escaped: no value makes a line of its own, colours a terminal, or turns the text around.
 """
 
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from pennon.headers.contract import Contract
 from pennon.headers.fields import Classification, Field, Log
 from pennon.headers.grammar import OWS
-from pennon.headers.leaks import leak_in
+from pennon.headers.leaks import leak_in, without_leaks
 from pennon.headers.std import ALL
+from pennon.headers.texts import Extent, without_named
 
 REDACTED: Final = "<redacted>"
 SHOWN_LIMIT_CHARS: Final = 256
+# Of free text: 300 frames of a traceback. What is not looked at is not shown, and looking costs 0.1 ms for each 1,000.
+TEXT_LIMIT_CHARS: Final = 32_768
+HEADERS_LIMIT_COUNT: Final = 100
+
+HeaderText = bytes | str
+RawHeaders = Mapping[str, object] | Mapping[bytes, object] | Iterable[tuple[HeaderText, object]]
 
 # Longer values are not hashed: 8 kB take 30 µs.
 _HASH_LIMIT_BYTES: Final = 8_192
@@ -36,6 +45,8 @@ _SENSITIVE: Final = re.compile(
     "|pennonoverride|pennoncontext|privatekey|secret|sessid|session|sharedkey|^x?sid$|signature|subscriptionkey|token"
     "|xauth$|xsrf"
 )
+# Behind a text's end nobody looks for the rest of what begins before it.
+_OVERLAP_CHARS: Final = 256
 _PLAIN: Final = re.compile(r"[ !-\[\]-~]*+")
 
 _STRICTNESS: Final = (Log.CLEAR, Log.HASH, Log.REDACTED, Log.NEVER)
@@ -60,7 +71,7 @@ class Redaction:
         if not salt:
             raise ValueError("salt: is empty; hashes without a key are found by trying")
         self._salt = salt
-        self._rules = _STANDARD | _declared(contract)
+        self._rules = logging_rules(contract)
 
     def rule(self, name: str) -> Log:
         """How a header of this name may be logged. NEVER: not even its name."""
@@ -75,10 +86,82 @@ class Redaction:
             return _hashed(value, self._salt)
         return REDACTED
 
+    def safe_headers(self, headers: RawHeaders) -> dict[str, str]:
+        """Headers as they may stand in a log line: names in lower case, repeated ones joined by commas.
+
+        headers: of HTTP or of a record, values may be None; or a WSGI environ, whose other keys are left out.
+        """
+        shown: dict[str, str] = {}
+        for number, (written, value) in enumerate(_lines(headers)):
+            if number == HEADERS_LIMIT_COUNT:
+                shown["..."] = f"[cut, {HEADERS_LIMIT_COUNT} headers]"
+                break
+            name = written.lower()
+            if self.rule(name) is Log.NEVER:
+                continue
+            # A name is a stranger's text as well.
+            name = _clear(name)
+            said = self.safe_value(written, value)
+            shown[name] = f"{shown[name]}, {said}" if name in shown else said
+        return shown
+
+    def safe_text(self, text: str) -> str:
+        """A message or a traceback as it may stand in a log line; what is over 32,768 characters is cut off."""
+        looked_at = text[: TEXT_LIMIT_CHARS + _OVERLAP_CHARS]
+        if _MAY_TELL.search(looked_at):
+            looked_at = without_named(looked_at, REDACTED, self._extent, self._said)
+            looked_at = without_leaks(looked_at, REDACTED)
+        if len(text) <= TEXT_LIMIT_CHARS:
+            return looked_at
+        return f"{looked_at[:TEXT_LIMIT_CHARS]}...[cut, {len(text)} characters]"
+
+    def is_telling(self, name: str) -> bool:
+        """Whether what stands under this name, a header's or not, is to be kept out of a log."""
+        return self._extent(name) is not None
+
+    def _extent(self, name: str) -> Extent | None:
+        folded = header_name_of(name)
+        rule = self._rules.get(folded)
+        if rule is None:
+            # Of names that nobody has declared, only a header's begins so.
+            is_header = name.lower().startswith(("x-", "http_"))
+            if not (is_header or is_sensitive_name(folded)):
+                return None
+            return Extent.LINE if "-" in name else Extent.WORD
+        return None if rule is Log.CLEAR or folded in _EVERYDAY else Extent.LINE
+
+    def _said(self, name: str, value: str) -> str | None:
+        folded = header_name_of(name)
+        return None if self.rule(folded) is Log.NEVER else self.safe_value(folded, value)
+
+
+def logging_rules(contract: Contract) -> dict[str, Log]:
+    """How each header may be logged, by its name in lower case; any other one is redacted."""
+    return _STANDARD | _declared(contract)
+
+
+def header_name_of(key: str) -> str:
+    """The header that a key of a WSGI environ, or a name in a program, means: lower-case, with dashes."""
+    return key.lower().replace("_", "-").removeprefix("http-")
+
 
 def safe_header_value(name: str, value: bytes | str, contract: Contract, *, salt: bytes) -> str:
     """As `Redaction.safe_value`, for one value."""
     return Redaction(contract, salt=salt).safe_value(name, value)
+
+
+def _lines(headers: RawHeaders) -> Iterable[tuple[str, HeaderText]]:
+    """Names and values, one for each line."""
+    pairs: Iterable[tuple[HeaderText, object]] = headers.items() if isinstance(headers, Mapping) else headers
+    is_environ = isinstance(headers, Mapping) and "REQUEST_METHOD" in headers
+    for key, value in pairs:
+        name = key.decode("latin-1") if isinstance(key, bytes) else str(key)
+        if is_environ:
+            if not name.startswith(("HTTP_", "CONTENT_")):
+                continue
+            name = header_name_of(name)
+        for line in value if isinstance(value, list | tuple) else (value,):
+            yield name, line if isinstance(line, bytes | str) else "" if line is None else str(line)
 
 
 def _declared(contract: Contract) -> dict[str, Log]:
@@ -121,4 +204,10 @@ def _hashed(value: bytes | str, salt: bytes) -> str:
     return f"#{hmac.digest(salt, raw.strip(OWS), 'sha256').hex()[:_HASH_DIGITS_COUNT]}"
 
 
+# Names that are words of their own, and give nothing away as headers: "link=https://…" is prose.
+_EVERYDAY: Final = frozenset(
+    each.name for each in ALL if "-" not in each.name and each.classification is Classification.PUBLIC
+)
+# Without any of these neither a name tells of a value nor does anything look like a secret; most lines are done here.
+_MAY_TELL: Final = re.compile(r"[:=@,_]|eyJ|-----BEGIN|A(?:K|S)IA|xox|(?i:bearer|basic)|[2-6][0-9 \-]{12}")
 _STANDARD: Final = {each.name: _rule(each.name, each) for each in ALL}
