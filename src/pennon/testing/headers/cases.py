@@ -9,6 +9,7 @@ import msgspec
 
 from pennon.context import RequestContext
 from pennon.headers import Boundary, Contract, Downstream
+from pennon.headers.fields import TOO_LARGE_STATUS
 from pennon.http.arriving import Door
 from pennon.testing.headers.callers import Caller, Callers
 from pennon.testing.headers.driving import Answer, App, drive, is_asgi
@@ -17,6 +18,9 @@ from pennon.testing.headers.spy import Reached
 
 _FAILED_STATUS: Final = 500
 _REFUSED: Final = range(400, 500)
+
+# With which headers over a limit are refused; any other status is the application's own.
+_LIMITS: Final = (400, TOO_LARGE_STATUS)
 
 # No server lets a request through without it.
 _HOST: Final = ("host", "service.test")
@@ -54,6 +58,18 @@ class Seen(msgspec.Struct, frozen=True):
     def was_refused(self) -> bool:
         """Whether it was turned away as the caller's mistake."""
         return not self.was_served and self.answer.status in _REFUSED
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it was answered as the service's own mistake."""
+        return self.answer.status >= _FAILED_STATUS
+
+    @property
+    def context_here(self) -> RequestContext:
+        """The context of a request that was served. Raises: Unmet if it was not."""
+        if self.context is None:
+            raise Unmet(f"expected: the request is served\ncame: {self.answered}")
+        return self.context
 
     @property
     def answered(self) -> str:
@@ -114,7 +130,7 @@ class Service:
         copied: Sequence[tuple[str, str]] = (),
     ) -> Seen:
         """Send a request. calling: downstreams that are called in it. copied: what those calls bring along by hand."""
-        lines = [_HOST, *caller.headers, *headers]
+        lines = [*self.lines(caller), *headers]
         self._sent = self._told(lines[1:], caller)
         probe = self._probe
         if probe is None:
@@ -129,6 +145,24 @@ class Service:
         if noted is None:
             return Seen(answer, None, None, reached)
         return Seen(answer, noted.context, noted.lines, reached)
+
+    def serve(self, headers: Iterable[tuple[str, str]] = (), *, caller: Caller, calling: Sequence[str] = ()) -> Seen:
+        """Send a request that is to be served."""
+        seen = self.ask(headers, caller=caller, calling=calling)
+        self.expect(seen.was_served and seen.answer.raised is None, "the request is served", seen.answered)
+        return seen
+
+    def lines(self, caller: Caller) -> list[tuple[str, str]]:
+        """The headers that every request of this caller has."""
+        return [_HOST, *caller.headers]
+
+    def expect_refused(self, seen: Seen, *, is_over: bool, status: int = TOO_LARGE_STATUS) -> None:
+        """Fail the case unless it was refused if it was over a limit, and not else."""
+        if is_over:
+            self.expect(seen.answer.status == status, f"status {status}", seen.answered)
+            self.expect(not seen.was_served, "the application is not called", "it is")
+        else:
+            self.expect(seen.answer.status not in _LIMITS, "no refusal", seen.answered)
 
     def expect(self, is_met: object, expected: str, came: str) -> None:
         """Fail the case unless this holds. Both texts name things and never hold values."""

@@ -136,8 +136,9 @@ def _environ_of(headers: Lines, address: str, method: str, path: str, body: byte
         "PATH_INFO": path,
         "QUERY_STRING": "",
         "wsgi.input": BytesIO(body),
-        "CONTENT_LENGTH": str(len(body)),
     }
+    if body:
+        environ["CONTENT_LENGTH"] = str(len(body))
     for name, value in headers:
         if "_" in name:
             continue

@@ -15,7 +15,7 @@ from pennon.headers.std import HANDLED
 from pennon.testing.headers.callers import Caller
 from pennon.testing.headers.cases import Case, Needs, Seen, Service, Setting
 from pennon.testing.headers.driving import is_asgi
-from pennon.testing.headers.records import SpiedRecord, read_record
+from pennon.testing.headers.records import read_record
 from pennon.testing.headers.samples import longest, near_misses, too_long, values_of
 from pennon.testing.headers.spy import UNDECLARED, Reached
 
@@ -63,6 +63,13 @@ def is_expected_at(downstream: Downstream | None, declared: Field) -> bool:
     if downstream.external and declared.classification is not Classification.PUBLIC:
         return False
     return is_granted or (downstream.tenant if name == TENANT_ID else downstream.actor)
+
+
+def takes_from(setting: Setting, declared: Field, caller: Caller) -> bool:
+    """Whether this caller's value of a field is taken, as far as the declaration decides."""
+    if not _is_decided_here(declared) or _is_left_to_the_boundary(setting, declared):
+        return False
+    return declared.is_open or caller == setting.callers.verified
 
 
 def sample(declared: Field) -> str | None:
@@ -233,7 +240,7 @@ def _read_from_a_record(service: Service, *, declared: Field) -> None:
     if value is None:
         return
     wire = (declared.kafka or declared.name).lower()
-    context = read_record(SpiedRecord([(wire, value.encode("latin-1"))]), service.spoken)
+    context = read_record([(wire, value.encode("latin-1"))], service.spoken)
     found = dict(context.fields).get(declared.name.lower())
     service.expect(found == value, f"a record's {wire!r} is this field", "it is not read")
 

@@ -3,11 +3,17 @@
 from collections.abc import Iterator
 
 from pennon.headers import Boundary, Contract
+from pennon.testing.headers.baggage_cases import baggage_cases
 from pennon.testing.headers.callers import Caller, callers_at
 from pennon.testing.headers.cases import Case, Needs, Setting
+from pennon.testing.headers.deadline_cases import deadline_cases
+from pennon.testing.headers.downstream_cases import downstream_cases
 from pennon.testing.headers.driving import App
 from pennon.testing.headers.field_cases import field_cases
+from pennon.testing.headers.id_cases import id_cases
+from pennon.testing.headers.limit_cases import limit_cases
 from pennon.testing.headers.probing import Probe
+from pennon.testing.headers.rule_cases import rule_cases
 
 
 def cases_of(
@@ -61,3 +67,5 @@ def run_suite(
 def _cases(setting: Setting) -> Iterator[Case]:
     for declared in setting.contract.fields:
         yield from field_cases(setting, declared)
+    for part in (id_cases, baggage_cases, limit_cases, downstream_cases, deadline_cases, rule_cases):
+        yield from part(setting)
