@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pennon.headers import Category, Classification, Contract, Field, Log, Propagate, Trust
-from pennon.otel import sanitize_fields
+from pennon.otel import sanitize_fields, server_span
 
 CAPTURE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_"
 SECRET = "s3cr3t"
@@ -83,14 +84,9 @@ def by_wsgi() -> None:
         return [b""]
 
     environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in HEADERS.items()}
-    server = {
-        "REQUEST_METHOD": "GET",
-        "PATH_INFO": "/",
-        "SERVER_NAME": "h",
-        "SERVER_PORT": "80",
-        "wsgi.url_scheme": "http",
-    }
-    list(WsgiMiddleware(app)(environ | server, lambda *_: None))
+    setup_testing_defaults(environ)
+    wrapped: Any = WsgiMiddleware(app)
+    list(wrapped(environ, lambda *_: None))
 
 
 def by_httpx() -> None:
@@ -121,3 +117,24 @@ def test_captured_headers_are_sanitised_unless_they_are_harmless(
 def test_list_is_one_pattern() -> None:
     """The variable is divided at commas."""
     assert "," not in sanitize_fields(CONTRACT)
+
+
+@pytest.mark.req(97, 119)
+def test_exception_on_a_span_of_ours_says_nothing_secret(spans: InMemorySpanExporter) -> None:
+    """Neither its message nor its traceback, its causes' included; what went wrong can be read all the same."""
+
+    def fail() -> None:
+        with server_span("GET", path="/", scheme="http", trace=None):
+            try:
+                raise KeyError(f"x-tenant-id: {SECRET}")
+            except KeyError as error:
+                raise ValueError(f"bad cookie: sid={SECRET}") from error
+
+    with pytest.raises(ValueError):
+        fail()
+    (event,) = spans.get_finished_spans()[0].events
+    attributes = event.attributes or {}
+
+    assert SECRET not in str(attributes)
+    assert ("ValueError", "bad <redacted>") == (attributes["exception.type"], attributes["exception.message"])
+    assert "test_exception_on_a_span_of_ours" in str(attributes["exception.stacktrace"])

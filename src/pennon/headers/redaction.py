@@ -14,7 +14,7 @@ Rules:
 
 import hmac
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from pennon.headers.contract import Contract
@@ -107,32 +107,23 @@ class Redaction:
 
     def safe_text(self, text: str) -> str:
         """A message or a traceback as it may stand in a log line; what is over 32,768 characters is cut off."""
-        looked_at = text[: TEXT_LIMIT_CHARS + _OVERLAP_CHARS]
-        if _MAY_TELL.search(looked_at):
-            looked_at = without_named(looked_at, REDACTED, self._extent, self._said)
-            looked_at = without_leaks(looked_at, REDACTED)
-        if len(text) <= TEXT_LIMIT_CHARS:
-            return looked_at
-        return f"{looked_at[:TEXT_LIMIT_CHARS]}...[cut, {len(text)} characters]"
+        return _safe_text(text, self._extent, self._said)
 
     def is_telling(self, name: str) -> bool:
         """Whether what stands under this name, a header's or not, is to be kept out of a log."""
         return self._extent(name) is not None
 
     def _extent(self, name: str) -> Extent | None:
-        folded = header_name_of(name)
-        rule = self._rules.get(folded)
-        if rule is None:
-            # Of names that nobody has declared, only a header's begins so.
-            is_header = name.lower().startswith(("x-", "http_"))
-            if not (is_header or is_sensitive_name(folded)):
-                return None
-            return Extent.LINE if "-" in name else Extent.WORD
-        return None if rule is Log.CLEAR or folded in _EVERYDAY else Extent.LINE
+        return _extent(self._rules, name)
 
     def _said(self, name: str, value: str) -> str | None:
         folded = header_name_of(name)
         return None if self.rule(folded) is Log.NEVER else self.safe_value(folded, value)
+
+
+def safe_text(text: str) -> str:
+    """As `Redaction.safe_text`, by the rules of the built-in fields alone; nothing is hashed."""
+    return _safe_text(text, lambda name: _extent(_STANDARD, name), _said_by_nobody)
 
 
 def logging_rules(contract: Contract) -> dict[str, Log]:
@@ -148,6 +139,31 @@ def header_name_of(key: str) -> str:
 def safe_header_value(name: str, value: bytes | str, contract: Contract, *, salt: bytes) -> str:
     """As `Redaction.safe_value`, for one value."""
     return Redaction(contract, salt=salt).safe_value(name, value)
+
+
+def _safe_text(text: str, extent: Callable[[str], Extent | None], said: Callable[[str, str], str | None]) -> str:
+    looked_at = text[: TEXT_LIMIT_CHARS + _OVERLAP_CHARS]
+    if _MAY_TELL.search(looked_at):
+        looked_at = without_leaks(without_named(looked_at, REDACTED, extent, said), REDACTED)
+    if len(text) <= TEXT_LIMIT_CHARS:
+        return looked_at
+    return f"{looked_at[:TEXT_LIMIT_CHARS]}...[cut, {len(text)} characters]"
+
+
+def _extent(rules: Mapping[str, Log], name: str) -> Extent | None:
+    """How much of a text belongs to this name; None: it may stand there."""
+    folded = header_name_of(name)
+    rule = rules.get(folded)
+    if rule is not None:
+        return None if rule is Log.CLEAR or folded in _EVERYDAY else Extent.LINE
+    # Of names that nobody has declared, only a header's begins so.
+    if not (name.lower().startswith(("x-", "http_")) or is_sensitive_name(folded)):
+        return None
+    return Extent.LINE if "-" in name else Extent.WORD
+
+
+def _said_by_nobody(name: str, _value: str) -> str | None:
+    return None if _STANDARD.get(header_name_of(name)) is Log.NEVER else REDACTED
 
 
 def _lines(headers: RawHeaders) -> Iterable[tuple[str, HeaderText]]:

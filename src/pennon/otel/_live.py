@@ -1,6 +1,7 @@
 """The calls of OpenTelemetry's API; imported only where it is installed, and only by `spans`."""
 
 import re
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import Token
@@ -94,9 +95,21 @@ class LiveSpan(Span):
             context.detach(self._token)
         # Cancellation and shutdown are no failures of the operation.
         if isinstance(error, Exception):
-            self._span.record_exception(error)
+            if self._span.is_recording():
+                self._span.record_exception(error, _said_by(error))
             self.fail(_name_of(type(error)))
         self._span.end()
+
+
+def _said_by(error: Exception) -> Attributes:
+    """Message and traceback without headers and secrets that somebody wrote into them."""
+    # Looked up at the first failure: a service that has none does without its rules.
+    from pennon.headers.redaction import safe_text
+
+    return {
+        "exception.message": safe_text(str(error)),
+        "exception.stacktrace": safe_text("".join(traceback.format_exception(error))),
+    }
 
 
 def record_decision(decision: Decision | Answer, unmet: str | None) -> None:
