@@ -25,6 +25,9 @@ from pennon.context import (
 
 HeaderList = list[tuple[str, bytes | None]]
 
+# 2026-11-21T10:15:00Z: when the records of these tests were produced.
+PRODUCED_MS = 1_795_256_100_000
+
 
 class RecordDouble:
     """confluent-kafka's record of the topic "posts", partition 3, offset 41."""
@@ -53,6 +56,17 @@ class RecordDouble:
     def offset(self) -> int:
         """Always the same."""
         return 41
+
+    def timestamp(self) -> tuple[int, int]:
+        """When it was produced, as its producer says."""
+        return 1, PRODUCED_MS
+
+    def value(self) -> bytes:
+        """Always empty."""
+        return b""
+
+    def error(self) -> None:
+        """It is a record."""
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"the door asked a record for {name!r}")
@@ -90,7 +104,7 @@ class ProducerDouble:
 
 def plain_record(headers: HeaderList | None) -> "ConsumerRecord[bytes, bytes]":
     """A real record of aiokafka, of the same topic, partition and offset."""
-    return ConsumerRecord("posts", 3, 41, 0, 0, None, b"", None, -1, 0, tuple(headers or ()))
+    return ConsumerRecord("posts", 3, 41, PRODUCED_MS, 0, None, b"", None, -1, 0, tuple(headers or ()))
 
 
 @pytest.fixture(params=[RecordDouble, plain_record], ids=["confluent-kafka", "aiokafka"])

@@ -6,8 +6,21 @@ owner's. Neither library is imported: a record and a producer are whatever has t
 """
 
 from pennon.kafka import aio
+from pennon.kafka.batches import Batch, Handling, batch
 from pennon.kafka.carrier import RecordFault
 from pennon.kafka.egress import CarryingProducer, producer
+from pennon.kafka.events import event_of, event_record
 from pennon.kafka.ingress import process
 
-__all__ = ["CarryingProducer", "RecordFault", "aio", "process", "producer"]
+__all__ = [
+    "Batch",
+    "CarryingProducer",
+    "Handling",
+    "RecordFault",
+    "aio",
+    "batch",
+    "event_of",
+    "event_record",
+    "process",
+    "producer",
+]

@@ -52,6 +52,14 @@ class Record(Protocol):
         """Of which kind, 0: none, and the milliseconds since 1970."""
         ...
 
+    def value(self) -> bytes | None:
+        """None: a tombstone."""
+        ...
+
+    def error(self) -> object | None:
+        """What happened, if this is no record."""
+        ...
+
 
 class PlainRecord(Protocol):
     """What is asked of a record that has attributes; `aiokafka.ConsumerRecord` is one."""
@@ -79,6 +87,11 @@ class PlainRecord(Protocol):
     @property
     def timestamp(self) -> int:
         """Milliseconds since 1970."""
+        ...
+
+    @property
+    def value(self) -> bytes | None:
+        """None: a tombstone."""
         ...
 
 
