@@ -137,4 +137,4 @@ def test_exception_on_a_span_of_ours_says_nothing_secret(spans: InMemorySpanExpo
 
     assert SECRET not in str(attributes)
     assert ("ValueError", "bad <redacted>") == (attributes["exception.type"], attributes["exception.message"])
-    assert "test_exception_on_a_span_of_ours" in str(attributes["exception.stacktrace"])
+    assert "in fail" in str(attributes["exception.stacktrace"])
