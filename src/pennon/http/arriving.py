@@ -40,6 +40,11 @@ class Door(Generic[AppT]):
         """The one that it speaks."""
         return self._contract
 
+    @property
+    def boundary(self) -> Boundary:
+        """Who is believed at it."""
+        return self._boundary
+
     def _admit(self, inbound: Inbound, doubted: Sequence[Drop] = ()) -> tuple[Arrival, bool]:
         """What came in, and whether its sender is believed. Of a refused request nobody's identity is asked.
 
