@@ -6,9 +6,10 @@ The caller's list is not touched. Whatever is not ours passes as it came: None, 
 names, the order.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from operator import methodcaller
+from typing import Final, Protocol
 
 import msgspec
 
@@ -111,9 +112,14 @@ def received(record: Record | PlainRecord) -> Received:
     return Received(record.topic, record.partition, record.offset, _as_bytes(record.headers))
 
 
+# Not record.headers(): once Python (seen in 3.11) has specialized that call, it does not look any more whether a list
+# came together with an exception, and the half-made one below would be read.
+_headers_of: Final[Callable[[Record], RecordHeaders | None]] = methodcaller("headers")
+
+
 def _read(record: Record) -> Headers:
     try:
-        found = record.headers()
+        found = _headers_of(record)
     except (UnicodeDecodeError, SystemError):
         # A name that is not UTF-8: one or the other, by where it stands. confluent-kafka (seen in 2.16) then keeps a
         # half-made list, in which touching that name ends the process; with an empty one, whoever asks the record
