@@ -34,7 +34,7 @@ _ID: Final = r"[A-Za-z0-9._:\-]++"
 _NUMBER: Final = r"[0-9]{1,15}"
 _LABEL: Final = r"[A-Za-z0-9][A-Za-z0-9._\-]*+"
 _HOST: Final = r"(?:[A-Za-z0-9._\-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{1,5})?"
-_QUOTED: Final = r'"(?:[^"\\]++|\\.)*+"'
+_QUOTED: Final = r'"(?:[^"\\]|\\.)*+"'
 _PARAMETERS: Final = rf"(?:[ \t]*+;[ \t]*+(?:{TOKEN}=(?:{TOKEN}|{_QUOTED}))?)*+"
 # RFC 9110 §8.8.3, §13.1.1.
 _TAG: Final = r'(?:W/)?"[!#-~]*+"'
