@@ -10,6 +10,7 @@ from pennon.cli import (
     break_glass,
     decode,
     divergence,
+    doctor,
     evaluate,
     flags,
     journeys,
@@ -65,6 +66,7 @@ _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
     overrides.override,
     break_glass.break_glass,
     divergence.divergence,
+    doctor.doctor,
 )
 for _command in _COMMANDS:
     cli.add_command(_command)  # type: ignore[arg-type]  # click's decorators return commands, typed as callables here
