@@ -29,8 +29,10 @@ from pennon.headers.tracecontext import (
     written_traceparent,
 )
 
-_TRACE_NAMES: Final = (TRACEPARENT, TRACESTATE)
-_BAGGAGE_NAME: Final = (BAGGAGE,)
+_TRACEPARENT: Final = TRACEPARENT.encode()
+_TRACESTATE: Final = TRACESTATE.encode()
+_BAGGAGE: Final = BAGGAGE.encode()
+_CONTEXT: Final = CONTEXT.encode()
 _NOBODY: Final = Identity()
 
 
@@ -79,7 +81,7 @@ def inject(
     if route.correlation_id and correlation_id is not None:
         leaving.put_id(CORRELATION_ID, correlation_id)
     if route.deadline is not None and timeout_ns is not None:
-        leaving.put(route.deadline.value, format_deadline(route.deadline, timeout_ns, now_ns=now_ns))
+        leaving.put(route.deadline.encode(), format_deadline(route.deadline, timeout_ns, now_ns=now_ns))
     if route.is_told_signed and signed is not None:
         leaving.put_signed(signed)
     leaving.put_custom(fields, identity)
@@ -87,53 +89,47 @@ def inject(
 
 
 class _Leaving:
-    """One injection under way."""
+    """One injection under way. `put`: a header whose value is known to be good; lower-case, each name once."""
 
-    __slots__ = ("_added", "_contract", "_dropped", "_remove", "_route", "_set")
+    __slots__ = ("_contract", "_dropped", "_off", "_on", "_route")
 
     def __init__(self, contract: Contract, route: Route) -> None:
         self._contract = contract
         self._route = route
-        self._set: list[tuple[bytes, bytes]] = []
-        self._remove: tuple[str, ...] = ()
-        self._added: list[str] = []
+        self._on: list[tuple[bytes, bytes]] = []
+        self._off: tuple[bytes, ...] = ()
         self._dropped: list[Drop] = []
 
     def outgoing(self) -> Outgoing:
-        added = tuple(self._added)
-        return Outgoing(
-            tuple(self._set),
-            _taken_off(self._route.withheld, (*self._remove, *added)),
-            Report((), added, tuple(self._dropped)),
-        )
+        on = tuple(self._on)
+        remove, added = _named(self._route.withheld, self._off, tuple([name for name, _ in on]))
+        return Outgoing(on, remove, Report((), added, tuple(self._dropped)))
 
-    def put(self, name: str, value: bytes) -> None:
-        """A header whose value is known to be good."""
-        self._set.append((name.encode(), value))
-        self._added.append(name)
+    def put(self, name: bytes, value: bytes) -> None:
+        self._on.append((name, value))
 
     def put_trace(self, trace: Trace) -> None:
         """Both headers go, or come, together: a tracestate belongs to its traceparent."""
         header = written_traceparent(trace.trace_id, trace.span_id, trace.flags)
         if header is None:
-            self._dropped.append(Drop(TRACEPARENT, DropReason.MALFORMED))
+            self._drop(TRACEPARENT, DropReason.MALFORMED)
             return
-        self._remove = _TRACE_NAMES
-        self.put(TRACEPARENT, header)
+        self._off = (_TRACESTATE,)
+        self._on.append((_TRACEPARENT, header))
         if trace.state:
             self._put_state(trace.state)
 
     def _put_state(self, state: str) -> None:
         limit_chars = self._contract.budgets.trace_bytes
         if is_ready(state, limit_chars=limit_chars):
-            self.put(TRACESTATE, state.encode())
+            self._on.append((_TRACESTATE, state.encode()))
             return
         parsed = parse_tracestate([state.encode("utf-8", "replace")])
         fitted = fit_tracestate(parsed.members, limit_chars=limit_chars)
         self._dropped += parsed.dropped
         self._dropped += fitted.dropped
         if fitted.members:
-            self.put(TRACESTATE, format_tracestate(fitted.members).encode())
+            self._on.append((_TRACESTATE, format_tracestate(fitted.members).encode()))
 
     def put_baggage(self, baggage: Sequence[Member], ours: Sequence[Member], *, is_serving: bool) -> None:
         """Ours first, then the request's, within the budget of all together."""
@@ -141,10 +137,10 @@ class _Leaving:
         members = [*(ours if route.decisions else ()), *(baggage if route.baggage else ())]
         wire = self._written(members) if members else b""
         if wire:
-            self.put(BAGGAGE, wire)
+            self._on.append((_BAGGAGE, wire))
         elif is_serving or not (route.baggage and route.decisions):
             # What the caller copied in is not what this request holds: it may be what ingress dropped.
-            self._remove += _BAGGAGE_NAME
+            self._off += (_BAGGAGE,)
 
     def _written(self, members: list[Member]) -> bytes:
         policy = self._contract.baggage
@@ -176,53 +172,56 @@ class _Leaving:
     def put_id(self, name: str, value: str) -> None:
         """A request or correlation id."""
         if is_id(value):
-            self.put(name, value.encode())
+            self._on.append((name.encode(), value.encode()))
         else:
-            self._dropped.append(Drop(name, DropReason.MALFORMED))
+            self._drop(name, DropReason.MALFORMED)
 
     def put_signed(self, signed: str) -> None:
         """A signed context."""
         wire = signed.encode("utf-8", "replace")
         if is_visible(wire):
-            self.put(CONTEXT, wire)
+            self._on.append((_CONTEXT, wire))
         else:
-            self._dropped.append(Drop(CONTEXT, DropReason.MALFORMED))
+            self._drop(CONTEXT, DropReason.MALFORMED)
 
     def put_custom(self, fields: Sequence[tuple[str, str]], identity: Identity) -> None:
         """Who asks and the declared fields, as far as the route grants them, within the budget of all together."""
-        route = self._route
-        leaving = [
-            (name, wire_name, value) for name, value in fields if (wire_name := route.fields.get(name)) is not None
-        ]
-        if route.identity:
-            leaving += [
-                (name, wire_name, value)
-                for name, value in identity_fields(identity)
-                if (wire_name := route.identity.get(name)) is not None
-            ]
-        room_bytes = self._contract.budgets.custom_bytes
-        for name, wire_name, value in leaving:
-            if not (value.isascii() and value.isprintable()):
-                self._dropped.append(Drop(name, DropReason.MALFORMED))
+        granted = self._route.fields
+        begin = len(self._on)
+        size_bytes = 0
+        for name, value in fields:
+            wire_name = granted.get(name)
+            if wire_name is None:
                 continue
-            room_bytes -= len(wire_name) + len(value)
-            self._set.append((wire_name, value.encode()))
-            self._added.append(wire_name.decode())
-        if room_bytes < 0:
-            self._cut_custom(-room_bytes, {wire_name: name for name, wire_name, _ in leaving})
+            if value.isascii() and value.isprintable():
+                self._on.append((wire_name, value.encode()))
+                size_bytes += len(wire_name) + len(value)
+            else:
+                self._drop(name, DropReason.MALFORMED)
+        granted = self._route.identity
+        if granted:
+            for name, value in identity_fields(identity):
+                wire_name = granted.get(name)
+                if wire_name is not None:
+                    self._on.append((wire_name, value.encode()))
+                    size_bytes += len(wire_name) + len(value)
+        if size_bytes > self._contract.budgets.custom_bytes:
+            self._cut_custom(begin)
 
-    def _cut_custom(self, excess_bytes: int, names: dict[bytes, str]) -> None:
-        """Take whole fields off again, the last declared first."""
-        declared = [each.name.lower() for each in self._contract.fields]
-        values = dict(self._set)
-        for wire_name in sorted(names.keys() & values.keys(), key=lambda each: declared.index(names[each]))[::-1]:
+    def _cut_custom(self, begin: int) -> None:
+        """Take whole fields off again, the last declared first, until those that are no standard's fit."""
+        route = self._route
+        wires = {**route.fields, **route.identity}
+        sizes = {name: len(name) + len(value) for name, value in self._on[begin:]}
+        custom = [(name, wires[name]) for name in self._contract.reading.custom if wires.get(name) in sizes]
+        excess_bytes = sum(sizes[wire_name] for _, wire_name in custom) - self._contract.budgets.custom_bytes
+        for name, wire_name in reversed(custom):
             if excess_bytes <= 0:
                 break
-            excess_bytes -= len(wire_name) + len(values[wire_name])
-            self._set = [header for header in self._set if header[0] != wire_name]
-            self._added.remove(wire_name.decode())
-            self._remove += (wire_name.decode(),)
-            self._dropped.append(Drop(names[wire_name], DropReason.OVER_BUDGET))
+            excess_bytes -= sizes[wire_name]
+            self._on = [header for header in self._on if header[0] != wire_name]
+            self._off += (wire_name,)
+            self._drop(name, DropReason.OVER_BUDGET)
 
     def _is_writable(self, member: Member) -> bool:
         if is_writable(member):
@@ -230,8 +229,14 @@ class _Leaving:
         self._dropped.append(member_drop(BAGGAGE, member.key, DropReason.MALFORMED))
         return False
 
+    def _drop(self, name: str, reason: DropReason) -> None:
+        self._dropped.append(Drop(name, reason))
 
-# A contract's routes lead to few sets of names; a set is slow to make and fast to compare, because it knows its hash.
+
+# A contract's routes lead to few sets of names. A set is slow to make and quick to find again: it knows its hash.
 @lru_cache(maxsize=1_024)
-def _taken_off(withheld: frozenset[bytes], names: tuple[str, ...]) -> frozenset[bytes]:
-    return withheld.union(name.encode() for name in names)
+def _named(
+    withheld: frozenset[bytes], off: tuple[bytes, ...], on: tuple[bytes, ...]
+) -> tuple[frozenset[bytes], tuple[str, ...]]:
+    """The names of what comes off, and of what is put on, as a report has them."""
+    return withheld.union(off, on), tuple(name.decode() for name in on)

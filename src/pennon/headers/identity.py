@@ -29,6 +29,7 @@ IDENTITY_NAMES: Final = (TENANT_ID, ACTOR_ID, ACTOR_TYPE, ON_BEHALF_OF)
 # As request and correlation ids: nothing that a name, an address or a second header needs.
 _ID: Final = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 _ACTOR_TYPES: Final = {each.value: each for each in ActorType}
+_PLAIN_TYPES: Final = (None, ActorType.HUMAN, ActorType.SERVICE, ActorType.SYSTEM)
 _NOBODY: Final = Identity()
 
 
@@ -64,6 +65,9 @@ def identity_fields(identity: Identity) -> tuple[tuple[str, str], ...]:
     What is not an opaque id is left out, and so is what `identity_of` would drop: whoever reads it gets the same.
     Units and attributes never leave.
     """
+    if _is_plain(identity):
+        plain = ((TENANT_ID, identity.tenant), (ACTOR_ID, identity.actor), (ACTOR_TYPE, identity.actor_type))
+        return tuple([(name, value) for name, value in plain if value is not None])
     said = {
         TENANT_ID: identity.tenant,
         ACTOR_ID: identity.actor,
@@ -73,6 +77,14 @@ def identity_fields(identity: Identity) -> tuple[tuple[str, str], ...]:
     read = identity_of({name: str(value) for name, value in said.items() if value is not None})
     gone = {drop.name for drop in read.dropped}
     return tuple((name, str(value)) for name, value in said.items() if value is not None and name not in gone)
+
+
+def _is_plain(identity: Identity) -> bool:
+    """Whether it is as it mostly is, with nothing to leave out: at most somebody who acts on his own account."""
+    if identity.on_behalf_of is not None or identity.actor_type not in _PLAIN_TYPES:
+        return False
+    tenant, actor = identity.tenant, identity.actor
+    return (tenant is None or is_opaque_id(tenant)) and (actor is None or is_opaque_id(actor))
 
 
 def is_opaque_id(text: str) -> bool:

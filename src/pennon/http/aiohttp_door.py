@@ -9,6 +9,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from pennon.headers import DECIDED
 from pennon.http.calling import Crossing, Terms
 from pennon.http.hooks import are_callbacks_hooked
+from pennon.http.leaving import LOOKED_AT
 
 
 def wrap(session: aiohttp.ClientSession, terms: Terms) -> None:
@@ -57,7 +58,11 @@ class MiddlewareDoor:
             host=url.raw_host or "",
             port=url.port,
             path=lambda: url.raw_path,
-            own=[(name.encode(), value.encode("utf-8", "replace")) for name, value in request.headers.items()],
+            own=[
+                (low, value.encode("utf-8", "replace"))
+                for name, value in request.headers.items()
+                if (low := name.lower().encode()) in LOOKED_AT
+            ],
             is_hooked_around=self._is_hooked,
             is_hooked_within=False,
         )

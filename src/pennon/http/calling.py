@@ -66,7 +66,8 @@ class Crossing:
         """Begin it.
 
         host: lower-case ASCII, IPv6 without brackets; "" if there is none. port: None: the scheme's own.
-        path: gives it without the query, which may hold secrets. own: the headers as their author set them.
+        path: gives it without the query, which may hold secrets. own: of the headers that their author set those of
+            `LOOKED_AT`, lower-case.
         is_hooked_around, is_hooked_within: whether an instrumentation stands around the door, and whether one does
             within.
         Raises: DeadlineExceeded: there is no time left for it.

@@ -10,6 +10,7 @@ from pennon.carry import Departure
 from pennon.headers import DECIDED
 from pennon.http.calling import Crossing, Terms
 from pennon.http.hooks import is_transport_hooked
+from pennon.http.leaving import LOOKED_AT
 
 # The time limits that a request bears, and which error says that one of them has run out.
 _LIMITS: Final = ("connect", "read", "write", "pool")
@@ -196,7 +197,6 @@ class Hooks:
 
 def _crossing(terms: Terms, request: httpx.Request, around: Hooks, within: Hooks) -> Crossing:
     url = request.url
-    headers = request.headers
     return Crossing(
         terms,
         method=request.method,
@@ -204,26 +204,36 @@ def _crossing(terms: Terms, request: httpx.Request, around: Hooks, within: Hooks
         host=url.raw_host.decode("ascii"),
         port=url.port,
         path=lambda: url.raw_path.partition(b"?")[0].decode("ascii"),
-        own=[line[1:] for line in headers._list] if _IS_LIST_KNOWN else headers.raw,  # noqa: SLF001
+        own=_looked_at(request.headers),
         is_hooked_around=around.are_there(),
         is_hooked_within=within.are_there(),
     )
 
 
+def _looked_at(headers: httpx.Headers) -> list[tuple[bytes, bytes]]:
+    if _IS_LIST_KNOWN:
+        return [line[1:] for line in headers._list if line[1] in LOOKED_AT]  # noqa: SLF001
+    return [(low, value) for name, value in headers.raw if (low := name.lower()) in LOOKED_AT]
+
+
 def _leaving(request: httpx.Request, here: Crossing) -> httpx.Request:
     """A new request in place of the caller's."""
-    extensions = request.extensions
-    limit_s = here.timeout_s
-    if limit_s is not None:
-        own = extensions.get("timeout", {})
-        extensions = {**extensions, "timeout": {each: _lower(own.get(each), limit_s) for each in _LIMITS}}
     return httpx.Request(
         request.method,
         request.url,
         headers=_headers(request.headers, here.outgoing),
         stream=request.stream,
-        extensions=extensions,
+        extensions=_lowered(request.extensions, here.timeout_s),
     )
+
+
+def _lowered(extensions: Mapping[str, Any], limit_s: float | None) -> Mapping[str, Any]:
+    """A request's extensions with all four time limits at most this."""
+    if limit_s is None:
+        return extensions
+    own = extensions.get("timeout", {})
+    lowered = {each: limit_s if (own_s := own.get(each)) is None or own_s > limit_s else own_s for each in _LIMITS}
+    return extensions if lowered == own else {**extensions, "timeout": lowered}
 
 
 def _headers(own: httpx.Headers, outgoing: Departure) -> httpx.Headers:
@@ -235,10 +245,6 @@ def _headers(own: httpx.Headers, outgoing: Departure) -> httpx.Headers:
     lines += [(name, name, value) for name, value in outgoing.set]
     headers._list = lines  # noqa: SLF001
     return headers
-
-
-def _lower(own_s: float | None, limit_s: float) -> float:
-    return limit_s if own_s is None or own_s > limit_s else own_s
 
 
 def _raise_for_deadline(here: Crossing, request: httpx.Request, error: httpx.TimeoutException) -> None:

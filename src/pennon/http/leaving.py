@@ -40,19 +40,21 @@ _NOT_SENT_ON: Final = (
 _USUAL: Final = (_CONNECTION, b"keep-alive")
 # RFC 9113 §8.2.2: the one value that HTTP/2 knows, where there is no Connection; gRPC needs it.
 _TRAILERS: Final = (_TE, b"trailers")
-_LOOKED_AT: Final = frozenset({_TRACEPARENT, _BAGGAGE, _CONNECTION, _IDEMPOTENCY_KEY, _TE})
+LOOKED_AT: Final = frozenset({_TRACEPARENT, _BAGGAGE, _CONNECTION, _IDEMPOTENCY_KEY, _TE})
 _QUOTES: Final = b' \t"'
 
 
 class Own:
-    """What the caller has set, as far as it is looked at. has_trace: one valid traceparent among it."""
+    """What the caller has set, as far as it is looked at. has_trace: one valid traceparent among it.
+
+    headers: those of `LOOKED_AT`, lower-case.
+    """
 
     __slots__ = ("_found", "has_trace")
 
     def __init__(self, headers: RawHeaders) -> None:
-        found = [(low, value) for name, value in headers if (low := name.lower()) in _LOOKED_AT]
-        self._found = [] if found == [_USUAL] else found
-        parents = self.lines(_TRACEPARENT)
+        self._found = () if headers == [_USUAL] else headers
+        parents = self.lines(_TRACEPARENT) if self._found else ()
         self.has_trace = len(parents) == 1 and parse_traceparent(parents[0]) is not None
 
     def lines(self, name: bytes) -> list[bytes]:

@@ -14,6 +14,7 @@ from pennon.carry import Departure
 from pennon.headers import DECIDED
 from pennon.http.calling import Crossing, Terms
 from pennon.http.hooks import is_wrapped
+from pennon.http.leaving import LOOKED_AT
 
 
 def wrap(session: requests.Session, terms: Terms) -> None:
@@ -90,7 +91,7 @@ def _crossing(terms: Terms, request: requests.PreparedRequest) -> Crossing:
         host=url.hostname or "",
         port=port,
         path=lambda: url.path,
-        own=_encoded(request.headers.items()),
+        own=[(low, value) for name, value in _encoded(request.headers.items()) if (low := name.lower()) in LOOKED_AT],
         is_hooked_around=is_wrapped(requests.Session.send),
         is_hooked_within=is_wrapped(HTTPConnectionPool.urlopen),
     )

@@ -1,5 +1,6 @@
 """The calls of OpenTelemetry's API; imported only where it is installed, and only by `spans`."""
 
+import os
 import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from opentelemetry import baggage, context, metrics, trace
 from opentelemetry.context import Context
+from opentelemetry.environment_variables import OTEL_PYTHON_TRACER_PROVIDER
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags, TraceState
 
@@ -31,6 +33,9 @@ ARRIVED: Final = context.create_key("pennon-arrived")
 
 # RFC 9110 §5.6.2: a baggage key; OpenTelemetry's baggage takes any text.
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+# Whether the environment names no provider that is to be loaded when one is first asked for.
+_IS_UNNAMED: Final = OTEL_PYTHON_TRACER_PROVIDER not in os.environ
 
 _KINDS: Final[Mapping[str, SpanKind]] = SpanKind.__members__
 
@@ -249,6 +254,10 @@ def _name_of(error: type[BaseException]) -> str:
 
 def _tracer_here() -> trace.Tracer | None:
     global _tracer
+    # Nobody has set one. The public way to ask looks into the environment each time, which costs as much as a call's
+    # headers do; where the API keeps its provider elsewhere, we ask all the same.
+    if _IS_UNNAMED and getattr(trace, "_TRACER_PROVIDER", trace) is None:
+        return None
     provider = trace.get_tracer_provider()
     if isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider):
         return None
