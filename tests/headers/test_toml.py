@@ -312,3 +312,13 @@ def _toml(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(value, ensure_ascii=True) if isinstance(value, str | bool) else repr(value)
+
+
+@pytest.mark.parametrize("text", ["name", "a = " + "[" * 5_000, "a = " + "9" * 5_000, "\0"])
+def test_text_that_cannot_be_read_is_one_fault(text: str) -> None:
+    """Also what the parser itself gives up on: nested too deep, digits without end."""
+    with pytest.raises(ContractInvalid) as refusal:
+        Contract.from_toml(text)
+    [fault] = refusal.value.faults
+    assert fault.message.startswith("is not TOML that can be read: ")
+    assert len(fault.message) < 300

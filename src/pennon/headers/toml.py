@@ -55,8 +55,9 @@ def read_contract(text: str) -> ContractText:
     """The arguments of a contract. Raises: ContractInvalid with everything that cannot be read."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ContractInvalid([Fault("", f"is not TOML: {error}")]) from None
+    except (ValueError, RecursionError) as error:
+        # Beside what is no TOML: digits without end, and what is nested too deep.
+        raise ContractInvalid([Fault("", f"is not TOML that can be read: {error}")]) from None
     reader = _Reader()
     named = reader.built_in(document.get(_STD, []))
     arguments = reader.contract(document)
