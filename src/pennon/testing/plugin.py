@@ -3,12 +3,13 @@
 It is loaded in every test run of everybody who has pennon installed, so it imports nothing before a fixture is asked.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from pennon.testing.headers import DownstreamSpy, HostileHeaders, W3cTraceContext
     from pennon.testing.kafka import Kafka
 
 
@@ -23,3 +24,35 @@ def kafka() -> "Iterator[Kafka]":
 
     with open_kafka() as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def header_contract_suite() -> "Callable[..., int]":
+    """Every rule of a header contract, asked of an application: `pennon.testing.headers.run_suite`."""
+    from pennon.testing.headers import run_suite
+
+    return run_suite
+
+
+@pytest.fixture
+def downstream_spy() -> "DownstreamSpy":
+    """What reaches the services that yours calls: `downstream_spy.watch(CONTRACT)["payments"].last.headers`."""
+    from pennon.testing.headers import DownstreamSpy
+
+    return DownstreamSpy()
+
+
+@pytest.fixture(scope="session")
+def w3c_trace_context() -> "W3cTraceContext":
+    """W3C's cases for trace context: `w3c_trace_context.run(door)`, or `run_at(url)` for a service over HTTP."""
+    from pennon.testing.headers import W3cTraceContext
+
+    return W3cTraceContext()
+
+
+@pytest.fixture(scope="session")
+def hostile_headers() -> "HostileHeaders":
+    """Headers that somebody sends who means harm: `hostile_headers.run(door, CONTRACT, boundary=BOUNDARY)`."""
+    from pennon.testing.headers import HostileHeaders
+
+    return HostileHeaders()

@@ -7,8 +7,24 @@
 
 from pennon.testing.headers.callers import Caller
 from pennon.testing.headers.cases import Case, Needs, Unseen
+from pennon.testing.headers.hostile import Hostile, HostileHeaders
 from pennon.testing.headers.probing import Probe
-from pennon.testing.headers.spy import DownstreamSpy
+from pennon.testing.headers.spy import UNDECLARED, DownstreamSpy, Reached
 from pennon.testing.headers.suite import cases_of, run_suite
+from pennon.testing.headers.w3c import W3cTraceContext
 
-__all__ = ["Caller", "Case", "DownstreamSpy", "Needs", "Probe", "Unseen", "cases_of", "run_suite"]
+__all__ = [
+    "UNDECLARED",
+    "Caller",
+    "Case",
+    "DownstreamSpy",
+    "Hostile",
+    "HostileHeaders",
+    "Needs",
+    "Probe",
+    "Reached",
+    "Unseen",
+    "W3cTraceContext",
+    "cases_of",
+    "run_suite",
+]

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
 
@@ -116,10 +116,10 @@ class Service:
         self.setting = setting
         self.contract = setting.contract
         self.callers = setting.callers
-        self.door = _door_in(app)
+        self.door = door_in(app)
         self._path = path
         self._sent = "nothing"
-        self._probe, self.app = _looked_into(app, probe)
+        self._probe, self.app = probed(app, probe)
 
     def ask(
         self,
@@ -203,6 +203,7 @@ _GIVE_THE_DOOR: Final = "give the door itself (what pennon.http.asgi or wsgi ret
 _SHOWN_LIMIT_COUNT: Final = 6
 _NAME_LIMIT_CHARS: Final = 64
 
+CaseT = TypeVar("CaseT")
 Check = Callable[[Service], None]
 
 
@@ -255,18 +256,37 @@ class Unseen(Exception):
     """A rule cannot be seen from where the suite stands; what to give it instead."""
 
 
-def _looked_into(app: App, probe: Probe | None) -> tuple[Probe | None, App]:
-    """The probe and the application that is asked: a copy of a door leads to a probe of its own."""
-    door = _door_in(app)
+def run_all(cases: Sequence[CaseT], run: Callable[[CaseT], None]) -> int:
+    """Run each, then complain once; how many there were. Raises: AssertionError with what every one of them said."""
+    broken = []
+    for case in cases:
+        try:
+            run(case)
+        except AssertionError as error:
+            broken.append(str(error))
+    if broken:
+        raise AssertionError("\n".join([f"{len(broken)} of {len(cases)} failed:", *broken]))
+    return len(cases)
+
+
+def probed(
+    app: App, probe: Probe | None, spoken: Callable[[Contract], Contract] = lambda contract: contract
+) -> tuple[Probe | None, App]:
+    """The probe and the application that is asked: a copy of a door leads to a probe of its own.
+
+    spoken: the contract under which that probe calls, made of the door's.
+    """
+    door = door_in(app)
     if probe is not None or door is None:
         return probe, app
-    own = Probe(door.contract)
+    own = Probe(spoken(door.contract))
     within: Any = copy.copy(app)
     within.app = own.asgi if is_asgi(app) else own.wsgi
     return own, within
 
 
-def _door_in(app: object) -> Door[Any] | None:
+def door_in(app: object) -> Door[Any] | None:
+    """The door, if the application is one."""
     return app if isinstance(app, Door) else None
 
 

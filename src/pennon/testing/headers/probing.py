@@ -48,7 +48,7 @@ class Probe:
         self.noted: list[Noted] = []
         self.calling: tuple[tuple[str, Downstream | None], ...] = ()
         self.copied: Lines = ()
-        self._contract = contract
+        self.contract = contract
         self._calls = calls
         self._client: httpx.Client | None = None
 
@@ -92,7 +92,7 @@ class Probe:
     def _write(self, topic: str) -> None:
         import pennon.kafka
 
-        producer = pennon.kafka.producer(self.spy.producer, self._contract)
+        producer = pennon.kafka.producer(self.spy.producer, self.contract)
         producer.produce(topic, b"", headers=[(name, value.encode("latin-1")) for name, value in self.copied])
 
     def _http(self) -> "httpx.Client":
@@ -102,7 +102,7 @@ class Probe:
 
         if self._client is None:
             bare = httpx.Client(transport=self.spy.transport, trust_env=False)
-            self._client = pennon.http.httpx(bare, self._contract)
+            self._client = pennon.http.httpx(bare, self.contract)
         return self._client
 
 

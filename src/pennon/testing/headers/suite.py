@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pennon.headers import Boundary, Contract
 from pennon.testing.headers.baggage_cases import baggage_cases
 from pennon.testing.headers.callers import Caller, callers_at
-from pennon.testing.headers.cases import Case, Needs, Setting
+from pennon.testing.headers.cases import Case, Needs, Setting, door_in, run_all
 from pennon.testing.headers.deadline_cases import deadline_cases
 from pennon.testing.headers.downstream_cases import downstream_cases
 from pennon.testing.headers.driving import App
@@ -35,7 +35,7 @@ def run_suite(
     app: App,
     contract: Contract,
     *,
-    boundary: Boundary,
+    boundary: Boundary | None = None,
     verified: Caller | None = None,
     stranger: Caller | None = None,
     probe: Probe | None = None,
@@ -45,23 +45,21 @@ def run_suite(
 ) -> int:
     """Run all cases, then complain once; how many ran.
 
+    boundary: None: the door's own. verified, stranger: as for `cases_of`. probe, path: as for `Case.run`.
     leave_out: ids of cases, or how they begin. outside_only: those alone that need no more than responses.
-    Raises: AssertionError with every rule that is broken; Unseen if there is no way to look inside.
+    Raises: AssertionError with every rule that is broken; Unseen if there is no way to look inside; ValueError.
     """
+    if boundary is None:
+        door = door_in(app)
+        if door is None:
+            raise ValueError("boundary: the application is no door, so it must be said who is believed")
+        boundary = door.boundary
     cases = [
         case
         for case in cases_of(contract, boundary, verified=verified, stranger=stranger)
         if not case.id.startswith(leave_out or ("\0",)) and (case.needs is Needs.ANSWERS or not outside_only)
     ]
-    broken = []
-    for case in cases:
-        try:
-            case.run(app, probe=probe, path=path)
-        except AssertionError as error:
-            broken.append(str(error))
-    if broken:
-        raise AssertionError("\n".join([f"{len(broken)} of {len(cases)} rules are broken:", *broken]))
-    return len(cases)
+    return run_all(cases, lambda case: case.run(app, probe=probe, path=path))
 
 
 def _cases(setting: Setting) -> Iterator[Case]:
