@@ -241,7 +241,7 @@ def test_from_toml_wants_every_property_of_a_field(missing: str) -> None:
         ('[deadline]\naccept = ["grpc"]\ncap_s = 1', "/deadline/accept/0"),
         ("[deadline]\naccept = []", "/deadline/cap_s"),
         ('[deadline]\naccept = []\ncap_s = "30s"', "/deadline/cap_s"),
-        ('[proxies]\nnetworks = ["::1", "home"]', "/proxies/networks/1"),
+        ('[proxies]\nnetworks = ["::1", "home"]\nreads = ["forwarded"]', "/proxies/networks/1"),
         ('[proxies]\nnetworks = ["::1"]\nreads = ["via"]', "/proxies/reads/0"),
         ('[[downstreams]]\nhost = "a"', "/downstreams/0/name"),
         ('[[downstreams]]\nname = "a"\nhost = "a"\nretries = 3', "/downstreams/0/retries"),
@@ -264,7 +264,7 @@ def test_from_toml_says_what_is_allowed_in_place_of_an_unknown_key() -> None:
 
 def test_from_toml_tells_everything_that_cannot_be_read_at_once() -> None:
     """One run, all faults."""
-    text = 'name = 1\nversion = "1"\nstd = ["x-no"]\n[budgets]\ntotal_count = "9"\n[proxies]\nnetworks = []\n'
+    text = 'name = 1\nversion = "1"\nstd = ["x-no"]\n[budgets]\ntotal_count = "9"\n[proxies]\nnetworks = []\nreads = ["forwarded"]\n'
 
     assert {"/name", "/owner", "/std/0", "/budgets/total_count", "/proxies/networks"} == _faults(text).keys()
 

@@ -87,7 +87,7 @@ _DOMAIN: Final = re.compile(
 )
 _PARAMETER: Final = re.compile(
     r"(?:.*-)?(?:args?|arguments?|params?|parameters?|action|command|method|method-override|operation|query|options|body)"
-    r"|x-(?:do|set|with|skip|force|is)-.+"
+    r"|x-(?:do|set|with|skip|force)-.+"
 )
 _ANY_ID: Final = re.compile(r"(?:x-)?(?:(?:global|unique)-)?(?:id|uid|uuid|guid)")
 _VENDOR_TRACE: Final = re.compile(
