@@ -93,7 +93,7 @@ async def _by_aiokafka(
         await consumer.stop()
 
 
-@pytest.mark.req(43, 69, 74, 127)
+@pytest.mark.req(43, 69, 74)
 def test_signed_identity_survives_the_topic(sent: Any) -> None:
     """Each record of the batch says whose work it is, and what was decided for them; headers of the identity too."""
     contract, records, signer = sent
@@ -130,7 +130,6 @@ def test_batch_of_real_records_is_one_span(sent: Any, spans: InMemorySpanExporte
     assert 4 == len(span.links) == (span.attributes or {})["messaging.batch.message_count"]
 
 
-@pytest.mark.req(127)
 def test_event_survives_the_topic(sent: Any) -> None:
     """Binary mode: attributes in UTF-8, the data as the value; no value is a tombstone; other records are no events."""
     _, records, _ = sent

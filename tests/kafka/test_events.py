@@ -27,7 +27,6 @@ def as_read(record: Callable[..., Any], headers: list[Any], value: bytes | None)
     return made
 
 
-@pytest.mark.req(127)
 def test_event_goes_beside_the_request_s_context(wrapped: Any, record: Any, context: RequestContext) -> None:
     """One record holds both: the event for whoever reads events, the context for whoever handles the record."""
     with ambient.entered(context):
