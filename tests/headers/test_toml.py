@@ -264,7 +264,8 @@ def test_from_toml_says_what_is_allowed_in_place_of_an_unknown_key() -> None:
 
 def test_from_toml_tells_everything_that_cannot_be_read_at_once() -> None:
     """One run, all faults."""
-    text = 'name = 1\nversion = "1"\nstd = ["x-no"]\n[budgets]\ntotal_count = "9"\n[proxies]\nnetworks = []\nreads = ["forwarded"]\n'
+    text = 'name = 1\nversion = "1"\nstd = ["x-no"]\n[budgets]\ntotal_count = "9"\n'
+    text += '[proxies]\nnetworks = []\nreads = ["forwarded"]\n'
 
     assert {"/name", "/owner", "/std/0", "/budgets/total_count", "/proxies/networks"} == _faults(text).keys()
 

@@ -2,14 +2,13 @@
 
 import sys
 from collections.abc import Sequence
-from types import FunctionType
 from typing import Final
 
 import click
 from rich.console import Console
 
 from pennon.cli import printing
-from pennon.cli.loading import object_of
+from pennon.cli.loading import contract_of, object_of
 from pennon.cli.options import json_option
 from pennon.headers import Contract, Downstream
 
@@ -63,7 +62,7 @@ def propagation(
 
     if instrument:
         doctoring.instrument()
-    contract = _EXAMPLE if file is None else _contract_of(file)
+    contract = _EXAMPLE if file is None else contract_of(file)
     examined = doctoring.examine(contract, bootstrap=bootstrap)
     own = [*(doctoring.application(app, object_of(app)) if app else ())]
     own += [finding for each in clients for finding in doctoring.client(each, object_of(each))]
@@ -87,12 +86,3 @@ _EXAMPLE: Final = Contract(
     owner="pennon",
     downstreams=(Downstream("service", host="service.internal"), Downstream("topic", topic="topic")),
 )
-
-
-def _contract_of(file: str) -> Contract:
-    found = object_of(file)
-    if isinstance(found, FunctionType):
-        found = found()
-    if not isinstance(found, Contract):
-        raise click.BadParameter(f"{file} is a {type(found).__name__}, not a Contract", param_hint="FILE")
-    return found

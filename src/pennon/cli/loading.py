@@ -1,12 +1,15 @@
-"""What a command is pointed at by a name: an object of a module, or of a file that is none."""
+"""What a command is pointed at by a name: an object of a module or of a file that is none, a contract."""
 
 import importlib
 import importlib.util
 import sys
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import click
+
+from pennon.headers import Contract
 
 
 def object_of(text: str) -> Any:
@@ -24,6 +27,27 @@ def object_of(text: str) -> Any:
             raise click.BadParameter(f"{where} has no {attribute!r}")
         found = getattr(found, name)
     return found
+
+
+def contract_of(file: str) -> Contract:
+    """The contract behind contract.toml, or behind an object's name; a function without arguments may make it.
+
+    Raises: click.BadParameter where there is none. ContractInvalid where it has faults.
+    """
+    found = _toml(Path(file)) if file.endswith(".toml") else object_of(file)
+    if isinstance(found, FunctionType):
+        found = found()
+    if not isinstance(found, Contract):
+        raise click.BadParameter(f"{file} is a {type(found).__name__}, not a Contract", param_hint="FILE")
+    return found
+
+
+def _toml(path: Path) -> Contract:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{str(path)!r} cannot be read: {error}", param_hint="FILE") from None
+    return Contract.from_toml(text)
 
 
 def _module(name: str) -> Any:

@@ -8,6 +8,7 @@ import click
 
 from pennon.cli import (
     break_glass,
+    contract,
     decode,
     divergence,
     doctor,
@@ -67,6 +68,7 @@ _COMMANDS: Final[tuple[Callable[..., Any], ...]] = (
     break_glass.break_glass,
     divergence.divergence,
     doctor.doctor,
+    contract.contract,
 )
 for _command in _COMMANDS:
     cli.add_command(_command)  # type: ignore[arg-type]  # click's decorators return commands, typed as callables here

@@ -1,0 +1,210 @@
+"""`pennon contract`: the fourteen answers and the documents of a contract, on a command line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pennon.cli.main import cli
+from pennon.headers import Contract
+from pennon.headers.documents import markdown, marks_of
+
+Run = Callable[..., Result]
+
+TOML = """
+name = "orders"
+version = "1"
+owner = "platform"
+std = ["x-tenant-id", "etag", "if-match"]
+
+[deadline]
+accept = ["x-request-deadline"]
+cap_s = 30
+
+[[downstreams]]
+name = "posts"
+host = "posts.internal"
+deadline = "x-request-timeout-ms"
+
+[[downstreams]]
+name = "feed"
+topic = "feed.posts"
+"""
+APP = """
+from pathlib import Path
+
+import pennon.http
+from pennon.headers import Contract, public
+
+CONTRACT = Contract.from_toml(Path("contract.toml").read_text())
+OTHER = Contract("other", version="1", owner="t")
+
+def made():
+    return CONTRACT
+
+async def inner(scope, receive, send):
+    raise AssertionError("nobody calls it")
+
+app = pennon.http.asgi(inner, CONTRACT, boundary=public())
+strange = pennon.http.asgi(inner, OTHER, boundary=public())
+"""
+BROKEN = "from pennon.headers import Contract\nCONTRACT = Contract('c', version='', owner='')\n"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run `pennon contract` in a folder with a contract, an application under it, and a test of that."""
+    monkeypatch.chdir(tmp_path)
+    Path("contract.toml").write_text(TOML)
+    Path("shop_under_contract.py").write_text(APP)
+    Path("tests").mkdir()
+    Path("tests/test_shop.py").write_text(
+        "def test(header_contract_suite):\n    header_contract_suite('contract.toml')\n"
+    )
+    Path("tests/test_other.py").write_text("def test(header_contract_suite):\n    header_contract_suite('mine')\n")
+    Path("tests/test_plain.py").write_text("CONTRACT = 'contract.toml'\n")
+    return lambda *words: CliRunner().invoke(cli, ["contract", *words])
+
+
+SHOWN = ("--app", "shop_under_contract.py:app", "--tests", "tests")
+
+
+@pytest.mark.req(113, 114, 115, 116, 117, 118, 119, 120, 121, 122, 123, 124, 125, 126)
+def test_check_prints_every_question_with_its_evidence(run: Run) -> None:
+    """Fourteen lines that begin with a mark and a number; 0 where none of them is a no."""
+    shown = run("check", "contract.toml", *SHOWN)
+    lines = [line.split()[:2] for line in shown.output.splitlines() if line[:1] in "✓✗–" and line.strip()]  # noqa: RUF001
+
+    assert (0, [str(number) for number in range(113, 127)]) == (shown.exit_code, [number for _, number in lines])
+    assert ["✓"] * 12 + ["–"] + ["✓"] == [mark for mark, _ in lines]  # noqa: RUF001
+    assert "shop_under_contract.py:app" in shown.output
+    assert "tests/test_shop.py" in shown.output
+    assert all(len(line) <= 80 for line in shown.output.splitlines())
+
+
+@pytest.mark.req(116, 126)
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        ((), {116, 126}),
+        (SHOWN[:2], {126}),
+        (SHOWN[2:], {116}),
+        (("--app", "shop_under_contract.py:strange", *SHOWN[2:]), {116}),
+        (("--app", "shop_under_contract.py:inner", *SHOWN[2:]), {116}),
+        ((*SHOWN[:2], "--tests", "tests/test_plain.py"), {126}),
+        ((*SHOWN[:2], "--tests", "tests/test_other.py"), {126}),
+    ],
+)
+def test_check_fails_what_nobody_shows(run: Run, words: tuple[str, ...], missing: set[int]) -> None:
+    """An app without a door, or with another contract's; tests without the kit, or of another contract."""
+    shown = run("check", "contract.toml", "--json", *words)
+    answers = json.loads(shown.stdout)["answers"]
+
+    assert 1 == shown.exit_code
+    assert missing == {each["number"] for each in answers if each["outcome"] == "failed"}
+
+
+@pytest.mark.req(2, 107)
+def test_check_tells_findings_until_they_are_allowed(run: Run) -> None:
+    """They are no's; allowed by name they are none, here and among the answers."""
+    Path("bare.toml").write_text('name = "orders"\nversion = "1"\nowner = "platform"\n')
+    asked = run("check", "bare.toml", "--app", "shop_under_contract.py:app", "--tests", "tests")
+    Path("tests/test_bare.py").write_text("# bare.toml\nfrom pennon.testing.headers import run_suite\n")
+    answers = json.loads(run("check", "bare.toml", "--json", "--tests", "tests", "--allow", "no-deadline").stdout)
+
+    assert (1, True) == (asked.exit_code, "no-deadline at /deadline" in asked.output)
+    assert [] == answers["findings"]
+    assert {116} == {each["number"] for each in answers["answers"] if each["outcome"] == "failed"}
+
+
+@pytest.mark.parametrize("file", ["contract.toml", "shop_under_contract.py:CONTRACT", "shop_under_contract.py:made"])
+def test_doc_takes_a_contract_in_every_spelling(run: Run, file: str) -> None:
+    """TOML, a value, a function that makes one: the same document."""
+    shown = run("doc", file)
+
+    assert (0, markdown(Contract.from_toml(TOML))) == (shown.exit_code, shown.output)
+
+
+@pytest.mark.parametrize("command", ["check", "doc"])
+def test_contract_that_does_not_load_tells_every_fault(run: Run, command: str) -> None:
+    """On standard error, each with its path; its own exit code."""
+    Path("broken.toml").write_text('name = 1\nversion = "1"\nhosts = []\n')
+    Path("broken_contract.py").write_text(BROKEN)
+    toml, python = run(command, "broken.toml"), run(command, "broken_contract.py:CONTRACT")
+
+    assert (2, 2) == (toml.exit_code, python.exit_code)
+    assert {f"pennon: broken.toml: {path}" for path in ("/owner", "/hosts", "/name")} == {
+        ": ".join(line.split(": ")[:3]) for line in toml.stderr.splitlines()
+    }
+    assert 2 == len(python.stderr.splitlines())
+
+
+@pytest.mark.parametrize("file", ["nowhere.toml", "shop_under_contract.py:inner_", "shop_under_contract.py:app"])
+def test_file_that_is_no_contract_is_wrong_usage(run: Run, file: str) -> None:
+    """With a sentence, and no traceback."""
+    shown = run("check", file)
+
+    assert 2 == shown.exit_code
+    assert shown.stderr.splitlines()[-1].startswith("Error: Invalid value")
+
+
+@pytest.mark.req(99)
+@pytest.mark.parametrize(("form", "part"), [("openapi", "parameters"), ("asyncapi", "messageTraits")])
+def test_doc_writes_fragments(run: Run, form: str, part: str) -> None:
+    """JSON, to a file where one is named, and by then it has not drifted."""
+    printed = run("doc", "contract.toml", "--format", form)
+    written = run("doc", "contract.toml", "--format", form, "--output", "fragment.json")
+    checked = run("doc", "contract.toml", "--format", form, "--check", "fragment.json")
+
+    assert part in json.loads(printed.output)["components"]
+    assert printed.output == Path("fragment.json").read_text()
+    assert (0, 0, "") == (written.exit_code, checked.exit_code, checked.output)
+
+
+@pytest.mark.req(99)
+def test_doc_finds_a_page_that_has_drifted_and_puts_it_right(run: Run) -> None:
+    """1 and a diff before, 0 and silence behind; what stands around the marks stays."""
+    begin, end = marks_of(Contract.from_toml(TOML))
+    page = Path("README.md")
+    page.write_text(f"# Shop\n\n{begin}\n\nold\n{end}\n\nThe end\n")
+    drifted = run("doc", "contract.toml", "--check", "README.md")
+    written = run("doc", "contract.toml", "--write", "README.md")
+    right = run("doc", "contract.toml", "--check", "README.md")
+
+    assert 1 == drifted.exit_code
+    assert {"-old", "+| --- | --- | --- | --- | --- | --- | --- | --- | --- |"} <= set(drifted.output.splitlines())
+    assert (0, 0, "") == (written.exit_code, right.exit_code, right.output)
+    assert (page.read_text().startswith("# Shop\n"), page.read_text().endswith("\nThe end\n")) == (True, True)
+
+
+@pytest.mark.req(99)
+def test_doc_checks_a_file_of_its_own_as_a_whole(run: Run) -> None:
+    """Without marks the file is the document, and nothing else."""
+    run("doc", "contract.toml", "--output", "headers.md")
+    same = run("doc", "contract.toml", "--check", "headers.md")
+    Path("headers.md").write_text(Path("headers.md").read_text() + "more\n")
+    more = run("doc", "contract.toml", "--check", "headers.md")
+
+    assert (0, 1) == (same.exit_code, more.exit_code)
+    assert "-more" in more.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--write", "page.md"),
+        ("--write", "page.md", "--format", "openapi"),
+        ("--write", "page.md", "--check", "page.md"),
+        ("--check", "half.md"),
+    ],
+    ids=" ".join,
+)
+def test_doc_refuses_a_page_without_a_place(run: Run, words: tuple[str, ...]) -> None:
+    """Nothing is overwritten by guessing where the document belongs."""
+    Path("page.md").write_text("# Shop\n")
+    Path("half.md").write_text(marks_of(Contract.from_toml(TOML))[0])
+    shown = run("doc", "contract.toml", *words)
+
+    assert (2, "# Shop\n") == (shown.exit_code, Path("page.md").read_text())
