@@ -38,6 +38,7 @@ class Process:
             )
         self.name = name
         self._heard: list[dict[str, Any]] = []
+        self._said: list[str] = []
         self._news = threading.Condition()
         self._thread = threading.Thread(target=self._hear, daemon=True)
         self._thread.start()
@@ -49,6 +50,7 @@ class Process:
     def _hear(self) -> None:
         assert self._child.stdout is not None
         for line in self._child.stdout:
+            self._said.append(line)
             if line.startswith("{"):
                 with self._news:
                     self._heard.append(json.loads(line))
@@ -67,6 +69,10 @@ class Process:
             assert found is not None, f"{self.name} said nothing of the kind:\n{self.log()}"
             self._heard.remove(found)
         return found
+
+    def said(self) -> str:
+        """All that it wrote to standard output, heard or not."""
+        return "".join(self._said)
 
     def log(self) -> str:
         return self._log.read_text()[-3_000:]
@@ -178,6 +184,12 @@ def is_up(url: str) -> bool:
 def processes(tmp_path: Path) -> Iterator[Processes]:
     with Processes(tmp_path) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Processes]:
+    """Makes a place for children that all tests of a module look at; to be entered."""
+    return lambda: Processes(tmp_path_factory.mktemp("processes"))
 
 
 @pytest.fixture

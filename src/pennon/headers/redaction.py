@@ -111,10 +111,10 @@ class Redaction:
 
     def is_telling(self, name: str) -> bool:
         """Whether what stands under this name, a header's or not, is to be kept out of a log."""
-        return self._extent(name) is not None
+        return _extent(self._rules, name) is not None
 
-    def _extent(self, name: str) -> Extent | None:
-        return _extent(self._rules, name)
+    def _extent(self, name: str, is_quoted: bool) -> Extent | None:
+        return _extent(self._rules, name, is_quoted=is_quoted)
 
     def _said(self, name: str, value: str) -> str | None:
         folded = header_name_of(name)
@@ -123,7 +123,7 @@ class Redaction:
 
 def safe_text(text: str) -> str:
     """As `Redaction.safe_text`, by the rules of the built-in fields alone; nothing is hashed."""
-    return _safe_text(text, lambda name: _extent(_STANDARD, name), _said_by_nobody)
+    return _safe_text(text, lambda name, is_quoted: _extent(_STANDARD, name, is_quoted=is_quoted), _said_by_nobody)
 
 
 def logging_rules(contract: Contract) -> dict[str, Log]:
@@ -141,7 +141,7 @@ def safe_header_value(name: str, value: bytes | str, contract: Contract, *, salt
     return Redaction(contract, salt=salt).safe_value(name, value)
 
 
-def _safe_text(text: str, extent: Callable[[str], Extent | None], said: Callable[[str, str], str | None]) -> str:
+def _safe_text(text: str, extent: Callable[[str, bool], Extent | None], said: Callable[[str, str], str | None]) -> str:
     looked_at = text[: TEXT_LIMIT_CHARS + _OVERLAP_CHARS]
     if _MAY_TELL.search(looked_at):
         looked_at = without_leaks(without_named(looked_at, REDACTED, extent, said), REDACTED)
@@ -150,14 +150,15 @@ def _safe_text(text: str, extent: Callable[[str], Extent | None], said: Callable
     return f"{looked_at[:TEXT_LIMIT_CHARS]}...[cut, {len(text)} characters]"
 
 
-def _extent(rules: Mapping[str, Log], name: str) -> Extent | None:
+def _extent(rules: Mapping[str, Log], name: str, *, is_quoted: bool = False) -> Extent | None:
     """How much of a text belongs to this name; None: it may stand there."""
     folded = header_name_of(name)
     rule = rules.get(folded)
     if rule is not None:
-        return None if rule is Log.CLEAR or folded in _EVERYDAY else Extent.LINE
-    # Of names that nobody has declared, only a header's begins so.
-    if not (name.lower().startswith(("x-", "http_")) or is_sensitive_name(folded)):
+        return None if rule is Log.CLEAR or (folded in _EVERYDAY and not is_quoted) else Extent.LINE
+    # Of names that nobody has declared, only a header's looks so, in prose and in the repr of a dict.
+    is_header = name.lower().startswith(("x-", "http_")) or (is_quoted and ("-" in name or folded in _OTHERS))
+    if not (is_header or is_sensitive_name(folded)):
         return None
     return Extent.LINE if "-" in name else Extent.WORD
 
@@ -224,6 +225,8 @@ def _hashed(value: bytes | str, salt: bytes) -> str:
 _EVERYDAY: Final = frozenset(
     each.name for each in ALL if "-" not in each.name and each.classification is Classification.PUBLIC
 )
+# Headers of one word that `std` does not declare.
+_OTHERS: Final = frozenset({"from", "origin", "referer", "via"})
 # Without any of these neither a name tells of a value nor does anything look like a secret; most lines are done here.
 _MAY_TELL: Final = re.compile(r"[:=@,_]|eyJ|-----BEGIN|A(?:K|S)IA|xox|(?i:bearer|basic)|[2-6][0-9 \-]{12}")
 _STANDARD: Final = {each.name: _rule(each.name, each) for each in ALL}

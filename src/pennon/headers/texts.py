@@ -41,17 +41,20 @@ _NOTHING: Final = frozenset({"", "None", "null", "true", "false", "True", "False
 
 
 def without_named(
-    text: str, mark: str, extent: Callable[[str], Extent | None], said: Callable[[str, str], str | None]
+    text: str, mark: str, extent: Callable[[str, bool], Extent | None], said: Callable[[str, str], str | None]
 ) -> str:
     """The text, each value that a name tells of replaced.
 
-    extent: of a name as it stands there; None: it tells of nothing secret.
+    extent: of a name as it stands there, and whether in quotes; None: it tells of nothing secret.
     said: what takes a value's place, by name and value; None: the mark, which takes the name's place as well.
     """
     parts: list[str] = []
     done = 0
     for match in _NAME.finditer(text):
-        reach = extent(match["name"]) if match.start() >= done else None
+        if match.start() < done:
+            continue
+        is_quoted = match["between"].lstrip("\\")[0] in "\"'"
+        reach = extent(match["name"], is_quoted)
         if reach is None:
             continue
         enclosed = _value_at(text, match, reach)
@@ -62,7 +65,7 @@ def without_named(
         if shown is None:
             parts += [text[done : match.start()], mark]
             # The quote that stands before the name.
-            parts += enclosed[-1:] if enclosed[-1:] in "\"'" and match["between"][0] in "\"'" else ""
+            parts += enclosed[-1:] if is_quoted and enclosed[-1:] in "\"'" else ""
         else:
             parts += [text[done : match.end()], enclosed.replace(value, shown, 1)]
         done = match.end() + len(enclosed)
