@@ -151,13 +151,15 @@ def replaced(
 
 
 def _as_bytes(headers: RecordHeaders | None) -> Headers:
-    return [
-        (
-            name.encode("utf-8", "surrogatepass"),
-            value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value,
-        )
-        for name, value in _pairs(headers)
-    ]
+    try:
+        return [(name.encode(), _bytes(value) if isinstance(value, str) else value) for name, value in _pairs(headers)]
+    except UnicodeEncodeError:
+        return [(_bytes(name), _bytes(value) if isinstance(value, str) else value) for name, value in _pairs(headers)]
+
+
+def _bytes(text: str) -> bytes:
+    """The text on the wire, also where it holds half a character: a record can, and reading it must not raise."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _pairs(headers: RecordHeaders | None) -> Iterable[tuple[str, HeaderValue]]:

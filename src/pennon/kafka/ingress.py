@@ -16,7 +16,7 @@ from pennon.counters import count_arrival
 from pennon.headers import ENTROPY_BYTES, Boundary, Contract, Inbound
 from pennon.headers.signed import outlived
 from pennon.kafka.carrier import PlainRecord, Received, Record, produced_ms, received
-from pennon.otel import Span, process_span
+from pennon.otel import SILENT, Span, process_span
 
 # As long as a signed context lives unless its signer says otherwise: whoever asked has gone by then.
 ACTOR_TTL_S: Final = 300.0
@@ -83,9 +83,12 @@ class Processing:
             group=self._group,
             conversation_id=arrival.context.correlation_id,
         )
-        self._span.note(arrival.report)
-        self._entered = ambient.entered(self._span.placing(arrival.context))
-        self._span.__enter__()
+        context = arrival.context
+        if self._span is not SILENT:
+            self._span.note(arrival.report)
+            context = self._span.placing(context)
+            self._span.__enter__()
+        self._entered = ambient.entered(context)
         return self._entered.__enter__()
 
     def __exit__(
