@@ -2,6 +2,9 @@
 
 import json
 import logging
+import logging.config
+import logging.handlers
+import sys
 import types
 import uuid
 from typing import Any
@@ -16,6 +19,7 @@ from requests.structures import CaseInsensitiveDict
 from starlette.datastructures import Headers
 from werkzeug.datastructures import EnvironHeaders
 
+from pennon.context import RequestContext
 from pennon.headers import Contract
 from pennon.logs import ContextFilter, structlog_processor
 
@@ -188,10 +192,45 @@ def test_no_line_raises(message: str, args: list[Any], extra: dict[str, Any], ke
     process(None, "info", {"event": message, "args": args, **extra})
 
 
-def test_rendered_structlog_event_in_a_record_is_safe_too(keep: Any) -> None:
-    """Its processor chain hands its event to the standard library as a record's message."""
+def test_event_in_a_record_is_safe_too(keep: Any) -> None:
+    """Structlog hands its event to the standard library as a record's message."""
     record: Any = logging.makeLogRecord({"msg": {"event": "came", "headers": PLAIN}})
     keep.filter(record)
 
     assert SECRET not in str(record.msg)
     assert "came" == record.msg["event"]
+
+
+def test_processor_formatter_writes_nothing_secret(process: Any, serving: RequestContext) -> None:
+    """Structlog's events and other libraries' records alike, where its formatter has ours before the renderer."""
+    chain = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.format_exc_info, process]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        processors=[*chain, structlog.processors.JSONRenderer(default=repr)]
+    )
+    try:
+        raise ValueError(f"cookie: sid={SECRET}")
+    except ValueError:
+        failure = sys.exc_info()
+    foreign = logging.makeLogRecord({"msg": "came %s", "args": (PLAIN,), "exc_info": failure})
+    line = json.loads(formatter.format(foreign))
+
+    assert SECRET not in str(line)
+    assert ("req_1", True) == (line["request_id"], "ValueError: <redacted>" in line["exception"])
+
+
+def test_filter_is_made_by_a_configuration() -> None:
+    """By `logging.config`, as most services set logging up."""
+    contract = Contract("c", version="1", owner="t")
+    configuration = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"pennon": {"()": "pennon.logs.ContextFilter", "contract": contract}},
+        "handlers": {"kept": {"class": "logging.handlers.BufferingHandler", "capacity": 9, "filters": ["pennon"]}},
+        "loggers": {"pennon.test.configured": {"handlers": ["kept"], "propagate": False}},
+    }
+    logging.config.dictConfig(configuration)
+    log = logging.getLogger("pennon.test.configured")
+    log.warning("x-api-key: %s", SECRET)
+    (handler,) = log.handlers
+
+    assert ["x-api-key: <redacted>"] == [record.getMessage() for record in handler.buffer]  # type: ignore[attr-defined]
