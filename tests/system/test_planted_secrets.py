@@ -341,7 +341,7 @@ def leaky_run(tools: Any, kafka: Any, serving: Any, started: Any) -> Iterator[Ru
         yield done
 
 
-@pytest.mark.req(12, 25, 96, 97, 105, 119)
+@pytest.mark.req(12, 96, 97, 105, 119)
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_no_secret_is_found_where_the_contract_does_not_let_it(channel: str, run: Run) -> None:
     """In no encoding, whichever header it was planted in; what may pass is in the table, with the reason."""

@@ -46,6 +46,8 @@ _WHOLE_TOKEN: Final = re.compile(_TOKEN.pattern + r"[A-Za-z0-9_\-]*+")
 _WHOLE_EMAIL: Final = re.compile(
     r"[A-Za-z0-9._%+\-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,63}"
 )
+# RFC 3986 §3.2.1: a user and a password within an address.
+_USERINFO: Final = re.compile(r"(?<=://)[^/\s@?#:]{0,256}:[^/\s@?#]{1,256}@")
 # RFC 9110 §11.4: a scheme and its credentials, which hold a digit, an equals sign or a capital letter within, or are
 # long: "bearer authentication" and "basic understanding" are prose.
 _CREDENTIALS: Final = re.compile(
@@ -72,14 +74,14 @@ def leak_in(text: str) -> Leak | None:
 
 
 def without_leaks(text: str, mark: str) -> str:
-    """The whole text, the mark in place of each part that looks like a secret, and of credentials after a scheme."""
+    """The whole text, the mark in place of each part that looks like a secret, and of credentials in their place."""
     if "eyJ" in text:
         text = _WHOLE_JWT.sub(mark, text)
     if "-----BEGIN " in text:
         text = _WHOLE_PEM.sub(mark, text)
     text = _CREDENTIALS.sub(rf"\1 {mark}", _WHOLE_TOKEN.sub(mark, text))
     if "@" in text:
-        text = _WHOLE_EMAIL.sub(mark, text)
+        text = _WHOLE_EMAIL.sub(mark, _USERINFO.sub(f"{mark}@", text))
     return _CARD.sub(_card_replaced_by(mark), text)
 
 
