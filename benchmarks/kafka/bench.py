@@ -28,7 +28,7 @@ from pennon.context import (
     Scope,
     Trace,
 )
-from pennon.headers import Contract, Downstream, mesh, std
+from pennon.headers import BaggagePolicy, Contract, Downstream, mesh, std
 from pennon.testing import ManualClock
 
 # The machine on which the figures of the pages hold.
@@ -40,6 +40,7 @@ CONTRACT = Contract(
     version="1",
     owner="feed-team",
     fields=[std.TENANT_ID, std.ACTOR_ID, std.ACTOR_TYPE, std.ON_BEHALF_OF],
+    baggage=BaggagePolicy(allow=["tier"]),
     downstreams=(Downstream("posts", topic="posts", tenant=True, actor=True),),
 )
 BOUNDARY = mesh()
