@@ -85,6 +85,8 @@ def _told(caller: Caller, downstream: Downstream, service: Service) -> None:
     names = ", ".join(sorted(form.value for form in wanted)) or "none"
     service.expect(set(found) == wanted, f"{names} arrives", ", ".join(sorted(found)) or "none")
     for form, value in found.items():
+        is_utc = form is not DeadlineForm.ABSOLUTE or value.endswith("Z")
+        service.expect(is_utc, "an absolute one is in UTC and says so", "it is not, or does not")
         left_s = _left_s(form, value)
         most_s = policy.cap_s - policy.margin_s
         service.expect(left_s <= most_s + _CUT_NS / _S_NS, f"at most {most_s} s", "more")

@@ -11,7 +11,7 @@ from pennon.headers import Classification, Downstream, Field, Log, Propagate
 from pennon.headers.identity import ACTOR_ID, ACTOR_TYPE, IDENTITY_NAMES, ON_BEHALF_OF, TENANT_ID, is_opaque_id
 from pennon.headers.redaction import REDACTED, Redaction, is_sensitive_name
 from pennon.headers.standard import Direction, HeaderScope, StandardField
-from pennon.headers.std import HANDLED
+from pennon.headers.std import HANDLED, STANDARDS_OWNERS
 from pennon.testing.headers.callers import Caller
 from pennon.testing.headers.cases import Case, Needs, Seen, Service, Setting
 from pennon.testing.headers.driving import is_asgi
@@ -70,6 +70,11 @@ def takes_from(setting: Setting, declared: Field, caller: Caller) -> bool:
     if not _is_decided_here(declared) or _is_left_to_the_boundary(setting, declared):
         return False
     return declared.is_open or caller == setting.callers.verified
+
+
+def is_a_standards(declared: Field) -> bool:
+    """Whether a standard defines it; what pennon only suggests counts among the fields of one's own."""
+    return isinstance(declared, StandardField) and declared.owner in STANDARDS_OWNERS
 
 
 def sample(declared: Field) -> str | None:
@@ -215,11 +220,11 @@ def _goes(service: Service, *, declared: Field, sender: Caller, downstream: Down
     wanted = is_expected_at(downstream, declared)
     for arrived in _arrived(service, seen, downstream):
         wire = _wire_name(declared, downstream)
-        found = [text for name, text in arrived.lines if name in (wire, declared.name.lower())]
+        found = [line for line in arrived.lines if line[0] in (wire, declared.name.lower())]
         service.expect(
-            found == ([value] if wanted else []),
+            found == ([(wire, value)] if wanted else []),
             f"{wire!r} arrives once, as it came" if wanted else f"no {wire!r} arrives",
-            f"it arrived in {len(found)} lines" if wanted or found else "",
+            f"{len(found)} lines arrive, or another name or value",
         )
 
 

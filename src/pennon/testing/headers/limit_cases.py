@@ -5,10 +5,9 @@ from functools import partial
 from typing import Final
 
 from pennon.headers import UnknownHeaders
-from pennon.headers.standard import StandardField
 from pennon.testing.headers.callers import Caller
 from pennon.testing.headers.cases import Case, Needs, Service, Setting
-from pennon.testing.headers.field_cases import takes_from
+from pennon.testing.headers.field_cases import is_a_standards, takes_from
 from pennon.testing.headers.samples import longest
 
 UNKNOWN: Final = "x-kit-unknown"
@@ -81,8 +80,8 @@ def _unknown(caller: Caller, service: Service) -> None:
 
 
 def _custom(setting: Setting, caller: Caller) -> list[tuple[str, str]]:
-    """The longest values of all fields that are no standard's and that this caller may set."""
-    own = [each for each in setting.contract.fields if not isinstance(each, StandardField)]
+    """The longest values of all fields that no standard defines and that this caller may set."""
+    own = [each for each in setting.contract.fields if not is_a_standards(each)]
     values = [(each, longest(each.syntax, each.max_length)) for each in own if takes_from(setting, each, caller)]
     return [(each.name.lower(), value) for each, value in values if value is not None]
 

@@ -1,0 +1,302 @@
+"""The suite of a contract: it passes where the contract is kept, and turns red for each rule that is not."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pennon.headers import (
+    Boundary,
+    Classification,
+    Contract,
+    DeadlineForm,
+    Identity,
+    Log,
+    Propagate,
+    Trust,
+    UnknownHeaders,
+    UnknownMembers,
+    mesh,
+    networks,
+)
+from pennon.testing.headers import Caller, Needs, Unseen, cases_of, run_suite
+
+Door = Callable[..., Any]
+DOORS = ["asgi", "wsgi"]
+
+
+@pytest.mark.req(126)
+@pytest.mark.parametrize("kind", DOORS)
+@pytest.mark.parametrize("place", ["mesh", "public"])
+def test_suite_passes_behind_the_contract_s_own_door(
+    kind: str, place: str, door: Door, contract: Contract, boundaries: dict[str, Boundary], header_contract_suite: Any
+) -> None:
+    """Every rule is kept, by either protocol, at either boundary; there are many."""
+    count = header_contract_suite(door(kind, contract, boundaries[place]), contract)
+
+    assert count == len(cases_of(contract, boundaries[place]))
+    assert count > 100
+
+
+@pytest.mark.req(126)
+@pytest.mark.parametrize("place", ["mesh", "public"])
+def test_each_case_has_an_id_of_its_own(place: str, contract: Contract, boundaries: dict[str, Boundary]) -> None:
+    """By which it can be parametrised, and which names field and rule."""
+    cases = cases_of(contract, boundaries[place])
+
+    assert len(cases) == len({case.id for case in cases})
+    assert all(case.id.startswith(f"{case.field}/{case.rule}") for case in cases)
+    assert {each.name for each in contract.fields} <= {case.field for case in cases}
+
+
+def changed(contract: Contract, name: str, **changes: Any) -> Contract:
+    """The contract with another rule for one field."""
+    fields = [dataclasses.replace(each, **changes) if each.name == name else each for each in contract.fields]
+    return dataclasses.replace(contract, fields=fields)
+
+
+FIELD_MUTANTS: list[tuple[str, dict[str, Any], str]] = [
+    ("x-case-kind", {"syntax": "[a-z0-9]{2,8}"}, "x-case-kind/syntax/refused"),
+    ("x-case-kind", {"syntax": "[a-y]{2,8}"}, "x-case-kind/syntax/taken"),
+    ("x-case-kind", {"syntax": "[a-z]{3,8}"}, "x-case-kind/syntax/taken"),
+    ("x-case-kind", {"max_length": 5}, "x-case-kind/max_length"),
+    ("x-case-kind", {"max_length": 7}, "x-case-kind/max_length"),
+    ("x-case-kind", {"trust": Trust.MESH, "caller_may_set": False}, "x-case-kind/trust/stranger"),
+    ("x-case-kind", {"caller_may_set": False}, "x-case-kind/trust/stranger"),
+    ("x-case-kind", {"gateway_overwrites": True}, "x-case-kind/trust/stranger"),
+    (
+        "x-desk",
+        {"trust": Trust.CLIENT, "caller_may_set": True, "gateway_overwrites": False},
+        "x-desk/trust/stranger",
+    ),
+    ("x-case-kind", {"propagate": Propagate.PER_DOWNSTREAM}, "x-case-kind/propagate/pay"),
+    ("x-case-kind", {"propagate": Propagate.NEVER}, "x-case-kind/propagate/feed"),
+    ("x-desk", {"propagate": Propagate.ALWAYS}, "x-desk/propagate/pay"),
+    ("x-desk", {"downstream_may_forward": False}, "x-desk/propagate/read"),
+    ("x-note", {"downstream_may_forward": True, "propagate": Propagate.ALWAYS}, "x-note/downstream_may_forward/pay"),
+    ("x-case-kind", {"kafka": "kind-of-case"}, "x-case-kind/kafka/read"),
+    ("x-case-kind", {"kafka": None}, "x-case-kind/propagate/feed"),
+    ("x-case-kind", {"log": Log.HASH}, "x-case-kind/log"),
+    ("x-desk", {"log": Log.CLEAR}, "x-desk/log"),
+    ("x-note", {"classification": Classification.SECRET}, "x-note/log"),
+    ("x-note", {"classification": Classification.PERSONAL}, "x-note/log"),
+    ("x-desk", {"classification": Classification.PUBLIC}, "x-desk/classification/undeclared"),
+    ("x-desk", {"classification": Classification.PUBLIC}, "x-desk/classification/stripe"),
+    ("x-desk", {"owner": "somebody else"}, "x-desk/declared"),
+    ("x-desk", {"description": "Another thing"}, "x-desk/declared"),
+]
+
+
+@pytest.mark.req(4, 126)
+@pytest.mark.parametrize("kind", DOORS)
+@pytest.mark.parametrize(("name", "changes", "broken"), FIELD_MUTANTS, ids=lambda each: str(each)[:60])
+def test_case_turns_red_where_the_door_s_contract_breaks_a_field_s_rule(
+    kind: str,
+    name: str,
+    changes: dict[str, Any],
+    broken: str,
+    door: Door,
+    contract: Contract,
+    boundaries: dict[str, Any],
+) -> None:
+    """The suite of the one contract, asked of a service behind another: the case of that very rule fails."""
+    other = door(kind, _relaxed(changed(contract, name, **changes), name, changes), boundaries["mesh"])
+    [case] = [each for each in cases_of(contract, boundaries["mesh"]) if each.id == broken]
+
+    with pytest.raises(AssertionError) as raised:
+        case.run(other)
+
+    assert str(raised.value).startswith(f"{broken}: ")
+
+
+def _relaxed(contract: Contract, name: str, changes: dict[str, Any]) -> Contract:
+    """Without what the changed field cannot be: named by a downstream if it goes nowhere."""
+    if changes.get("downstream_may_forward", True):
+        return contract
+    downstreams = [
+        dataclasses.replace(each, fields=[field for field in each.fields if field != name])
+        for each in contract.downstreams
+    ]
+    return dataclasses.replace(contract, downstreams=downstreams)
+
+
+def baggage(contract: Contract, **changes: Any) -> Contract:
+    """The contract with another baggage policy."""
+    return dataclasses.replace(contract, baggage=dataclasses.replace(contract.baggage, **changes))
+
+
+def budgets(contract: Contract, **changes: Any) -> Contract:
+    """The contract with other budgets."""
+    return dataclasses.replace(contract, budgets=dataclasses.replace(contract.budgets, **changes))
+
+
+def deadline(contract: Contract, **changes: Any) -> Contract:
+    """The contract with another deadline policy."""
+    assert contract.deadline is not None
+    return dataclasses.replace(contract, deadline=dataclasses.replace(contract.deadline, **changes))
+
+
+def downstream(contract: Contract, name: str, **changes: Any) -> Contract:
+    """The contract with one downstream that may get something else."""
+    downstreams = [dataclasses.replace(each, **changes) if each.name == name else each for each in contract.downstreams]
+    return dataclasses.replace(contract, downstreams=downstreams)
+
+
+MUTANTS: list[tuple[str, Callable[[Contract], Contract]]] = [
+    ("baggage/max_bytes", lambda it: baggage(it, max_bytes=1_025)),
+    ("baggage/max_bytes", lambda it: baggage(it, max_bytes=1_000)),
+    ("baggage/max_members", lambda it: baggage(it, max_members=17)),
+    ("baggage/max_members", lambda it: baggage(it, max_members=15)),
+    ("baggage/wire_max_bytes", lambda it: baggage(it, wire_max_bytes=8_193)),
+    ("baggage/wire_max_bytes", lambda it: baggage(it, refuse_status=400)),
+    ("baggage/on_unknown/verified", lambda it: baggage(it, on_unknown=UnknownMembers.DROP)),
+    ("baggage/allow/region/stranger", lambda it: baggage(it, allow=["tier"])),
+    ("baggage/allow/tier/stranger", lambda it: baggage(it, allow=["tier", "region"])),
+    ("baggage/on_unknown/stranger", lambda it: baggage(it, allow=["kit-unknown"])),
+    ("budgets/total_count", lambda it: budgets(it, total_count=101)),
+    ("budgets/total_count", lambda it: budgets(it, total_count=99)),
+    ("budgets/total_bytes", lambda it: budgets(it, total_bytes=16_385)),
+    ("budgets/custom_bytes", lambda it: budgets(it, custom_bytes=2_048)),
+    ("budgets/custom_bytes", lambda it: budgets(it, custom_bytes=40)),
+    ("budgets/trace_bytes", lambda it: budgets(it, trace_bytes=513)),
+    ("budgets/trace_bytes", lambda it: budgets(it, trace_bytes=400)),
+    ("unknown/stranger", lambda it: dataclasses.replace(it, unknown=UnknownHeaders.DROP)),
+    ("unknown/verified", lambda it: dataclasses.replace(it, unknown=UnknownHeaders.REJECT)),
+    ("downstreams/pay/trace", lambda it: downstream(it, "pay", trace=False)),
+    ("downstreams/stripe/trace", lambda it: downstream(it, "stripe", trace=True)),
+    ("downstreams/pay/request_id", lambda it: downstream(it, "pay", request_id=False)),
+    ("downstreams/feed/request_id", lambda it: downstream(it, "feed", request_id=True)),
+    ("downstreams/pay/correlation_id", lambda it: downstream(it, "pay", correlation_id=False)),
+    ("downstreams/pay/baggage", lambda it: downstream(it, "pay", baggage=False)),
+    ("downstreams/stripe/baggage", lambda it: downstream(it, "stripe", external=False)),
+    ("downstreams/pay/decisions", lambda it: downstream(it, "pay", decisions=False)),
+    ("downstreams/read/decisions", lambda it: downstream(it, "read", decisions=True)),
+    ("x-tenant-id/propagate/pay", lambda it: downstream(it, "pay", tenant=False)),
+    ("x-actor-id/propagate/pay", lambda it: downstream(it, "pay", actor=False)),
+    ("x-tenant-id/propagate/read", lambda it: downstream(it, "read", tenant=True)),
+    ("deadline/cap_s/stranger", lambda it: deadline(it, cap_s=60)),
+    ("deadline/cap_s/verified", lambda it: deadline(it, cap_s=20)),
+    ("deadline/accept/grpc-timeout/verified", lambda it: deadline(it, accept=["x-request-deadline"])),
+    (
+        "deadline/accept/x-request-timeout-ms/verified",
+        lambda it: deadline(it, accept=["x-request-deadline", "grpc-timeout", "x-request-timeout-ms"]),
+    ),
+    ("deadline/from_strangers/grpc-timeout/stranger", lambda it: deadline(it, from_strangers=False)),
+    ("deadline/downstreams/pay", lambda it: downstream(it, "pay", deadline=None)),
+    ("deadline/downstreams/pay", lambda it: downstream(it, "pay", deadline=DeadlineForm.GRPC)),
+    ("deadline/downstreams/pay", lambda it: deadline(it, margin_s=1)),
+    ("deadline/floor_s/pay", lambda it: deadline(it, floor_s=0, margin_s=0)),
+]
+
+
+@pytest.mark.req(6, 62, 63, 108, 109, 110, 111, 118, 121, 122, 126)
+@pytest.mark.parametrize(
+    ("broken", "change"), MUTANTS, ids=[f"{number}-{each[0]}" for number, each in enumerate(MUTANTS)]
+)
+def test_case_turns_red_where_the_door_s_contract_breaks_a_rule(
+    broken: str, change: Callable[[Contract], Contract], door: Door, contract: Contract, boundaries: dict[str, Any]
+) -> None:
+    """Limits by one, what goes where, and until when."""
+    [case] = [each for each in cases_of(contract, boundaries["mesh"]) if each.id == broken]
+    case.run(door("asgi", contract, boundaries["mesh"]))
+
+    with pytest.raises(AssertionError):
+        case.run(door("asgi", change(contract), boundaries["mesh"]))
+
+
+@pytest.mark.parametrize(
+    ("boundary", "broken"),
+    [
+        (mesh(verify=lambda _: True), ["x-desk/trust/stranger", "traceparent/stranger", "x-request-id/stranger"]),
+        (mesh(verify=lambda _: False), ["x-desk/syntax/taken", "traceparent/verified", "x-request-id/verified"]),
+        (mesh(verify=networks("10.0.0.0/8"), identity=lambda i: Identity(tenant=i.header("x-tenant-id"))), []),
+    ],
+    ids=["everybody", "nobody", "by the gateway's word"],
+)
+def test_case_turns_red_where_the_door_believes_somebody_else(
+    boundary: Boundary, broken: list[str], door: Door, contract: Contract, boundaries: dict[str, Any]
+) -> None:
+    """The boundary is under test as the contract is."""
+    cases = {case.id: case for case in cases_of(contract, boundaries["mesh"])}
+    for each in broken:
+        with pytest.raises(AssertionError):
+            cases[each].run(door("asgi", contract, boundary))
+    assert broken or run_suite(door("asgi", contract, boundary), contract) > 0
+
+
+def test_failure_names_what_was_sent_and_holds_no_value(door: Door, contract: Contract, boundaries: Any) -> None:
+    """Names and sizes: a suite's output goes to places where values may not."""
+    loose = changed(contract, "x-desk", trust=Trust.CLIENT, caller_may_set=True, gateway_overwrites=False)
+
+    with pytest.raises(AssertionError) as raised:
+        run_suite(door("asgi", loose, boundaries["mesh"]), contract)
+
+    told = str(raised.value)
+    assert "x-desk/trust/stranger: a stranger's value is not taken" in told
+    assert "sent: x-desk (7 bytes), by a stranger" in told
+    assert "expected: the request context does not hold it" in told
+    assert "came: it holds 7 bytes" in told
+    assert "desk-09" not in told
+
+
+def test_application_that_is_no_door_is_seen_from_outside_alone(
+    contract: Contract, boundaries: Any, door: Door
+) -> None:
+    """What can be told from responses runs; of the rest nobody is told that it held."""
+    inner = door("asgi", contract, boundaries["public"])
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        async def answering(_scope: Any, _receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        inner.app = answering
+        await inner(scope, receive, send)
+
+    cases = cases_of(contract, boundaries["public"])
+    outside = [case for case in cases if case.needs is Needs.ANSWERS]
+
+    assert len(outside) == run_suite(app, contract, boundary=boundaries["public"], outside_only=True)
+    with pytest.raises(Unseen, match="give the door itself"):
+        next(case for case in cases if case.needs is Needs.INSIDE).run(app)
+    with pytest.raises(ValueError, match="boundary: the application is no door"):
+        run_suite(app, contract)
+
+
+def test_what_is_left_out_does_not_run(door: Door, contract: Contract, boundaries: Any) -> None:
+    """By id, or by how ids begin."""
+    everything = run_suite(door("asgi"), contract)
+    gone = [case for case in cases_of(contract, boundaries["mesh"]) if case.id.startswith("deadline/")]
+
+    assert everything - len(gone) - 1 == run_suite(
+        door("asgi"), contract, leave_out=("deadline/", "rule/no-json-blobs")
+    )
+
+
+def test_caller_that_proves_itself_by_headers_is_named(door: Door, contract: Contract) -> None:
+    """Where a verifier wants more than an address, the suite is told who it verifies, and checks that it does."""
+    boundary = mesh(verify=lambda inbound: inbound.header("x-kit-proof") == "known")
+    known = Caller("192.0.2.1", (("x-kit-proof", "known"),))
+
+    with pytest.raises(ValueError, match=r"verifies none of .*say who is: Caller"):
+        cases_of(contract, boundary)
+    with pytest.raises(ValueError, match=r"does not verify '192\.0\.2\.1'"):
+        cases_of(contract, boundary, verified=Caller("192.0.2.1"))
+    with pytest.raises(ValueError, match=r"stranger: the boundary verifies '192\.0\.2\.1'"):
+        cases_of(contract, boundary, stranger=known)
+    assert run_suite(door("asgi", contract, boundary), contract, verified=known) > 100
+
+
+def test_field_case_needs_nothing_of_a_field_that_a_codec_handles(boundaries: Any) -> None:
+    """Trace, ids, baggage and deadlines have cases of their own; a response's fields and a connection's have none."""
+    from pennon.headers import std
+
+    listed = Contract("c", version="1", owner="t", fields=[std.TRACEPARENT, std.ETAG, std.HOST, std.FORWARDED])
+
+    assert not {"etag", "host", "forwarded"} & {case.field for case in cases_of(listed, boundaries["mesh"])}
+
+
+def test_service_in_which_nobody_is_verified_has_no_cases_of_verified_callers(contract: Contract) -> None:
+    """A mesh without a verifier: everybody is a stranger, as at a public boundary."""
+    assert not {each.id for each in cases_of(contract, mesh()) if each.id.endswith("/verified")}
