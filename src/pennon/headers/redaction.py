@@ -26,7 +26,7 @@ from pennon.headers.texts import Extent, without_named
 
 REDACTED: Final = "<redacted>"
 SHOWN_LIMIT_CHARS: Final = 256
-# Of free text: 300 frames of a traceback. What is not looked at is not shown, and looking costs up to 0.3 ms for each 1,000.
+# Of free text: 300 frames of a traceback. What is not looked at is not shown, and looking costs up to 0.3 ms for 1,000.
 TEXT_LIMIT_CHARS: Final = 32_768
 HEADERS_LIMIT_COUNT: Final = 100
 

@@ -24,7 +24,6 @@ from pennon.headers.std import BY_NAME
 # As deep as an ASGI scope within an event; a deeper value says more than a line should.
 _DEPTH_LIMIT_COUNT: Final = 6
 _ITEMS_LIMIT_COUNT: Final = 256
-
 _PAIR_COUNT: Final = 2
 
 # They stand as they are, under any name.
