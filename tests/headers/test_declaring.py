@@ -240,7 +240,7 @@ def test_contract_refuses_a_field_that_its_budget_cannot_hold(make_field: Make) 
 IDENTITY = (std.TENANT_ID, std.ACTOR_ID, std.ACTOR_TYPE, std.ON_BEHALF_OF)
 
 
-@pytest.mark.req(18, 20, 59, 68, 95, 129)
+@pytest.mark.req(59, 68, 95)
 @pytest.mark.parametrize(
     ("downstream", "parts"),
     [
