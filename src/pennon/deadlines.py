@@ -140,6 +140,16 @@ def limit_of_call(deadline: Deadline, policy: DeadlinePolicy | None) -> CallTime
     return for_call(deadline, SYSTEM_CLOCK.monotonic_ns(), margin_s=policy.margin_s, floor_s=policy.floor_s)
 
 
+def leaves_time_for_call(policy: DeadlinePolicy | None, *, after_s: float) -> bool:
+    """Whether a call that begins in after_s from now would still be sent, by that margin and floor."""
+    context = ambient.current()
+    if context is None or context.deadline is None:
+        return True
+    policy = policy or _USUAL
+    at_ns = SYSTEM_CLOCK.monotonic_ns() + round(after_s * _S_NS)
+    return not for_call(context.deadline, at_ns, margin_s=policy.margin_s, floor_s=policy.floor_s).is_too_short
+
+
 def _remaining_ns() -> int | None:
     context = ambient.current()
     if context is None or context.deadline is None:

@@ -6,6 +6,7 @@ Here live the wrappers of foreign things and nothing that decides: what a header
 """
 
 from pennon.http.egress import aiohttp, httpx, requests
+from pennon.http.guarding import Guard
 from pennon.http.ingress import asgi, wsgi
 
-__all__ = ["aiohttp", "asgi", "httpx", "requests", "wsgi"]
+__all__ = ["Guard", "aiohttp", "asgi", "httpx", "requests", "wsgi"]
