@@ -14,8 +14,8 @@ import pennon.testing
 NAMES = [
     "Client", "ContextExecutor", "ErrorCode", "Evaluation", "Fault", "FlagType", "Identity", "Notice", "Origin",
     "PennonError", "Reason", "RequestContext", "SettingInvalid", "Status", "Timing", "Unit", "client", "connect",
-    "counters", "current", "detached", "headers", "http", "kafka", "logs", "otel", "signing", "system_context",
-    "testing",
+    "counters", "current", "deadlines", "detached", "headers", "http", "kafka", "logs", "otel", "signing",
+    "system_context", "testing",
 ]  # fmt: skip
 CLIENT_NAMES = [
     "close", "decide_at_ingress", "decide_at_publish", "decision", "float", "for_unit", "integer", "is_on", "json",

@@ -6,15 +6,15 @@
         ...
 
 Every name is looked up when it is first asked for, so that `import pennon` costs next to nothing; so are the rooms for
-users: `pennon.client`, `pennon.headers`, `pennon.http`, `pennon.kafka`, `pennon.logs`, `pennon.otel`, `pennon.signing`,
-`pennon.testing`.
+users: `pennon.client`, `pennon.deadlines`, `pennon.headers`, `pennon.http`, `pennon.kafka`, `pennon.logs`,
+`pennon.otel`, `pennon.signing`, `pennon.testing`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from pennon import client, counters, headers, http, kafka, logs, otel, signing, testing
+    from pennon import client, counters, deadlines, headers, http, kafka, logs, otel, signing, testing
     from pennon.ambient import current
     from pennon.client import Client, Evaluation, Notice, Status, Timing, connect
     from pennon.context import ErrorCode, Identity, Origin, Reason, RequestContext, Unit
@@ -45,6 +45,7 @@ __all__ = [
     "connect",
     "counters",
     "current",
+    "deadlines",
     "detached",
     "headers",
     "http",
@@ -73,7 +74,9 @@ def __dir__() -> list[str]:
 
 
 # `counters` is a module that can be called: `pennon.counters()` reads them.
-_ROOMS: Final = frozenset({"client", "counters", "headers", "http", "kafka", "logs", "otel", "signing", "testing"})
+_ROOMS: Final = frozenset(
+    {"client", "counters", "deadlines", "headers", "http", "kafka", "logs", "otel", "signing", "testing"}
+)
 _HOMES: Final = {
     "Client": "client",
     "ContextExecutor": "executor",
