@@ -14,7 +14,7 @@ from msgspec import structs
 from pennon import ambient, otel
 from pennon.carry import Departure
 from pennon.clock import SYSTEM_CLOCK
-from pennon.context import RequestContext
+from pennon.context import Identity, RequestContext
 from pennon.counters import Count, count
 from pennon.deadlines import Overdue, limit_of_call
 from pennon.errors import DeadlineExceeded
@@ -26,6 +26,7 @@ from pennon.http.types import RawHeaders, Signer
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _FAILED_STATUS: Final = 400
+_NOBODY: Final = Identity()
 _EXCEEDED: Final = ("pennon.deadline.exceeded", True)
 
 
@@ -168,9 +169,10 @@ class Crossing:
 
 
 def _signed(signer: Signer | None, downstream: Downstream | None, context: RequestContext | None) -> str | None:
-    if signer is None or downstream is None or context is None:
+    if signer is None or downstream is None:
         return None
-    return signer.signed(context.identity, downstream.audience)
+    # Outside a request nobody asks, but one of ours calls.
+    return signer.signed(_NOBODY if context is None else context.identity, downstream.audience)
 
 
 def _span(method: str, scheme: str, host: str, port: int | None, path: str) -> otel.Span:

@@ -109,8 +109,8 @@ CASES = [
 
 def main() -> None:
     document = {
-        "about": "Signed contexts as the service 'feed' is shown them, addressed as 'posts'. expected: the identity, or "
-        "why there is none. Leeway 5 s; a request's token counts for an hour at most, a record's for 90 days.",
+        "about": "Signed contexts as the service 'feed' is shown them, addressed as 'posts'. expected: the identity, "
+        "or why there is none. Leeway 5 s; a request's token counts for an hour at most, a record's for 90 days.",
         "audience": "posts",
         "service": "feed",
         "issuers": {
