@@ -48,6 +48,7 @@ CONTRACT = Contract(
         Downstream("wild", host="*.pay.internal:8443", decisions=False, deadline=DeadlineForm.ABSOLUTE),
         Downstream("stripe", host="api.stripe.com", external=True, trace=False, request_id=False),
         Downstream("feed", topic="feed.posts", tenant=True),
+        Downstream("signed", topic="signed.posts", audience="feed"),
     ),
 )
 
@@ -106,6 +107,9 @@ def test_nothing_is_lost_through_our_doors(has_sdk: bool, monkeypatch: pytest.Mo
         hop: kept[hop] for hop in ("posts", "stripe", "stranger.invalid")
     }
     assert set(Item) - {Item.DECISIONS, Item.IDENTITY} == kept["wild"]
+    for topic in ("feed", "signed"):
+        [told] = {frozenset(states(each).items()) for each in examined.records if each.hop == topic}
+        assert {Item.DEADLINE} == {item for item, state in told if state is State.WITHHELD}
 
 
 @pytest.mark.req(33)
@@ -361,7 +365,7 @@ def test_command_says_that_nothing_is_lost_and_fits_a_terminal(run: Run) -> None
     assert "nothing is lost" in shown.output
     assert [] == [line for line in shown.output.splitlines() if len(line.rstrip()) > 80]
     for hop in ("posts", "wild", "stripe", "stranger.invalid", "feed"):
-        assert f"\n{hop} " in shown.output
+        assert f"\n{hop}\n" in shown.output
 
 
 def test_command_ends_with_1_where_something_is_lost(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

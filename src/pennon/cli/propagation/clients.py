@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 import pennon.http
+from pennon.cli.propagation.probe import signer
 from pennon.headers import Contract
 
 TIMEOUT_S: Final = 5.0
@@ -32,7 +33,7 @@ def _httpx(contract: Contract, url: str, proxy: str) -> None:
     import httpx
 
     plain = httpx.Client(proxy=proxy, trust_env=False, follow_redirects=True, timeout=TIMEOUT_S)
-    with pennon.http.httpx(plain, contract) as client:
+    with pennon.http.httpx(plain, contract, signer=signer()) as client:
         client.get(url)
 
 
@@ -40,7 +41,7 @@ async def _httpx_async(contract: Contract, url: str, proxy: str) -> None:
     import httpx
 
     plain = httpx.AsyncClient(proxy=proxy, trust_env=False, follow_redirects=True, timeout=TIMEOUT_S)
-    async with pennon.http.httpx(plain, contract) as client:
+    async with pennon.http.httpx(plain, contract, signer=signer()) as client:
         await client.get(url)
 
 
@@ -50,7 +51,7 @@ def _requests(contract: Contract, url: str, proxy: str) -> None:
     with requests.Session() as plain:
         plain.trust_env = False
         plain.proxies = {"http": proxy}
-        pennon.http.requests(plain, contract).get(url, timeout=TIMEOUT_S)
+        pennon.http.requests(plain, contract, signer=signer()).get(url, timeout=TIMEOUT_S)
 
 
 async def _aiohttp(contract: Contract, url: str, proxy: str) -> None:
@@ -59,7 +60,7 @@ async def _aiohttp(contract: Contract, url: str, proxy: str) -> None:
     timeout = aiohttp.ClientTimeout(TIMEOUT_S)
     async with (
         aiohttp.ClientSession(proxy=proxy, trust_env=False, timeout=timeout) as plain,
-        pennon.http.aiohttp(plain, contract).get(url),
+        pennon.http.aiohttp(plain, contract, signer=signer()).get(url),
     ):
         pass
 

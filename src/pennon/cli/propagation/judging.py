@@ -7,9 +7,9 @@ import msgspec
 
 from pennon.carry import CARRY_KEY, decode
 from pennon.cli.propagation.findings import Item, State, Verdict
-from pennon.cli.propagation.probe import IDENTITY, Probe
+from pennon.cli.propagation.probe import IDENTITY, Probe, reader, signer
 from pennon.context import Member, RequestContext
-from pennon.headers import Contract, Downstream, parse_baggage, parse_traceparent
+from pennon.headers import Contract, Downstream, Inbound, parse_baggage, parse_traceparent
 from pennon.headers.deadline import DeadlineForm, DeadlinePolicy, read_deadline
 from pennon.headers.identity import IDENTITY_NAMES, identity_fields
 from pennon.headers.routes import Route
@@ -127,10 +127,8 @@ def arrived(
     """
     got = Arrived(headers)
     may = _rules(contract, downstream, context, sent)
-    said = identity_fields(context.identity)
-    wire_names = contract.route(downstream).identity
-    granted = {wire_names[name].decode() for name, _ in said if name in wire_names}
-    who = {*IDENTITY_NAMES, *granted, _SIGNED}
+    route = contract.route(downstream)
+    who = {*IDENTITY_NAMES, *(name.decode() for name in route.identity.values()), _SIGNED}
     parent = got.parent
     has_trace = parent is not None
     checks: Mapping[Item, tuple[bool, Callable[[], bool]]] = {
@@ -145,7 +143,10 @@ def arrived(
             any(form in got.lines for form in DeadlineForm),
             lambda: _is_sooner(got, downstream, context, began),
         ),
-        Item.IDENTITY: (bool(who & got.lines.keys()), lambda: granted <= got.lines.keys()),
+        Item.IDENTITY: (
+            bool(who & got.lines.keys()),
+            lambda: _names_who_acts(got, downstream, route, context),
+        ),
     }
     return tuple(_verdict(item, may[item], is_there, is_right) for item, (is_there, is_right) in checks.items())
 
@@ -197,9 +198,23 @@ def _deadline_rule(contract: Contract, downstream: Downstream, context: RequestC
 
 
 def _identity_rule(route: Route) -> str | None:
-    if route.identity:
+    if route.identity or (route.is_told_signed and signer() is not None):
         return None
-    return "only by a signed context, and a probe has no signer" if route.is_told_signed else "no tenant=, no actor="
+    return "it is to be signed, and pennon[signing] is missing" if route.is_told_signed else "no tenant=, no actor="
+
+
+def _names_who_acts(got: Arrived, downstream: Downstream, route: Route, context: RequestContext) -> bool:
+    """Whether every header that is granted is there, and, where it is to be signed, the signature says the same."""
+    said = identity_fields(context.identity)
+    granted = {wire.decode() for name, wire in route.identity.items() if name in dict(said)}
+    if not granted <= got.lines.keys():
+        return False
+    if not route.is_told_signed or signer() is None:
+        return True
+    headers = [(name.encode(), value) for name, lines in got.lines.items() for value in lines]
+    inbound = Inbound(address=None, method=None, path=None, topic=downstream.topic, headers=headers, source=None)
+    read = reader(downstream).identity_of(inbound, is_trusted=True)
+    return read is not None and identity_fields(read) == said
 
 
 def _line(got: Arrived, name: str, expected: str | None) -> tuple[bool, Callable[[], bool]]:

@@ -2,17 +2,29 @@
 
 import os
 import time
+from functools import cache
 from typing import Final
 
 import msgspec
 
 from pennon.carry import CARRY_KEY, encode_entries
 from pennon.context import ActorType, Entry, Identity, Member, Origin, Trace
-from pennon.headers import Contract, UnknownMembers, format_baggage, format_traceparent
+from pennon.errors import SettingInvalid
+from pennon.headers import (
+    Boundary,
+    Contract,
+    Downstream,
+    UnknownMembers,
+    format_baggage,
+    format_traceparent,
+    mesh,
+)
 from pennon.headers.allowlist import PREFIX_MARK, spec_of
 from pennon.headers.deadline import format_deadline
+from pennon.signing import ContextSigner, SignedContext, new_key
 
 IDENTITY = Identity(tenant="probe-tenant", actor="probe-actor", actor_type=ActorType.SERVICE)
+ISSUER: Final = "pennon-doctor"
 
 # What a declared syntax may take.
 _VALUES: Final = ("probe", "p", "1", "true", "1.0", "eu-1", "PROBE")
@@ -20,6 +32,24 @@ _VALUES: Final = ("probe", "p", "1", "true", "1.0", "eu-1", "PROBE")
 # Long enough for every probe of a run, short enough that a cap above it does not hide what was sent.
 _DEADLINE_S: Final = 60
 _MINUTE_NS: Final = 60 * 10**9
+
+
+@cache
+def signer() -> ContextSigner | None:
+    """Who signs identity for downstreams that want it so; None where the library for it is missing."""
+    try:
+        return ContextSigner(new_key()[0], issuer=ISSUER)
+    except SettingInvalid:
+        return None
+
+
+def reader(downstream: Downstream) -> Boundary:
+    """The boundary of a downstream that believes probes: what is signed, where it is to get identity so."""
+    signing = signer()
+    if downstream.audience is None or signing is None:
+        return mesh()
+    trusted = SignedContext({ISSUER: {signing.key_id: signing.public}}, audience=downstream.audience)
+    return mesh(verify=trusted.verify, identity=trusted.identity)
 
 
 class Probe(msgspec.Struct, frozen=True):

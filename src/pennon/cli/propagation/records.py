@@ -14,10 +14,10 @@ import pennon.kafka
 from pennon.cli.propagation.entering import TRUSTED, by_asgi
 from pennon.cli.propagation.findings import Crossing, Item, State, Verdict
 from pennon.cli.propagation.judging import Began, arrived
-from pennon.cli.propagation.probe import probe_for
+from pennon.cli.propagation.probe import probe_for, reader, signer
 from pennon.cli.propagation.spans import recorded_spans
 from pennon.context import Identity, RequestContext
-from pennon.headers import Contract, Downstream, mesh
+from pennon.headers import Contract, Downstream
 from pennon.kafka import aio
 from pennon.kafka.carrier import HeaderValue, received
 
@@ -94,13 +94,13 @@ class _Producing:
 
 async def _by_confluent(contract: Contract, topic: str) -> _Headers:
     sent = _Sent()
-    pennon.kafka.producer(sent, contract).produce(topic, value=b"")
+    pennon.kafka.producer(sent, contract, signer=signer()).produce(topic, value=b"")
     return sent.headers
 
 
 async def _by_aiokafka(contract: Contract, topic: str) -> _Headers:
     sent = _Sent()
-    await aio.producer(sent, contract).send(topic, b"")
+    await aio.producer(sent, contract, signer=signer()).send(topic, b"")
     return sent.headers
 
 
@@ -137,7 +137,8 @@ def _through(contract: Contract, downstream: Downstream, topic: str, name: str, 
     got = [(name.encode(), value) for name, value in producing.headers if isinstance(value, bytes)]
     verdicts = arrived(contract, downstream, context, got, began=producing.began, spans=spans.ids, sent=probe.member)
     yield Crossing(downstream.name, f"{name}, sent", verdicts)
-    with pennon.kafka.process(_Record(topic, producing.headers), contract, boundary=mesh()) as handled:
+    record = _Record(topic, producing.headers)
+    with pennon.kafka.process(record, contract, boundary=reader(downstream)) as handled:
         yield Crossing(downstream.name, f"{name}, handled", _handled(verdicts, context, handled))
 
 
@@ -178,7 +179,7 @@ def _real_round_trip(bootstrap: str, contract: Contract, topic: str) -> _Headers
     admin.create_topics([NewTopic(topic, 1)])[topic].result(BROKER_TIMEOUT_S)
     try:
         plain = Producer({"bootstrap.servers": bootstrap, "message.timeout.ms": int(BROKER_TIMEOUT_S * 1_000)})
-        producer = pennon.kafka.producer(plain, contract)
+        producer = pennon.kafka.producer(plain, contract, signer=signer())
         producer.produce(topic, value=b"")
         producer.flush(BROKER_TIMEOUT_S)
         consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": topic, "enable.auto.commit": False})

@@ -48,24 +48,25 @@ def show(examined: Examined, console: Console, *, in_full: bool = False) -> None
 
 
 def crossings(console: Console, title: str, found: Sequence[Crossing], *, in_full: bool) -> None:
-    """A table with a line for each door, those that agree on one; then what was withheld, and what is wrong."""
+    """For each hop a line per door, those that agree on one; then what was withheld, and what is wrong."""
     if not found:
         return
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(title, overflow="fold", width=_DOORS_CHARS)
-    for head in _HEADS.values():
-        table.add_column(head, no_wrap=True)
-    said: list[Text] = []
+    console.print()
+    console.print(_table(title, []))
+    withheld: dict[str, list[str]] = {}
+    wrong: list[str] = []
     for hop, each in groupby(found, key=lambda crossing: crossing.hop):
         lines = [*each]
-        table.add_row(Text(hop, style="bold"))
-        for alike in [[line] for line in lines] if in_full else _alike(lines):
-            table.add_row(Text(f"  {_doors(alike, lines)}"), *_cells(alike[0]))
-        said += _explained(hop, lines)
-    console.print()
-    console.print(table)
-    for line in said:
-        console.print(Padding(line, (0, 0, 0, 2)))
+        console.print(Text(hop, style="bold"))
+        shown = [[line] for line in lines] if in_full else _alike(lines)
+        console.print(_table(None, [(f"  {_doors(alike, lines)}", *_cells(alike[0])) for alike in shown]))
+        if rules := _withheld(lines):
+            withheld.setdefault(rules, []).append(hop)
+        wrong += [f"{hop}: {what}" for what in _wrong(lines)]
+    for rules, hops in withheld.items():
+        console.print(Padding(Text(f"- {', '.join(hops)}: {rules}", style="dim"), (0, 0, 0, 2)))
+    for what in wrong:
+        console.print(Padding(Text(what, style="red"), (0, 0, 0, 2)))
 
 
 def findings(console: Console, title: str, found: Iterable[Finding]) -> None:
@@ -110,9 +111,20 @@ def _cells(crossing: Crossing) -> list[Text]:
     return [_CELLS[verdict.state] for verdict in crossing.verdicts]
 
 
-def _explained(hop: str, lines: Sequence[Crossing]) -> list[Text]:
-    """Each reason once: the contract's dimmed, what is wrong in red and with its doors."""
+def _withheld(lines: Sequence[Crossing]) -> str:
+    """What the contract keeps back, by its rules; "" if nothing."""
     rules: dict[str, dict[str, None]] = {}
+    for line in lines:
+        for verdict in line.verdicts:
+            if verdict.state is State.WITHHELD:
+                rules.setdefault(verdict.why, {})[verdict.item.value] = None
+    if len(rules) == 1 and len(*rules.values()) == len(Item):
+        return next(iter(rules))
+    return "; ".join(f"{', '.join(items)} ({rule})" for rule, items in rules.items())
+
+
+def _wrong(lines: Sequence[Crossing]) -> list[str]:
+    """What is wrong, each once and with its doors."""
     wrong: dict[str, list[Crossing]] = {}
     for line in lines:
         if line.fault:
@@ -120,12 +132,15 @@ def _explained(hop: str, lines: Sequence[Crossing]) -> list[Text]:
         for verdict in line.verdicts:
             if verdict.is_break:
                 wrong.setdefault(f"{verdict.item}: {verdict.why}", []).append(line)
-            elif verdict.state is State.WITHHELD:
-                rules.setdefault(verdict.why, {})[verdict.item.value] = None
-    said = []
-    if len(rules) == 1 and not wrong and len(next(iter(rules.values()))) == len(Item):
-        said = [Text(f"- {hop}: {next(iter(rules))}", style="dim")]
-    elif rules:
-        withheld = "; ".join(f"{', '.join(items)} ({rule})" for rule, items in rules.items())
-        said = [Text(f"- {hop}: {withheld}", style="dim")]
-    return said + [Text(f"{hop}: {what} [{_doors(doors, lines)}]", style="red") for what, doors in wrong.items()]
+    return [f"{what} [{_doors(doors, lines)}]" for what, doors in wrong.items()]
+
+
+def _table(title: str | None, rows: Iterable[Sequence[str | Text]]) -> Table:
+    """Of fixed widths, so that several stand in line. title: None: no head."""
+    table = Table(box=None, show_header=title is not None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(title or "", overflow="fold", width=_DOORS_CHARS)
+    for head in _HEADS.values():
+        table.add_column(head, no_wrap=True, width=max(map(len, head.splitlines())))
+    for row in rows:
+        table.add_row(*row)
+    return table
