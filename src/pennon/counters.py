@@ -18,6 +18,7 @@ from pennon.headers.ids import shares_an_id
 
 if TYPE_CHECKING:
     from pennon.carry import Arrival, Departure
+    from pennon.headers import DropReason
 
 
 class Count(StrEnum):
@@ -32,6 +33,8 @@ class Count(StrEnum):
     CONTEXT_REFUSED = "pennon.context.refused"
     CONTEXT_UNSIGNED = "pennon.context.unsigned"
     DEADLINE_EXCEEDED = "pennon.deadline.exceeded"
+    DEADLINE_REFUSED = "pennon.deadline.refused"
+    DEADLINE_SPARED = "pennon.deadline.spared"
     CALLS_RETRIED = "pennon.calls.retried"
     CALLS_REFUSED = "pennon.calls.refused"
     CALLS_FALLEN_BACK = "pennon.calls.fallen_back"
@@ -75,8 +78,14 @@ def count(name: Count, cause: Enum | None = None, *, by: int = 1) -> None:
 
 def count_arrival(arrival: "Arrival") -> None:
     """Count what a request or record lost at a door where it came in, and whether it has one id for two."""
-    for drop in arrival.report.dropped:
-        count(Count.HEADERS_DROPPED, drop.reason)
+    dropped = arrival.report.dropped
+    if dropped:
+        # Who sends a hundred headers that do not count makes us count a few reasons, not a hundred times.
+        tally: dict[DropReason, int] = {}
+        for drop in dropped:
+            tally[drop.reason] = tally.get(drop.reason, 0) + 1
+        for reason, total in tally.items():
+            count(Count.HEADERS_DROPPED, reason, by=total)
     for fault in arrival.group_faults:
         count(Count.CARRY_GROUPS_DROPPED, fault)
     if shares_an_id(arrival.context):

@@ -7,7 +7,7 @@ import pytest
 
 from pennon.headers import BaggagePolicy, Budgets, Contract, DropReason, Field, std
 from pennon.headers.deadline import DeadlineForm, DeadlinePolicy
-from pennon.headers.proxies import TrustedProxies
+from pennon.headers.proxies import ForwardedSource, TrustedProxies
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "headers.md").read_text(encoding="utf-8")
 
@@ -45,7 +45,7 @@ def test_page_states_the_defaults_of_deadlines_and_proxies() -> None:
     assert f"`floor_s={policy.floor_s}`" in PAGE
     assert f"`margin_s={policy.margin_s}`" in PAGE
     assert f"`max_skew_s={policy.max_skew_s}`" in PAGE
-    assert f"At most {TrustedProxies(['::1']).max_elements} elements" in PAGE
+    assert f"At most {TrustedProxies(['::1'], reads=tuple(ForwardedSource)).max_elements} elements" in PAGE
     assert all(f"| `{form}` |" in PAGE for form in DeadlineForm)
 
 

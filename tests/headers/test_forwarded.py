@@ -9,12 +9,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pennon.context import Forwarded
 from pennon.errors import SettingInvalid
+from pennon.headers import Drop, DropReason
 from pennon.headers.forwarded import Node, parse_forwarded, parse_node, parse_x_forwarded_node
-from pennon.headers.proxies import ForwardedClient, ForwardedSource, TrustedProxies, client_behind
+from pennon.headers.proxies import Behind, ForwardedSource, TrustedProxies, client_behind
 
 Case = dict[str, Any]
-PROXIES = TrustedProxies(["10.0.0.0/8", "fd00::/8"])
+PROXIES = TrustedProxies(["10.0.0.0/8", "fd00::/8"], reads=list(ForwardedSource))
 NAMES = ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"]
 
 addresses = st.ip_addresses().map(str)
@@ -79,32 +81,34 @@ def test_client_is_found_as_the_vector_says(vectors: Callable[[str, str], list[C
     for case in vectors("forwarded.json", "client"):
         reads = [ForwardedSource(each) for each in case.get("reads", list(ForwardedSource))]
         proxies = TrustedProxies(PROXIES.networks, reads=reads, max_elements=case.get("max_elements", 8))
-        client = client_behind(
+        behind = client_behind(
             case["peer"], found_in([(name, value.encode()) for name, value in case["headers"]]), proxies
         )
+        # Where nobody trusted speaks, the peer itself asks.
+        client = behind.client or Forwarded(case["peer"])
         hops = case.get("hops", [case["peer"]])
 
         expected = [case.get(key) for key in ("address", "identifier", "proto", "host", "port")]
         assert expected == [client.address, client.identifier, client.proto, client.host, client.port], case["name"]
-        assert (hops, case["took"]) == ([str(hop) for hop in client.hops], sorted(client.took)), case["name"]
-        assert sorted(case["dropped"]) == sorted([drop.name, drop.reason] for drop in client.dropped), case["name"]
+        assert (hops, case["took"]) == ([str(hop) for hop in behind.hops], sorted(behind.took)), case["name"]
+        assert sorted(case["dropped"]) == sorted([drop.name, drop.reason] for drop in behind.dropped), case["name"]
 
 
 @pytest.mark.req(11)
 def test_without_proxies_the_peer_is_the_client() -> None:
     """Who declares no proxies believes no header."""
-    client = client_behind("192.0.2.9", {"x-forwarded-for": [b"1.1.1.1"]}, None)
+    behind = client_behind("192.0.2.9", {"x-forwarded-for": [b"1.1.1.1"]}, None)
 
-    assert ("192.0.2.9", 1) == (client.address, len(client.dropped))
+    assert (None, 1) == (behind.client, len(behind.dropped))
 
 
 @pytest.mark.req(11)
 @given(st.lists(st.tuples(st.sampled_from(NAMES), values), max_size=8), addresses)
 def test_no_bytes_raise_and_a_stranger_is_not_believed(headers: list[tuple[str, bytes]], peer: str) -> None:
     """Any bytes, any peer: an answer; and a peer that is not ours is the client."""
-    client = client_behind(peer, found_in(headers), PROXIES)
+    behind = client_behind(peer, found_in(headers), PROXIES)
 
-    assert client.hops or (client.address is not None and client.took == ())
+    assert behind.hops or (behind.client is None and behind.took == ())
 
 
 @pytest.mark.req(11)
@@ -117,11 +121,10 @@ def test_what_a_stranger_sends_changes_nothing(
     form = "for={}" if is_standard else "{}"
     appended = ", ".join(form.format(each) for each in [stranger, *chain]).encode()
     lines = [sent + b", " + appended] if in_one_line else [sent, appended]
-    client = client_behind("10.0.0.1", {name: lines}, PROXIES)
+    behind = client_behind("10.0.0.1", {name: lines}, PROXIES)
+    hops = tuple(map(ip_address, ["10.0.0.1", *reversed(chain)]))
 
-    assert (
-        ForwardedClient(stranger, hops=tuple(map(ip_address, ["10.0.0.1", *reversed(chain)])), took=(name,)) == client
-    )
+    assert Behind(Forwarded(stranger), hops=hops, took=(name,)) == behind
 
 
 @given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=40))
@@ -151,3 +154,23 @@ def test_settings_tell_every_fault_at_once() -> None:
         TrustedProxies(["10.0.0.0/8", "10/8"], reads=["x-forwarded-for"], max_elements=0)  # type: ignore[list-item]
 
     assert ["/networks/1", "/reads/0", "/max_elements"] == [fault.path for fault in refusal.value.faults]
+
+
+@pytest.mark.req(11)
+def test_settings_say_what_the_proxies_write() -> None:
+    """What ours do not write is a client's own: nothing is assumed about it."""
+    with pytest.raises(TypeError, match="reads"):
+        TrustedProxies(["10.0.0.0/8"])  # type: ignore[call-arg]
+    with pytest.raises(SettingInvalid, match="/reads"):
+        TrustedProxies(["10.0.0.0/8"], reads=[])
+
+
+@pytest.mark.req(11)
+def test_a_clients_own_forwarded_does_not_pass_through() -> None:
+    """Behind proxies that write X-Forwarded-For alone, a Forwarded is the client's and counts for nothing."""
+    proxies = TrustedProxies(["10.0.0.0/8"], reads=[ForwardedSource.X_FORWARDED])
+    found = {"forwarded": [b"for=127.0.0.1"], "x-forwarded-for": [b"192.0.2.9"]}
+    behind = client_behind("10.0.0.1", found, proxies)
+
+    assert Forwarded("192.0.2.9") == behind.client
+    assert (Drop("forwarded", DropReason.NOT_TRUSTED),) == behind.dropped

@@ -360,7 +360,8 @@ def taken(environ: dict[str, Any], **options: Any) -> tuple[dict[str, str], dict
     found: list[tuple[dict[str, str], dict[str, Any]]] = []
 
     def app(inside: Any, start_response: Any) -> list[bytes]:
-        found.append((dict(here().fields), inside))
+        tenant = here().identity.tenant
+        found.append((dict(here().fields) | ({} if tenant is None else {"x-tenant-id": tenant}), inside))
         start_response("200 OK", [])
         return []
 

@@ -8,7 +8,7 @@ import msgspec
 from pennon.carry.reading import GroupFault, decode
 from pennon.carry.wire import CARRY_KEY
 from pennon.context import Identity, Ledger, Member, RequestContext, Trace
-from pennon.headers import Contract, Extracted, Headers, Refusal, Report, extract
+from pennon.headers import Contract, Headers, Refusal, Report, extract
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -17,6 +17,7 @@ class Arrival(msgspec.Struct, frozen=True):
     report: what was taken, added and dropped. refusal: set if an HTTP request must not be handled.
     stranger_trace: what a stranger's trace context said, to link to.
     group_faults: one for each group of carried decisions that was malformed.
+    spoiled: the names of headers that were dropped for what they said, so that nobody else should read them either.
     """
 
     context: RequestContext
@@ -24,6 +25,7 @@ class Arrival(msgspec.Struct, frozen=True):
     refusal: Refusal | None
     stranger_trace: Trace | None
     group_faults: tuple[GroupFault, ...]
+    spoiled: tuple[str, ...] = ()
 
 
 def arrive(
@@ -31,18 +33,35 @@ def arrive(
     headers: Headers,
     *,
     is_trusted: bool,
-    identity: Identity,
+    identity: Identity | None,
     entropy: bytes,
     is_replay: bool = False,
     takes_override: bool = False,
+    now_ns: int = 0,
+    monotonic_ns: int | None = None,
+    peer: str | None = None,
+    stops: bool = False,
 ) -> Arrival:
     """The context of a request or record, its ledger filled with what arrived.
 
     is_trusted: the sender has been verified as one of ours; of a stranger's nothing of ours is even decoded.
+    identity: who asks; None: nobody else knows, so that a verified sender's declared identity headers say it.
     entropy: 40 random bytes. is_replay: the record is processed again on purpose; a sender may say so as well.
     takes_override: this is a public boundary: the token of an override goes to the ledger, unverified.
+    now_ns, monotonic_ns, peer, stops: as for `extract`.
     """
-    extracted = extract(contract, headers, is_trusted=is_trusted, entropy=entropy, takes_override=takes_override)
+    extracted = extract(
+        contract,
+        headers,
+        is_trusted=is_trusted,
+        entropy=entropy,
+        takes_override=takes_override,
+        takes_identity=identity is None,
+        now_ns=now_ns,
+        monotonic_ns=monotonic_ns,
+        peer=peer,
+        stops=stops,
+    )
     ledger = Ledger()
     ledger.override = extracted.override
     faults: tuple[GroupFault, ...] = ()
@@ -58,19 +77,17 @@ def arrive(
         decoded = decode(".".join(values))
         ledger.arrived, ledger.was_cut, faults = decoded.arrived, decoded.was_cut, decoded.dropped
         is_replay = is_replay or decoded.is_replay
-    context = _context_of(extracted, ledger, identity, is_replay=is_replay)
-    return Arrival(context, extracted.report, extracted.refusal, extracted.stranger_trace, faults)
-
-
-def _context_of(extracted: Extracted, ledger: Ledger, identity: Identity, *, is_replay: bool) -> RequestContext:
-    return RequestContext(
+    context = RequestContext(
         trace=extracted.trace,
         request_id=extracted.request_id,
         ledger=ledger,
         correlation_id=extracted.correlation_id,
         caller_request_id=extracted.caller_request_id,
-        identity=identity,
+        identity=extracted.identity if identity is None else identity,
         baggage=extracted.baggage,
         is_replay=is_replay,
         fields=extracted.fields,
+        deadline=extracted.deadline,
+        forwarded=extracted.forwarded,
     )
+    return Arrival(context, extracted.report, extracted.refusal, extracted.stranger_trace, faults, extracted.spoiled)

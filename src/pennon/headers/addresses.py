@@ -1,11 +1,16 @@
 """IP addresses and the networks that are trusted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_network
+from typing import Final
 
 from pennon.errors import Fault, SettingInvalid
 
 Address = IPv4Address | IPv6Address
+
+# Peers whose standing is remembered; about 100 kB.
+_REMEMBERED_COUNT: Final = 1_024
 
 
 def parse_address(text: str | None) -> Address | None:
@@ -28,7 +33,7 @@ class Networks:
     Raises: SettingInvalid with every one that is none, or if none is given.
     """
 
-    __slots__ = ("_masks",)
+    __slots__ = ("_masks", "hold_text")
 
     def __init__(self, cidrs: Sequence[str]) -> None:
         faults = []
@@ -45,6 +50,8 @@ class Networks:
             faults.append(Fault("", "no network was named; e.g. '10.0.0.0/8'"))
         if faults:
             raise SettingInvalid(faults)
+        # Whether they hold the address that a text is. Peers are few and come again and again.
+        self.hold_text: Callable[[str | None], bool] = lru_cache(_REMEMBERED_COUNT)(self._holds_text)
 
     def hold(self, address: Address | None) -> bool:
         """Whether the address lies in one of them; None lies in none."""
@@ -52,3 +59,6 @@ class Networks:
             return False
         version, number = address.version, int(address)
         return any(version == of and number & mask == base for of, mask, base in self._masks)
+
+    def _holds_text(self, text: str | None) -> bool:
+        return self.hold(parse_address(text))

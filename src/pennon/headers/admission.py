@@ -1,8 +1,8 @@
 """Which members of a baggage header are let in, and whose.
 
 Rules. The header's size is looked at before its members, a member's key before its value: what will not be kept is
-never decoded. Ours are taken from verified senders alone. What was decoded holds no line break, and is what the
-contract says may stand under its key, whoever sends it. What is kept has a budget.
+never decoded. Ours are taken from verified senders alone. What was decoded holds no line break, and fits what its key
+is declared for. What is kept has a budget; what is beyond it is not decoded either.
 """
 
 import re
@@ -13,16 +13,18 @@ import msgspec
 
 from pennon.context import Member
 from pennon.headers.allowlist import AllowList
-from pennon.headers.baggage import decoded, fit_baggage, split_baggage
+from pennon.headers.baggage import RawMember, decoded, decoded_bytes, raw_member, split_baggage
 from pennon.headers.fields import BaggagePolicy, UnknownMembers
-from pennon.headers.grammar import BAGGAGE, OWN_PREFIX, is_own_key, wire_bytes
+from pennon.headers.grammar import BAGGAGE, OWN_PREFIX, OWS, is_own_key
+from pennon.headers.reading import REMEMBERED_BYTES
 from pennon.headers.report import Drop, DropReason, member_drop
 
 # Decoded, a value with one of these makes two log lines, or two headers, of one.
 _UNSAFE: Final = re.compile("[\r\n\0]")
-
-# Between our own services a header often holds this and nothing else; read at once it costs a tenth.
-_OURS_ALONE: Final = re.compile(rf"({OWN_PREFIX}[A-Za-z0-9]*+)=([A-Za-z0-9._\-]*+)".encode())
+# Ours as we write them: nothing to decode.
+_OURS: Final = re.compile(rf"({OWN_PREFIX}[A-Za-z0-9]*+)=([A-Za-z0-9._\-]*+)".encode())
+# About 50 kB at most.
+_REMEMBERED_COUNT: Final = 256
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -40,38 +42,144 @@ class Admitted(msgspec.Struct, frozen=True):
 NOTHING: Final = Admitted()
 
 
-def admit(values: Sequence[bytes], policy: BaggagePolicy, priorities: AllowList, *, is_trusted: bool) -> Admitted:
+def admit(
+    values: Sequence[bytes],
+    policy: BaggagePolicy,
+    allow: AllowList,
+    *,
+    is_trusted: bool,
+    remembered: dict[bytes, Member],
+) -> Admitted:
     """The members of all the header's lines that this sender may bring.
 
-    priorities: the keys that the policy allows, 0 is the most important, and what may stand under them.
+    allow: what the policy allows. remembered: members of declared keys as they were read under this policy, by what
+    stood between the commas; a few values that come again and again. It grows to a limit.
     """
-    alone = _OURS_ALONE.fullmatch(values[0]) if is_trusted and len(values) == 1 else None
-    if alone is not None and len(values[0]) <= min(policy.max_bytes, policy.wire_max_bytes) and policy.max_members:
-        return Admitted(ours=(Member(alone[1].decode(), alone[2].decode()),))
-    if wire_bytes(values) > policy.wire_max_bytes:
+    wire = values[0] if len(values) == 1 else b",".join(values)
+    if len(wire) > policy.wire_max_bytes:
         return Admitted(is_too_long=True)
-    raw, dropped = split_baggage(values)
-    members = []
-    for each in raw:
-        reason = _unwanted(each.key, policy, priorities, is_trusted=is_trusted)
+    dropped: list[Drop] = []
+    # Decoded, a member is no longer: what fits as it is fits decoded.
+    if len(wire) <= policy.max_bytes and wire.count(b",") < policy.max_members:
+        kept = _all_of(wire, policy, allow, dropped, is_trusted=is_trusted, remembered=remembered)
+    else:
+        kept = _some_of(values, policy, allow, dropped, is_trusted=is_trusted)
+    members: list[Member] = []
+    ours: list[Member] = []
+    for member in kept:
+        (ours if is_own_key(member.key) else members).append(member)
+    return Admitted(tuple(members), tuple(ours), tuple(dropped))
+
+
+def _all_of(
+    wire: bytes,
+    policy: BaggagePolicy,
+    allow: AllowList,
+    dropped: list[Drop],
+    *,
+    is_trusted: bool,
+    remembered: dict[bytes, Member],
+) -> list[Member]:
+    """The members of a header that is within the budget."""
+    kept = []
+    for piece in wire.split(b","):
+        member = remembered.get(piece)
+        if member is None:
+            match = _OURS.fullmatch(piece) if is_trusted else None
+            if match is not None:
+                member = Member(match[1].decode(), match[2].decode())
+            else:
+                member = _read(piece.lstrip(OWS), policy, allow, dropped, is_trusted=is_trusted)
+                if member is None:
+                    continue
+                if member.key in allow and len(piece) <= REMEMBERED_BYTES and len(remembered) < _REMEMBERED_COUNT:
+                    remembered[piece] = member
+        kept.append(member)
+    return kept
+
+
+def _read(
+    piece: bytes, policy: BaggagePolicy, allow: AllowList, dropped: list[Drop], *, is_trusted: bool
+) -> Member | None:
+    """The member, if there is one and this sender may bring it."""
+    if not piece:
+        return None
+    raw = raw_member(piece)
+    if raw is None:
+        dropped.append(Drop(BAGGAGE, DropReason.MALFORMED))
+        return None
+    reason = _unwanted(raw.key, policy, allow, is_trusted=is_trusted)
+    if reason is None:
+        return _fitting(raw, allow, dropped)
+    dropped.append(member_drop(BAGGAGE, raw.key, reason))
+    return None
+
+
+def _some_of(
+    values: Sequence[bytes], policy: BaggagePolicy, allow: AllowList, dropped: list[Drop], *, is_trusted: bool
+) -> list[Member]:
+    """The members of one that may be over it."""
+    found, beyond = split_baggage(values)
+    dropped += beyond
+    wanted: list[RawMember] = []
+    for raw in found:
+        reason = _unwanted(raw.key, policy, allow, is_trusted=is_trusted)
         if reason is None:
-            member = decoded(each)
-            reason = DropReason.UNSAFE if _UNSAFE.search(member.value) else priorities.unfit(member.key, member.value)
-            if reason is None:
-                members.append(member)
-                continue
-        dropped.append(member_drop(BAGGAGE, each.key, reason))
-    fitted = fit_baggage(members, priorities=priorities, max_bytes=policy.max_bytes, max_members=policy.max_members)
-    return Admitted(
-        tuple([member for member in fitted.members if not is_own_key(member.key)]),
-        tuple([member for member in fitted.members if is_own_key(member.key)]),
-        (*dropped, *fitted.dropped),
-    )
+            wanted.append(raw)
+        else:
+            dropped.append(member_drop(BAGGAGE, raw.key, reason))
+    return [member for member in _within(wanted, policy, allow, dropped) if member is not None]
 
 
-def _unwanted(key: str, policy: BaggagePolicy, priorities: AllowList, *, is_trusted: bool) -> DropReason | None:
+def _within(
+    wanted: Sequence[RawMember], policy: BaggagePolicy, allow: AllowList, dropped: list[Drop]
+) -> list[Member | None]:
+    """As many as the budget allows, in their order: the most important first, and decoded only until it is used up.
+
+    First ours, then known ones by their rank, then unknown ones; each from the first.
+    """
+    kept: list[Member | None] = [None] * len(wanted)
+    room_bytes, room_count = policy.max_bytes + 1, policy.max_members
+    is_full = False
+    for place in sorted(range(len(wanted)), key=lambda place: _rank(wanted[place].key, allow)):
+        raw = wanted[place]
+        if is_full or not room_count:
+            dropped.append(member_drop(BAGGAGE, raw.key, DropReason.OVER_BUDGET))
+            continue
+        member = _fitting(raw, allow, dropped)
+        if member is None:
+            continue
+        size_bytes = decoded_bytes(member)
+        if size_bytes < room_bytes:
+            kept[place] = member
+            room_bytes -= size_bytes + 1
+            room_count -= 1
+        else:
+            dropped.append(member_drop(BAGGAGE, raw.key, DropReason.OVER_BUDGET))
+            # One that alone exceeds the budget stands in nobody's way.
+            is_full = size_bytes <= policy.max_bytes
+    return kept
+
+
+def _fitting(raw: RawMember, allow: AllowList, dropped: list[Drop]) -> Member | None:
+    """The member decoded, if its value may stand there."""
+    member = decoded(raw)
+    # Undecoded, no value holds a line break.
+    reason = DropReason.UNSAFE if b"%" in raw.value and _UNSAFE.search(member.value) else None
+    reason = reason or allow.unfit(member.key, member.value)
+    if reason is None:
+        return member
+    dropped.append(member_drop(BAGGAGE, raw.key, reason))
+    return None
+
+
+def _rank(key: str, allow: AllowList) -> int:
+    return -1 if is_own_key(key) else allow.get(key, len(allow))
+
+
+def _unwanted(key: str, policy: BaggagePolicy, allow: AllowList, *, is_trusted: bool) -> DropReason | None:
     """Why a member with this key is not even decoded; None if it is wanted."""
     if is_own_key(key):
         return None if is_trusted else DropReason.NOT_TRUSTED
     keeps_unknown = is_trusted and policy.on_unknown is UnknownMembers.KEEP_IN_MESH
-    return None if keeps_unknown or key in priorities else DropReason.UNKNOWN
+    return None if keeps_unknown or key in allow else DropReason.UNKNOWN

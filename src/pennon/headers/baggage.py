@@ -95,13 +95,21 @@ def split_baggage(values: Sequence[bytes]) -> tuple[list[RawMember], list[Drop]]
         dropped.append(Drop(BAGGAGE, DropReason.TOO_MANY))
     raw = []
     for piece in pieces:
-        match = _MEMBER.fullmatch(piece)
-        if match is None:
+        member = raw_member(piece)
+        if member is None:
             dropped.append(Drop(BAGGAGE, DropReason.MALFORMED))
         else:
-            key, value, properties = match.groups()
-            raw.append(RawMember(key.decode(), value, properties.rstrip().decode() if properties else ""))
+            raw.append(member)
     return raw, dropped
+
+
+def raw_member(piece: bytes) -> RawMember | None:
+    """What stands between two commas, without white space before it; None if it is no member."""
+    match = _MEMBER.fullmatch(piece)
+    if match is None:
+        return None
+    key, value, properties = match.groups()
+    return RawMember(key.decode(), value, properties.rstrip().decode() if properties else "")
 
 
 def decoded(raw: RawMember) -> Member:

@@ -4,15 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from pennon.context import Identity
-from pennon.headers.addresses import Networks, parse_address
+from pennon.headers.addresses import Networks
 from pennon.headers.carrier import Headers
 
 _NOBODY: Final = Identity()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inbound:
+class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     """A request or record as a boundary's callables see it. What stands in its headers is a claim, not a fact.
 
     address: of the peer, None if unknown (a record has none). topic: None for HTTP.
@@ -42,7 +43,8 @@ class Inbound:
 class Boundary:
     """Made by `public` or `mesh`; there is no default.
 
-    identity: what is known of a caller, from what has been verified; None: nothing.
+    identity: what is known of a caller, from what has been verified, and then nothing else counts; None: what the
+        identity headers say that the contract declares, of a verified caller alone.
     verify: whether this caller is one of ours; None: at an HTTP door nobody is, a topic's writers are.
     """
 
@@ -56,12 +58,14 @@ class Boundary:
             return False
         return unasked if self.verify is None else self.verify(inbound)
 
-    def identity_of(self, inbound: Inbound, *, is_trusted: bool) -> Identity:
-        """What is known of the caller, nothing if nobody is asked. Raises what the callable does.
+    def identity_of(self, inbound: Inbound, *, is_trusted: bool) -> Identity | None:
+        """What is known of the caller; None if there is nobody to ask. Raises what the callable does.
 
-        In a mesh it may read plain headers, so it is not asked about anybody unverified.
+        In a mesh it may read plain headers, so it is not asked about anybody unverified: nothing is known of them.
         """
-        if self.identity is None or not (is_trusted or self.is_public):
+        if self.identity is None:
+            return None
+        if not (is_trusted or self.is_public):
             return _NOBODY
         return self.identity(inbound)
 
@@ -87,4 +91,4 @@ def networks(*cidrs: str) -> Callable[[Inbound], bool]:
     Raises: SettingInvalid with every network that is none, or if none is given.
     """
     trusted = Networks(cidrs)
-    return lambda inbound: trusted.hold(parse_address(inbound.address))
+    return lambda inbound: trusted.hold_text(inbound.address)

@@ -54,6 +54,9 @@ class DeadlinePolicy:
     floor_s: with less left than this a call is not worth sending. margin_s: kept back from every call, for our own work
         after it. max_skew_s: by how much the clocks of sender and receiver may differ.
     from_strangers: whether an unverified caller's deadline counts; the cap holds for it in any case.
+    max_refused_share: the share of the last seconds' requests that is refused at most because a deadline is over or
+        leaves less than floor_s, 0 to 1; the others of them are served. If more than one in ten comes too late, it is
+        clocks or a caller that are wrong, or we are the slow ones: to turn everybody away would then be the outage.
     """
 
     accept: Sequence[DeadlineForm | str]
@@ -62,6 +65,7 @@ class DeadlinePolicy:
     margin_s: float = 0.025
     max_skew_s: float = 2.0
     from_strangers: bool = False
+    max_refused_share: float = 0.1
 
     def __post_init__(self) -> None:
         if not isinstance(self.accept, str):
@@ -116,27 +120,69 @@ def read_deadline(
     found: lower-case name -> the values of its lines; what is not accepted is not looked at.
     is_trusted: the sender has been verified as one of ours. now_ns: wall clock, since 1970.
     """
-    dues: list[tuple[int, DeadlineForm]] = []
+    soonest_ns: int | None = None
+    soonest: DeadlineForm | None = None
     took: list[str] = []
     dropped: list[Drop] = []
-    for form in _accepted(policy):
-        if form not in found:
+    for form in policy.accept:
+        lines = found.get(form)
+        if lines is None or not isinstance(form, DeadlineForm):
             continue
         if not (is_trusted or (policy.from_strangers and form is not DeadlineForm.ENVOY_MS)):
             read: int | DropReason = DropReason.NOT_TRUSTED
         else:
-            read = _remaining_ns(form, found[form], now_ns, round(policy.max_skew_s * S_NS))
+            read = _remaining_ns(form, lines, now_ns, round(policy.max_skew_s * S_NS))
         if isinstance(read, DropReason):
-            dropped.append(Drop(form.value, read))
-        else:
-            dues.append((read, form))
-            took.append(form.value)
+            dropped.append(Drop(str(form), read))
+            continue
+        took.append(str(form))
+        if soonest_ns is None or read < soonest_ns:
+            soonest_ns, soonest = read, form
     cap_ns = round(policy.cap_s * S_NS)
-    if not dues:
-        return ReadDeadline(Deadline(monotonic_ns + cap_ns), (), tuple(dropped))
-    remaining_ns, form = min(dues, key=lambda due: due[0])
-    deadline = capped(Deadline(monotonic_ns + remaining_ns, form), policy.cap_s, monotonic_ns)
+    if soonest_ns is None:
+        deadline = Deadline(monotonic_ns + cap_ns)
+    elif soonest_ns > cap_ns:
+        deadline = Deadline(monotonic_ns + cap_ns, soonest, is_capped=True)
+    else:
+        deadline = Deadline(monotonic_ns + soonest_ns, soonest)
     return ReadDeadline(deadline, tuple(took), tuple(dropped))
+
+
+# A valve looks back so far. Shorter: a second of late requests closes it for good ones' sake; longer: a minute of good
+# ones lets it refuse a whole burst.
+VALVE_SPAN_S: Final = 10
+
+
+class Valve(msgspec.Struct, frozen=True, gc=False):
+    """What came in the last seconds, and how much of it was refused for its deadline: a share that never gets too big.
+
+    second: the one that is counted in, by the monotonic clock; -1 before the first. seen, refused: in it.
+    before: the same for the seconds before it that still count, oldest first; without empty ones.
+    """
+
+    second: int = -1
+    seen: int = 0
+    refused: int = 0
+    before: tuple[tuple[int, int, int], ...] = ()
+
+    def after(self, monotonic_ns: int, *, is_late: bool, max_share: float) -> "tuple[Valve, bool]":
+        """The valve after one more request, and whether that is refused. is_late: its deadline is as good as over."""
+        second = monotonic_ns // S_NS
+        valve = self if second == self.second else self._moved_to(second)
+        seen, refused, before = valve.seen + 1, valve.refused, valve.before
+        is_refused = is_late and (
+            refused + 1 + sum([each[2] for each in before]) <= max_share * (seen + sum([each[1] for each in before]))
+        )
+        return Valve(second, seen, refused + is_refused, before), is_refused
+
+    def _moved_to(self, second: int) -> "Valve":
+        counted = (*self.before, (self.second, self.seen, self.refused)) if self.seen else self.before
+        return Valve(second, before=tuple([each for each in counted if each[0] > second - VALVE_SPAN_S]))
+
+
+def is_late(deadline: Deadline, monotonic_ns: int, *, floor_s: float) -> bool:
+    """Whether it leaves so little that nothing can be done in time."""
+    return deadline.due_ns - monotonic_ns < floor_s * S_NS
 
 
 def format_deadline(form: DeadlineForm, timeout_ns: int, *, now_ns: int) -> bytes:
@@ -163,6 +209,9 @@ def deadline_faults(policy: DeadlinePolicy, path: str) -> Iterator[Fault]:
                 yield Fault(f"{path}/accept/{number}", f"{form!r} is not one of {allowed}")
             elif form in policy.accept[:number]:
                 yield Fault(f"{path}/accept/{number}", f"{form.value!r} is listed twice")
+    share = policy.max_refused_share
+    if not _is_span(share) or share > 1:
+        yield Fault(f"{path}/max_refused_share", f"{share!r} is not a number from 0 to 1")
     spans = {name: getattr(policy, name) for name in ("cap_s", "floor_s", "margin_s", "max_skew_s")}
     wrong = {name for name, span_s in spans.items() if not _is_span(span_s)}
     for name in sorted(wrong):
@@ -185,10 +234,6 @@ def _remaining_ns(form: DeadlineForm, values: Sequence[bytes], now_ns: int, max_
     if due_ns is None:
         return DropReason.MALFORMED
     return DropReason.SKEWED if due_ns < now_ns - max_skew_ns else due_ns - now_ns
-
-
-def _accepted(policy: DeadlinePolicy) -> Iterator[DeadlineForm]:
-    return (form for form in policy.accept if isinstance(form, DeadlineForm))
 
 
 def _form(given: DeadlineForm | str) -> DeadlineForm | str:

@@ -42,21 +42,19 @@ class ReadIdentity(msgspec.Struct, frozen=True):
 
 def identity_of(said: Mapping[str, str]) -> ReadIdentity:
     """Who asks. said: lower-case name -> value, of headers or claims whose sender is believed; others are not read."""
-    dropped = [Drop(name, DropReason.MALFORMED) for name in _IDS if name in said and not is_opaque_id(said[name])]
-    gone = {drop.name for drop in dropped}
-    tenant, actor, on_behalf_of = (None if name in gone else said.get(name) for name in _IDS)
+    tenant, actor, on_behalf_of = said.get(TENANT_ID), said.get(ACTOR_ID), said.get(ON_BEHALF_OF)
     type_said = said.get(ACTOR_TYPE)
     actor_type = None if type_said is None else _ACTOR_TYPES.get(type_said)
-    if type_said is not None and actor_type is None:
-        dropped.append(Drop(ACTOR_TYPE, DropReason.MALFORMED))
-    if actor is None and on_behalf_of is not None:
-        dropped.append(Drop(ON_BEHALF_OF, DropReason.MISPLACED))
-        on_behalf_of = None
-    if actor_type is ActorType.SUPPORT and on_behalf_of is None:
-        dropped += [Drop(name, DropReason.MISPLACED) for name in (ACTOR_ID, ACTOR_TYPE) if name in said.keys() - gone]
-        actor = actor_type = None
-    identity = Identity(tenant=tenant, actor=actor, actor_type=actor_type, on_behalf_of=on_behalf_of)
-    return ReadIdentity(identity, tuple(dropped))
+    is_whole = (
+        (tenant is None or is_opaque_id(tenant))
+        and (actor is None or is_opaque_id(actor))
+        and (on_behalf_of is None or (actor is not None and is_opaque_id(on_behalf_of)))
+        and (type_said is None or actor_type is not None)
+        and (actor_type is not ActorType.SUPPORT or on_behalf_of is not None)
+    )
+    if not is_whole:
+        return _in_part(said)
+    return ReadIdentity(Identity(tenant=tenant, actor=actor, actor_type=actor_type, on_behalf_of=on_behalf_of))
 
 
 def identity_fields(identity: Identity) -> tuple[tuple[str, str], ...]:
@@ -90,6 +88,25 @@ def _is_plain(identity: Identity) -> bool:
 def is_opaque_id(text: str) -> bool:
     """Whether it can be the id of a tenant or actor: 1 to 128 of A-Z a-z 0-9 . _ : -."""
     return _ID.fullmatch(text) is not None
+
+
+def _in_part(said: Mapping[str, str]) -> ReadIdentity:
+    """What of it can be taken, where something cannot."""
+    dropped = [Drop(name, DropReason.MALFORMED) for name in _IDS if name in said and not is_opaque_id(said[name])]
+    gone = {drop.name for drop in dropped}
+    tenant, actor, on_behalf_of = (None if name in gone else said.get(name) for name in _IDS)
+    type_said = said.get(ACTOR_TYPE)
+    actor_type = None if type_said is None else _ACTOR_TYPES.get(type_said)
+    if type_said is not None and actor_type is None:
+        dropped.append(Drop(ACTOR_TYPE, DropReason.MALFORMED))
+    if actor is None and on_behalf_of is not None:
+        dropped.append(Drop(ON_BEHALF_OF, DropReason.MISPLACED))
+        on_behalf_of = None
+    if actor_type is ActorType.SUPPORT and on_behalf_of is None:
+        dropped += [Drop(name, DropReason.MISPLACED) for name in (ACTOR_ID, ACTOR_TYPE) if name in said.keys() - gone]
+        actor = actor_type = None
+    identity = Identity(tenant=tenant, actor=actor, actor_type=actor_type, on_behalf_of=on_behalf_of)
+    return ReadIdentity(identity, tuple(dropped))
 
 
 _IDS: Final = (TENANT_ID, ACTOR_ID, ON_BEHALF_OF)

@@ -2,7 +2,8 @@
 
 Rules. Sizes are counted before anything is parsed. Each header is judged by itself: a bad one never takes another with
 it (but for tracestate, which means nothing without traceparent). No bytes raise. From a verified sender the trace is
-continued and ids are kept; for a stranger the trace begins anew and its request id is only noted.
+continued, ids are kept, and declared identity headers say who asks; for a stranger the trace begins anew and its
+request id is only noted. What concerns one connection is never kept.
 """
 
 from collections.abc import Sequence
@@ -10,34 +11,30 @@ from typing import Final
 
 import msgspec
 
-from pennon.context import Member, Trace
+from pennon.context import Deadline, Forwarded, Identity, Member, Trace
 from pennon.headers.admission import NOTHING, Admitted, admit
 from pennon.headers.carrier import Headers
 from pennon.headers.contract import Contract
-from pennon.headers.fields import TOO_LARGE_STATUS
+from pennon.headers.deadline import read_deadline
+from pennon.headers.gathering import Gathering
 from pennon.headers.grammar import (
     BAGGAGE,
     CORRELATION_ID,
     OVERRIDE,
-    OWN,
     OWS,
     REQUEST_ID,
     TRACEPARENT,
     TRACESTATE,
     agree,
     is_visible,
-    visible,
 )
+from pennon.headers.identity import identity_of
 from pennon.headers.ids import new_request_id, parse_id
+from pennon.headers.proxies import client_behind
+from pennon.headers.reading import REMEMBERED_BYTES, REMEMBERED_COUNT, Rule
 from pennon.headers.report import Drop, DropReason, Refusal, Report
-from pennon.headers.tracecontext import (
-    RANDOM,
-    TraceParent,
-    fit_tracestate,
-    format_tracestate,
-    parse_traceparent,
-    parse_tracestate,
-)
+from pennon.headers.std import FORWARDING
+from pennon.headers.tracecontext import RANDOM, TraceParent, parse_traceparent, read_tracestate
 
 # A trace id of 16 bytes, a span id of 8, a request id of 16.
 ENTROPY_BYTES: Final = 40
@@ -45,7 +42,10 @@ ENTROPY_BYTES: Final = 40
 # A signed token with a key id, a flag, a variant and a unit is about 500; the rest is room for long unit keys.
 OVERRIDE_MAX_BYTES: Final = 2_048
 
-_ALL: Final = "headers"
+
+_NOBODY: Final = Identity()
+_TRACE_RESTARTED: Final = Drop(TRACEPARENT, DropReason.RESTARTED)
+_STATE_RESTARTED: Final = Drop(TRACESTATE, DropReason.RESTARTED)
 
 
 class Extracted(msgspec.Struct, frozen=True):
@@ -56,10 +56,15 @@ class Extracted(msgspec.Struct, frozen=True):
     correlation_id: as received, from anybody; None if there was none or it was invalid.
     baggage: members that were kept, without ours. ours: those whose key begins with "pennon",
         in order; from strangers none, and theirs were never decoded.
-    fields: name (lower-case) and value of declared fields, as far as this sender may set them.
+    fields: name (lower-case) and value of declared fields, as far as this sender may set them; who asks is not among
+        them. Of a list that came in several lines they are joined by ", ".
     refusal: set if the request must not be handled; for a record it may be ignored, the rest is usable.
     stranger_trace: what a stranger's traceparent said, to link to: its span_id is the caller's span.
     override: the token of an override, as it came; nobody has verified it.
+    identity: what a verified caller's declared identity headers say.
+    deadline: None where the contract declares none, and without readings of the clocks.
+    forwarded: who asked behind trusted proxies; None where the contract declares none, or the peer is none of them.
+    spoiled: the names of headers that were dropped for what they said, so that nobody else should read them either.
     """
 
     trace: Trace
@@ -73,210 +78,267 @@ class Extracted(msgspec.Struct, frozen=True):
     refusal: Refusal | None
     stranger_trace: Trace | None
     override: str | None = None
+    identity: Identity = _NOBODY
+    deadline: Deadline | None = None
+    forwarded: Forwarded | None = None
+    spoiled: tuple[str, ...] = ()
 
 
 def extract(
-    contract: Contract, headers: Headers, *, is_trusted: bool, entropy: bytes, takes_override: bool = False
+    contract: Contract,
+    headers: Headers,
+    *,
+    is_trusted: bool,
+    entropy: bytes,
+    takes_override: bool = False,
+    takes_identity: bool = True,
+    now_ns: int = 0,
+    monotonic_ns: int | None = None,
+    peer: str | None = None,
+    stops: bool = False,
 ) -> Extracted:
     """Read headers under a contract.
 
     is_trusted: the sender has been verified as one of ours.
     entropy: 40 random bytes, for the ids that are new.
     takes_override: this is a public boundary, where a tester may show a token; elsewhere it is dropped.
+    takes_identity: nobody else says who asks, so that a verified caller's identity headers do.
+    now_ns, monotonic_ns: wall clock, since 1970, and the clock for intervals; None: no deadline is read.
+    peer: the address of who is connected to us, for what proxies say; None if unknown.
+    stops: a refused request is not handled, so that the rest of one that is over a budget is not read. A record is.
     Raises: ValueError if entropy is of another length; nothing for any headers.
     """
     if len(entropy) != ENTROPY_BYTES:
         raise ValueError(f"entropy: {len(entropy)} bytes; {ENTROPY_BYTES} are needed")
-    return _Crossing(contract, headers, is_trusted=is_trusted, entropy=entropy).extracted(takes_override=takes_override)
+    crossing = _Crossing(contract, is_trusted=is_trusted, takes_identity=takes_identity, entropy=entropy)
+    crossing.gather(headers, stops=stops)
+    if crossing.refusal is None or not stops:
+        crossing.read_others(now_ns, monotonic_ns, peer, takes_override=takes_override)
+    return crossing.extracted()
 
 
-class _Crossing:
-    """One extraction under way: the values found by name, and the report as it grows."""
+class _Crossing(Gathering):
+    """One extraction under way: what was found, and what it came to."""
 
-    __slots__ = ("_added", "_contract", "_dropped", "_entropy", "_found", "_is_trusted", "_refusal", "_took")
+    __slots__ = ("_added", "_baggage", "_deadline", "_entropy", "_fields", "_forwarded", "_identity", "_override")
 
-    def __init__(self, contract: Contract, headers: Headers, *, is_trusted: bool, entropy: bytes) -> None:
-        self._contract = contract
-        self._is_trusted = is_trusted
+    def __init__(self, contract: Contract, *, is_trusted: bool, takes_identity: bool, entropy: bytes) -> None:
+        super().__init__(contract, is_trusted=is_trusted, takes_identity=takes_identity)
         self._entropy = entropy
-        self._took: list[str] = []
         self._added: list[str] = []
-        self._dropped: list[Drop] = []
-        self._refusal: Refusal | None = None
-        self._found = self._gathered(headers)
+        self._baggage = NOTHING
+        self._fields: tuple[tuple[str, str], ...] = ()
+        self._identity = _NOBODY
+        self._deadline: Deadline | None = None
+        self._forwarded: Forwarded | None = None
+        self._override: str | None = None
 
-    def extracted(self, *, takes_override: bool) -> Extracted:
-        if not self._is_trusted:
-            found = self._found.keys() - {OVERRIDE}
-            self._dropped += [Drop(name, DropReason.NOT_TRUSTED) for name in OWN if name in found]
-        override = self._override(is_taken=takes_override) if OVERRIDE in self._found else None
+    def read_others(self, now_ns: int, monotonic_ns: int | None, peer: str | None, *, takes_override: bool) -> None:
+        """Everything that a request which is not handled needs not: trace and ids are read in any case."""
+        if self.own:
+            self._read_own(takes_override=takes_override)
+        if monotonic_ns is not None and self._contract.deadline is not None:
+            self._read_deadline(now_ns, monotonic_ns)
+        if self._contract.proxies is not None:
+            self._read_proxies(peer)
+        if BAGGAGE in self.found:
+            self._baggage = self._read_baggage()
+        if self._way.rules:
+            self._read_fields()
+
+    def extracted(self) -> Extracted:
         trace, stranger_trace = self._trace()
         request_id, caller_request_id = self._request_id()
-        correlation_id = self._id(CORRELATION_ID)
-        baggage = self._baggage() if BAGGAGE in self._found else NOTHING
+        correlation_id = self._id(CORRELATION_ID) if CORRELATION_ID in self.found else None
+        baggage = self._baggage
+        lost = self.lost
+        took = tuple([name for name in self.found if name not in lost]) if lost else tuple(self.found)
         return Extracted(
-            trace=trace,
-            request_id=request_id,
-            correlation_id=correlation_id,
-            caller_request_id=caller_request_id,
-            baggage=baggage.members,
-            ours=baggage.ours,
-            fields=self._fields(),
-            report=Report(tuple(self._took), tuple(self._added), tuple(self._dropped)),
-            refusal=self._refusal,
-            stranger_trace=stranger_trace,
-            override=override,
+            trace,
+            request_id,
+            correlation_id,
+            caller_request_id,
+            baggage.members,
+            baggage.ours,
+            self._fields,
+            Report(took, tuple(self._added), tuple(self.dropped)),
+            self.refusal,
+            stranger_trace,
+            self._override,
+            self._identity,
+            self._deadline,
+            self._forwarded,
+            tuple(self.spoiled),
         )
 
-    def _gathered(self, headers: Headers) -> dict[str, list[bytes]]:
-        """The values of the headers that the contract knows, by our name for them; all headers are counted."""
-        contract = self._contract
-        slots, budgets = contract.slots, contract.budgets
-        found: dict[str, list[bytes]] = {}
-        total_bytes = 0
-        for name, value in headers:
-            total_bytes += len(name)
-            if value is None:
-                continue
-            total_bytes += len(value)
-            slot = slots.get(name.lower())
-            if slot is not None:
-                found.setdefault(slot, []).append(value)
-        if len(headers) > budgets.total_count:
-            self._refuse(_ALL, f"{budgets.total_count} headers", TOO_LARGE_STATUS, DropReason.TOO_MANY)
-        elif total_bytes > budgets.total_bytes:
-            self._refuse(_ALL, f"{budgets.total_bytes} bytes", TOO_LARGE_STATUS, DropReason.TOO_LONG)
-        return found
-
     def _trace(self) -> tuple[Trace, Trace | None]:
-        parent = self._parent()
+        parent = self._parent() if TRACEPARENT in self.found else None
         entropy = self._entropy
         span_id = _nonzero(entropy[16:24].hex())
         if parent is not None and self._is_trusted:
-            self._took.append(TRACEPARENT)
-            return Trace(parent.trace_id, span_id, parent.parent_id, parent.flags, self._state()), None
+            state = self._state() if TRACESTATE in self.found else ""
+            return Trace(parent.trace_id, span_id, parent.parent_id, parent.flags, state), None
         self._added.append(TRACEPARENT)
-        if TRACESTATE in self._found:
-            self._drop(TRACESTATE, DropReason.RESTARTED)
+        if TRACESTATE in self.found:
+            self.dropped.append(_STATE_RESTARTED)
+            self.lost.append(TRACESTATE)
         # Not sampled: nobody here has decided to record; all 16 bytes are random.
         trace = Trace(_nonzero(entropy[:16].hex()), span_id, None, RANDOM, "")
         if parent is None:
             return trace, None
-        self._drop(TRACEPARENT, DropReason.RESTARTED)
+        self.dropped.append(_TRACE_RESTARTED)
+        self.lost.append(TRACEPARENT)
         return trace, Trace(parent.trace_id, parent.parent_id, None, parent.flags, "")
 
     def _parent(self) -> TraceParent | None:
-        values = self._found.get(TRACEPARENT)
-        if values is None:
+        if TRACEPARENT in self.more:
+            self.spoil(TRACEPARENT, DropReason.REPEATED)
             return None
-        if len(values) > 1:
-            self._drop(TRACEPARENT, DropReason.REPEATED)
-            return None
-        parent = parse_traceparent(values[0])
+        parent = parse_traceparent(self.found[TRACEPARENT])
         if parent is None:
-            self._drop(TRACEPARENT, DropReason.MALFORMED)
+            self.spoil(TRACEPARENT, DropReason.MALFORMED)
         return parent
 
     def _state(self) -> str:
-        values = self._found.get(TRACESTATE)
-        if values is None:
-            return ""
-        parsed = parse_tracestate(values)
-        fitted = fit_tracestate(parsed.members)
-        self._dropped += parsed.dropped
-        self._dropped += fitted.dropped
-        if fitted.members:
-            self._took.append(TRACESTATE)
-        return format_tracestate(fitted.members)
+        read = read_tracestate(self.lines(TRACESTATE), limit_chars=self._contract.budgets.trace_bytes)
+        self.dropped += read.dropped
+        if not read.value:
+            self.lost.append(TRACESTATE)
+            self.spoiled.append(TRACESTATE)
+        return read.value
 
     def _request_id(self) -> tuple[str, str | None]:
         """This request's id, and what a stranger calls it."""
-        given = self._id(REQUEST_ID)
+        given = self._id(REQUEST_ID) if REQUEST_ID in self.found else None
         if given is not None and self._is_trusted:
             return given, None
         self._added.append(REQUEST_ID)
         return new_request_id(self._entropy[24:]), given
 
-    def _override(self, *, is_taken: bool) -> str | None:
+    def _id(self, name: str) -> str | None:
+        if name in self.more and not agree(self.more[name]):
+            self.spoil(name, DropReason.REPEATED)
+            return None
+        parsed = parse_id(self.found[name])
+        if parsed is None:
+            self.spoil(name, DropReason.MALFORMED)
+        return parsed
+
+    def _read_own(self, *, takes_override: bool) -> None:
+        """A stranger's count for nothing, but for an override at a public boundary; of ours the rest is not read."""
+        for name, lines in self.own.items():
+            if name == OVERRIDE:
+                self._override = self._token(lines, is_taken=takes_override)
+            elif not self._is_trusted:
+                self.dropped.append(Drop(name, DropReason.NOT_TRUSTED))
+
+    def _token(self, lines: Sequence[bytes], *, is_taken: bool) -> str | None:
         """The token, if it may stand here and stands once; equal copies count as several."""
-        values = self._found[OVERRIDE]
-        token = values[0].strip(OWS)
+        token = lines[0].strip(OWS)
         if not is_taken:
             reason = DropReason.MISPLACED
-        elif len(values) > 1:
+        elif len(lines) > 1:
             reason = DropReason.REPEATED
         elif len(token) > OVERRIDE_MAX_BYTES:
             reason = DropReason.TOO_LONG
         elif not is_visible(token):
             reason = DropReason.MALFORMED
         else:
-            self._took.append(OVERRIDE)
+            self.found[OVERRIDE] = token
             return token.decode()
-        self._drop(OVERRIDE, reason)
+        self.dropped.append(Drop(OVERRIDE, reason))
         return None
 
-    def _id(self, name: str) -> str | None:
-        values = self._found.get(name)
-        if values is None:
-            return None
-        if not agree(values):
-            self._drop(name, DropReason.REPEATED)
-            return None
-        parsed = parse_id(values[0])
-        if parsed is None:
-            self._drop(name, DropReason.MALFORMED)
-        else:
-            self._took.append(name)
-        return parsed
+    def _read_deadline(self, now_ns: int, monotonic_ns: int) -> None:
+        policy = self._contract.deadline
+        if policy is None:
+            return
+        said = {form: self.lines(form) for form in policy.accept if form in self.found}
+        read = read_deadline(said, policy, is_trusted=self._is_trusted, now_ns=now_ns, monotonic_ns=monotonic_ns)
+        self._deadline = read.deadline
+        for drop in read.dropped:
+            self.spoil(drop.name, drop.reason)
 
-    def _baggage(self) -> Admitted:
+    def _read_proxies(self, peer: str | None) -> None:
+        said = {name: self.lines(name) for name in FORWARDING if name in self.found}
+        behind = client_behind(peer, said, self._contract.proxies)
+        self._forwarded = behind.client
+        for drop in behind.dropped:
+            self.spoil(drop.name, drop.reason)
+
+    def _read_baggage(self) -> Admitted:
         policy = self._contract.baggage
-        admitted = admit(self._found[BAGGAGE], policy, self._contract.priorities, is_trusted=self._is_trusted)
-        self._dropped += admitted.dropped
+        admitted = admit(
+            self.lines(BAGGAGE),
+            policy,
+            self._contract.priorities,
+            is_trusted=self._is_trusted,
+            remembered=self._contract.reading.members,
+        )
+        self.dropped += admitted.dropped
         if admitted.is_too_long:
-            self._refuse(BAGGAGE, f"{policy.wire_max_bytes} bytes", policy.refuse_status, DropReason.TOO_LONG)
-        elif admitted.members or admitted.ours:
-            self._took.append(BAGGAGE)
+            self.refuse(BAGGAGE, f"{policy.wire_max_bytes} bytes", policy.refuse_status, DropReason.TOO_LONG)
+        if not (admitted.members or admitted.ours):
+            self.lost.append(BAGGAGE)
         return admitted
 
-    def _fields(self) -> tuple[tuple[str, str], ...]:
-        declared = self._contract.fields_by_name
-        if not declared:
-            return ()
-        taken = []
-        for name, values in self._found.items():
-            if name in declared:
-                value = self._field(name, values)
-                if value is not None:
-                    self._took.append(name)
-                    taken.append((name, value))
-        return tuple(taken)
+    def _read_fields(self) -> None:
+        rules = self._way.rules
+        fields: list[tuple[str, str]] = []
+        said: dict[str, str] = {}
+        for name, first in self.found.items():
+            rule = rules.get(name)
+            if rule is None:
+                continue
+            if rule.barred is not None:
+                self.dropped.append(rule.barred)
+                self.lost.append(name)
+                continue
+            text = rule.seen.get(first)
+            if text is None or self.more:
+                text = self._text_of(name, first, rule)
+                if text is None:
+                    continue
+            if rule.is_identity:
+                said[name] = text
+            else:
+                fields.append((name, text))
+        self._fields = tuple(fields)
+        if said:
+            self._read_identity(said)
 
-    def _field(self, name: str, values: Sequence[bytes]) -> str | None:
-        declared, syntax = self._contract.fields_by_name[name]
-        reason = None
-        value = values[0].strip(OWS)
-        text = visible(value) if len(value) <= declared.max_length else None
-        if not (self._is_trusted or declared.is_open):
-            reason = DropReason.NOT_TRUSTED
-        elif not agree(values):
-            reason = DropReason.REPEATED
-        elif len(value) > declared.max_length:
-            reason = DropReason.TOO_LONG
-        elif text is None or syntax.fullmatch(text) is None:
-            reason = DropReason.MALFORMED
-        if reason is not None:
-            self._drop(name, reason)
+    def _text_of(self, name: str, first: bytes, rule: Rule) -> str | None:
+        """The value, if it is what the field is declared for."""
+        is_alone = name not in self.more
+        value = first.strip(OWS) if is_alone else self._line_of(name, rule)
+        if value is None:
             return None
+        if len(value) > rule.max_length:
+            self.spoil(name, DropReason.TOO_LONG)
+            return None
+        text = value.decode("latin-1")
+        if not (value.isascii() and text.isprintable() and rule.fullmatch(text)):
+            self.spoil(name, DropReason.MALFORMED)
+            return None
+        if rule.remembers and is_alone and len(first) <= REMEMBERED_BYTES and len(rule.seen) < REMEMBERED_COUNT:
+            rule.seen[first] = text
         return text
 
-    def _drop(self, name: str, reason: DropReason) -> None:
-        self._dropped.append(Drop(name, reason))
+    def _line_of(self, name: str, rule: Rule) -> bytes | None:
+        """Several lines as one value: a list's are joined (RFC 9110 §5.3), others must say the same."""
+        lines = self.more[name]
+        if rule.is_list:
+            return b", ".join([line.strip(OWS) for line in lines])
+        if agree(lines):
+            return lines[0].strip(OWS)
+        self.spoil(name, DropReason.REPEATED)
+        return None
 
-    def _refuse(self, name: str, limit: str, status: int, reason: DropReason) -> None:
-        self._drop(name, reason)
-        if self._refusal is None:
-            self._refusal = Refusal(status, name, limit)
+    def _read_identity(self, said: dict[str, str]) -> None:
+        read = identity_of(said)
+        self._identity = read.identity
+        for drop in read.dropped:
+            self.spoil(drop.name, drop.reason)
 
 
 def _nonzero(digits: str) -> str:

@@ -7,8 +7,9 @@ Rules:
 - The client's scheme and host are those that the outermost trusted proxy saw, so they stand in the same element.
 - Where the chain ends in "unknown", an obfuscated identifier or something malformed, nobody trusted knows the address:
   it is None. It is never the nearest proxy's instead, whose address may open doors.
-- `Forwarded` comes before `X-Forwarded-*`: where both stand, its word counts, and what contradicts it is reported. A
-  proxy that writes one of the two may pass the other on as the client sent it: name the one yours write (`reads`).
+- A proxy that writes one of `Forwarded` and `X-Forwarded-*` may pass the other on as the client sent it. Hence it is
+  said which of the two ours write (`reads`); where that is both, `Forwarded` comes first: its word counts, and what
+  contradicts it is reported.
 """
 
 import re
@@ -19,7 +20,9 @@ from itertools import islice
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
+from pennon.context import Forwarded
 from pennon.errors import Fault, SettingInvalid
 from pennon.headers.addresses import Address, Networks, parse_address
 from pennon.headers.forwarded import (
@@ -59,14 +62,14 @@ class ForwardedSource(StrEnum):
 class TrustedProxies:
     """Whose word counts about the client.
 
-    networks: where our proxies stand, e.g. "10.0.0.0/8". reads: which headers they write.
+    networks: where our proxies stand, e.g. "10.0.0.0/8". reads: which headers they write; the others are a client's.
     max_elements: how much of a chain is read.
     Raises: SettingInvalid with every fault found.
     """
 
     networks: Sequence[str]
     _: KW_ONLY
-    reads: Sequence[ForwardedSource] = tuple(ForwardedSource)
+    reads: Sequence[ForwardedSource]
     max_elements: int = MAX_ELEMENTS
     trusted: Networks = field(init=False, repr=False, compare=False)
 
@@ -77,6 +80,8 @@ class TrustedProxies:
         except SettingInvalid as refusal:
             faults = [Fault(f"/networks{fault.path}", fault.message) for fault in refusal.faults]
         allowed = ", ".join(ForwardedSource)
+        if not self.reads:
+            faults.append(Fault("/reads", f"names nothing; give one or both of {allowed}"))
         for number, source in enumerate(self.reads):
             if source not in _NAMES_OF:
                 faults.append(Fault(f"/reads/{number}", f"{source!r} is not one of {allowed}"))
@@ -88,20 +93,15 @@ class TrustedProxies:
         object.__setattr__(self, "reads", tuple(self.reads))
 
 
-class ForwardedClient(msgspec.Struct, frozen=True):
-    """Who asks, as far as somebody trusted knows.
+class Behind(msgspec.Struct, frozen=True):
+    """What the proxies say.
 
-    address: as it is usually written; None: not known. identifier: what stands there instead, "_hidden" or "unknown".
-    proto, host, port: scheme (lower-case), host and port that the client asked; None: not told, the request's own hold.
+    client: who asks, as far as somebody trusted knows; None: nobody trusted speaks, the peer itself asks.
     hops: the trusted proxies' addresses, from the nearest outwards.
     took: the headers that counted. dropped: those that did not, and why.
     """
 
-    address: str | None
-    identifier: str | None = None
-    proto: str | None = None
-    host: str | None = None
-    port: int | None = None
+    client: Forwarded | None = None
     hops: tuple[Address, ...] = ()
     took: tuple[str, ...] = ()
     dropped: tuple[Drop, ...] = ()
@@ -124,46 +124,49 @@ class _Walk(msgspec.Struct, frozen=True):
     fault: DropReason | None = None
 
 
-def client_behind(
-    peer: str | None, found: Mapping[str, Sequence[bytes]], proxies: TrustedProxies | None
-) -> ForwardedClient:
+def client_behind(peer: str | None, found: Mapping[str, Sequence[bytes]], proxies: TrustedProxies | None) -> Behind:
     """Who asks.
 
     peer: the address of who is connected to us, None if unknown. found: lower-case name -> the values of its lines.
     proxies: None: there are none, the peer is the client.
     """
-    present = {name for name in _NAMES if found.get(name)}
+    present = [name for name in _NAMES if found.get(name)]
     address = parse_address(peer)
-    itself = ForwardedClient(peer if address is None else str(address))
     if proxies is None or address is None or not proxies.trusted.hold(address):
-        return _with_drops(itself, sorted(present), DropReason.NOT_TRUSTED)
+        return Behind(dropped=_drops(present, DropReason.NOT_TRUSTED))
     told = [
-        (names, _told(address, names, found, proxies))
+        _told(address, names, found, proxies)
         for source, names in _NAMES_OF.items()
-        if source in proxies.reads and not present.isdisjoint(names)
+        if source in proxies.reads and any(name in present for name in names)
     ]
-    client = told[0][1] if told else itself
-    read = {name for names, _ in told for name in names}
-    contradicted = [name for names, other in told[1:] for name in names if _contradicts(name, client, other)]
-    client = _with_drops(client, contradicted, DropReason.CONTRADICTED)
-    return _with_drops(client, sorted(present - read), DropReason.NOT_TRUSTED)
+    unread = [name for name in present if not any(name in _NAMES_OF[source] for source in proxies.reads)]
+    not_read = _drops(unread, DropReason.NOT_TRUSTED)
+    if not told:
+        # It speaks for nobody: what a proxy of ours asks for itself.
+        return Behind(dropped=not_read)
+    first = told[0]
+    if len(told) > 1:
+        contradicted = [name for name in told[1].took if _contradicts(name, first.client, told[1].client)]
+        first = _with_drops(first, contradicted, DropReason.CONTRADICTED)
+    return structs.replace(first, dropped=first.dropped + not_read) if not_read else first
 
 
-def _with_drops(client: ForwardedClient, names: Sequence[str], reason: DropReason) -> ForwardedClient:
-    dropped = tuple(Drop(name, reason) for name in names)
-    return msgspec.structs.replace(client, dropped=client.dropped + dropped) if dropped else client
+def _drops(names: Sequence[str], reason: DropReason) -> tuple[Drop, ...]:
+    return tuple([Drop(name, reason) for name in names])
 
 
-def _told(
-    peer: Address, names: Sequence[str], found: Mapping[str, Sequence[bytes]], proxies: TrustedProxies
-) -> ForwardedClient:
+def _with_drops(told: Behind, names: Sequence[str], reason: DropReason) -> Behind:
+    return structs.replace(told, dropped=told.dropped + _drops(names, reason)) if names else told
+
+
+def _told(peer: Address, names: Sequence[str], found: Mapping[str, Sequence[bytes]], proxies: TrustedProxies) -> Behind:
     """What these headers tell of whom a trusted peer speaks for."""
     is_standard = names[0] == FORWARDED
     walk = _walk(_standard_claims(found[FORWARDED]) if is_standard else _x_claims(found, proxies.max_elements), proxies)
     hops = (peer, *walk.hops)
-    took = tuple(name for name in names if found.get(name))
+    took = tuple([name for name in names if found.get(name)])
     if walk.fault is not None:
-        return ForwardedClient(None, hops=hops, took=took, dropped=(Drop(names[0], walk.fault),))
+        return Behind(Forwarded(None), hops, took, (Drop(names[0], walk.fault),))
     claim = walk.claim
     address, identifier = _named(claim.node)
     proto = claim.proto.lower() if claim.proto is not None and _PROTO.fullmatch(claim.proto) else None
@@ -176,8 +179,8 @@ def _told(
     malformed = [
         FORWARDED if is_standard else name for name, said, kept in checked if said is not None and kept is None
     ]
-    client = ForwardedClient(address, identifier, proto, host, port, hops, took)
-    return _with_drops(client, malformed, DropReason.MALFORMED)
+    told = Behind(Forwarded(address, identifier, proto, host, port), hops, took)
+    return _with_drops(told, malformed, DropReason.MALFORMED)
 
 
 def _walk(claims: Iterator[_Claim | None], proxies: TrustedProxies) -> _Walk:
@@ -241,8 +244,10 @@ def _host_and_port(claim: _Claim) -> tuple[str | None, int | None]:
     return host, int(digits) if digits is not None and is_port else None
 
 
-def _contradicts(name: str, client: ForwardedClient, other: ForwardedClient) -> bool:
+def _contradicts(name: str, client: Forwarded | None, other: Forwarded | None) -> bool:
     """Whether the other's word in this header is not the client's; silence contradicts nobody."""
+    if client is None or other is None:
+        return False
     said, otherwise = _WORDS[name](client), _WORDS[name](other)
     return said is not None and otherwise is not None and said != otherwise
 
@@ -252,7 +257,7 @@ _NAMES_OF: Final[Mapping[ForwardedSource, Sequence[str]]] = {
     ForwardedSource.X_FORWARDED: (X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT),
 }
 _NAMES: Final = tuple(name for names in _NAMES_OF.values() for name in names)
-_WORDS: Final[Mapping[str, Callable[[ForwardedClient], object]]] = {
+_WORDS: Final[Mapping[str, Callable[[Forwarded], object]]] = {
     X_FORWARDED_FOR: lambda client: client.address or client.identifier,
     X_FORWARDED_PROTO: lambda client: client.proto,
     X_FORWARDED_HOST: lambda client: client.host,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from pennon.context import Member
 from pennon.headers.deadline import DeadlineForm
-from pennon.headers.fields import Field, UnknownHeaders
+from pennon.headers.fields import Classification, Field, Log, UnknownHeaders
 from pennon.headers.grammar import CONNECTION, HOP_BY_HOP, OWN, STANDARD
 from pennon.headers.identity import IDENTITY_NAMES
 from pennon.headers.report import Drop, DropReason
@@ -30,11 +31,19 @@ _USUAL: Final = (
 )  # fmt: skip
 
 
+# Values that may stand in logs in clear and are no ids. Others are never kept beyond their request.
+_HARMLESS: Final = (Classification.PUBLIC, Classification.INTERNAL)
+REMEMBERED_COUNT: Final = 64
+REMEMBERED_BYTES: Final = 64
+
+
 class Rule(msgspec.Struct, frozen=True):
     """How a field's value is read.
 
     fullmatch: of its syntax. is_list: several lines are one list. barred: why this sender's does not count; None: it
     does.
+    remembers: its values may be kept in memory: they say nothing about anybody, so that a few come again and again.
+    seen: those that are valid, by the bytes in which they came.
     """
 
     fullmatch: Callable[[str], Any]
@@ -42,6 +51,8 @@ class Rule(msgspec.Struct, frozen=True):
     is_list: bool
     is_identity: bool
     barred: Drop | None
+    remembers: bool = False
+    seen: dict[bytes, str] = {}  # msgspec copies it
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -61,7 +72,7 @@ class Reading(msgspec.Struct, frozen=True):
     """A contract's ways to read.
 
     own: pennon's own headers, by their names on the wire. custom: the fields that are no standard's, as declared.
-    wires: our name -> all its names on the wire.
+    wires: our name -> all its names on the wire. members: of baggage whose key is declared, as they were read.
     """
 
     stranger: Way
@@ -70,6 +81,7 @@ class Reading(msgspec.Struct, frozen=True):
     own: dict[bytes, str]
     custom: tuple[str, ...]
     wires: dict[str, tuple[bytes, ...]]
+    members: dict[bytes, Member] = {}  # msgspec copies it
 
     def way(self, *, is_trusted: bool, takes_identity: bool) -> Way:
         """The one for a sender. takes_identity: the headers of a verified one say who asks."""
@@ -131,6 +143,7 @@ def _rules(contract: "Contract", *, is_trusted: bool, takes_identity: bool) -> I
                 is_list=isinstance(field, StandardField) and field.is_list,
                 is_identity=is_identity,
                 barred=None if is_taken else _not_trusted(name),
+                remembers=field.log is Log.CLEAR and field.classification in _HARMLESS,
             ),
         )
 

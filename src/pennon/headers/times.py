@@ -17,6 +17,8 @@ _DATE_TIME: Final = re.compile(
     rb"(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d{1,30}))?"
     rb"(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))"
 )
+# What nearly everybody writes: UTC, with "Z", and no more digits than Python reads.
+_USUAL: Final = re.compile(rb"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z")
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # UTC, as everything here; an aware one costs more and says no more
 _EPOCH_DAY: Final = _EPOCH.toordinal()
 
@@ -29,6 +31,8 @@ _GRPC_LIMIT: Final = 100_000_000
 
 def parse_rfc3339_ns(value: bytes) -> int | None:
     """Nanoseconds since 1970, negative before it; None if it is no date-time with an offset."""
+    if _USUAL.fullmatch(value):
+        return _usual_ns(value.decode()[:-1])
     match = _DATE_TIME.fullmatch(value)
     if match is None:
         return None
@@ -42,6 +46,14 @@ def parse_rfc3339_ns(value: bytes) -> int | None:
         offset_s = (int(offset[0]) * 60 + int(offset[1])) * 60
         seconds -= offset_s if sign == b"+" else -offset_s
     return seconds * S_NS + (int(fraction[:9].ljust(9, b"0")) if fraction else 0)
+
+
+def _usual_ns(text: str) -> int | None:
+    try:
+        since = datetime.fromisoformat(text) - _EPOCH
+    except ValueError:
+        return None
+    return (since.days * 86_400 + since.seconds) * S_NS + since.microseconds * 1_000
 
 
 def format_rfc3339(at_ns: int) -> bytes:

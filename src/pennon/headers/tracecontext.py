@@ -35,6 +35,7 @@ _LONG_MEMBER_CHARS: Final = 128
 _WIRE_LIMIT_BYTES: Final = 16_447
 
 _PARENT: Final = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
+_USUAL_PARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[0-3]")
 _WRITTEN: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[0-3]")
 _NO_TRACE: Final = "0" * 32
 _NO_SPAN: Final = "0" * 16
@@ -63,9 +64,20 @@ class TraceState(msgspec.Struct, frozen=True):
     dropped: tuple[Drop, ...] = ()
 
 
+class ReadState(msgspec.Struct, frozen=True):
+    """A tracestate as it goes on; "" if nothing of it does. dropped: what does not."""
+
+    value: str = ""
+    dropped: tuple[Drop, ...] = ()
+
+
 def parse_traceparent(value: bytes) -> TraceParent | None:
     """The parsed header, or None if it is invalid."""
-    match = _PARENT.fullmatch(value.strip(OWS))
+    value = value.strip(OWS)
+    if _USUAL_PARENT.fullmatch(value):
+        text = value.decode()
+        return TraceParent(TraceId(text[3:35]), SpanId(text[36:52]), int(text[54]))
+    match = _PARENT.fullmatch(value)
     if match is None:
         return None
     version, trace, parent, flags, rest = match.groups()
@@ -102,6 +114,15 @@ def parse_tracestate(values: Sequence[bytes]) -> TraceState:
     if len(members) < len(matches):
         return _refused(DropReason.MALFORMED)
     return _without_repeated(members)
+
+
+def read_tracestate(values: Sequence[bytes], *, limit_chars: int = STATE_LIMIT_CHARS) -> ReadState:
+    """The header as it goes on: parsed, and cut to the limit."""
+    if len(values) == 1 and len(values[0]) <= limit_chars and _MEMBER.fullmatch(values[0]):
+        return ReadState(values[0].decode())
+    parsed = parse_tracestate(values)
+    fitted = fit_tracestate(parsed.members, limit_chars=limit_chars)
+    return ReadState(format_tracestate(fitted.members), (*parsed.dropped, *fitted.dropped))
 
 
 def is_ready(state: str, *, limit_chars: int = STATE_LIMIT_CHARS) -> bool:

@@ -4,17 +4,34 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
+import msgspec
 from msgspec import structs
 
 from pennon import counters, otel
 from pennon.carry import Arrival, arrive
+from pennon.clock import Clock
 from pennon.context import Identity, RequestContext
-from pennon.headers import ENTROPY_BYTES, Boundary, Contract, Drop, Inbound, Report
+from pennon.counters import Count
+from pennon.headers import ENTROPY_BYTES, Boundary, Contract, Drop, Inbound, Refusal
 from pennon.http.hooks import is_app_hooked
+from pennon.http.refusal import LATE_STATUS
+from pennon.http.rewriting import Shown
+from pennon.http.valve import DeadlineValve, Lateness
 
 _FAILED_STATUS: Final = 500
+# On the span of a request that came too late, whether it was refused or not.
+_LATE: Final = "pennon.deadline.exceeded"
+_UNASKED: Final = Identity()
 
 AppT = TypeVar("AppT")
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """What came in, and how it stands. is_trusted: its sender is believed. is_late: its deadline is as good as over."""
+
+    arrival: Arrival
+    is_trusted: bool
+    is_late: bool = False
 
 
 class Door(Generic[AppT]):
@@ -28,12 +45,18 @@ class Door(Generic[AppT]):
         *,
         spans: bool | None,
         decide: Callable[[], object] | None,
+        clock: Clock,
     ) -> None:
         self.app = app
         self._contract = contract
         self._boundary = boundary
         self._makes_spans = spans
         self._decide = decide
+        self._clock = clock
+        self._valve = None if contract.deadline is None else DeadlineValve(contract.deadline)
+        reading, takes_identity = contract.reading, boundary.identity is None
+        self._shown_to_strangers = Shown(contract, reading.way(is_trusted=False, takes_identity=takes_identity))
+        self._shown_to_ours = Shown(contract, reading.way(is_trusted=True, takes_identity=takes_identity))
 
     @property
     def contract(self) -> Contract:
@@ -45,35 +68,72 @@ class Door(Generic[AppT]):
         """Who is believed at it."""
         return self._boundary
 
-    def _admit(self, inbound: Inbound, doubted: Sequence[Drop] = ()) -> tuple[Arrival, bool]:
-        """What came in, and whether its sender is believed. Of a refused request nobody's identity is asked.
+    def _admit(self, inbound: Inbound, doubted: Sequence[Drop] = ()) -> Admission:
+        """What came in. Of a refused request nobody's identity is asked.
 
         doubted: what was not let through to be read at all.
         """
-        is_trusted = self._boundary.believes(inbound, unasked=False)
+        boundary, valve, monotonic_ns = self._boundary, self._valve, None
+        is_trusted = boundary.believes(inbound, unasked=False)
+        if valve is not None:
+            monotonic_ns = self._clock.monotonic_ns()
         arrival = arrive(
             self._contract,
             inbound.headers,
             is_trusted=is_trusted,
-            identity=Identity(),
+            identity=None if boundary.identity is None else _UNASKED,
             entropy=os.urandom(ENTROPY_BYTES),
-            takes_override=self._boundary.is_public,
+            takes_override=boundary.is_public,
+            now_ns=0 if monotonic_ns is None else self._clock.now_ns(),
+            monotonic_ns=monotonic_ns,
+            peer=inbound.address,
+            stops=True,
         )
         if doubted:
             report = structs.replace(arrival.report, dropped=(*doubted, *arrival.report.dropped))
-            arrival = structs.replace(arrival, report=report)
+            spoiled = (*[drop.name for drop in doubted], *arrival.spoiled)
+            arrival = structs.replace(arrival, report=report, spoiled=spoiled)
         counters.count_arrival(arrival)
-        if arrival.refusal is None and self._boundary.identity is not None:
-            identity = self._boundary.identity_of(inbound, is_trusted=is_trusted)
+        if arrival.refusal is not None:
+            return Admission(arrival, is_trusted)
+        is_late = False
+        if valve is not None and monotonic_ns is not None:
+            arrival, is_late = self._in_time(arrival, valve, monotonic_ns)
+        if boundary.identity is not None and arrival.refusal is None:
+            identity = boundary.identity_of(inbound, is_trusted=is_trusted) or _UNASKED
             arrival = structs.replace(arrival, context=structs.replace(arrival.context, identity=identity))
-        return arrival, is_trusted
+        return Admission(arrival, is_trusted, is_late)
 
-    def _span(self, inbound: Inbound, arrival: Arrival, scheme: str, peer: dict[str, otel.AttributeValue]) -> otel.Span:
+    def _in_time(self, arrival: Arrival, valve: DeadlineValve, monotonic_ns: int) -> tuple[Arrival, bool]:
+        """The arrival, refused if its deadline leaves too little, and whether it does."""
+        deadline, policy = arrival.context.deadline, self._contract.deadline
+        if deadline is None or policy is None:
+            return arrival, False
+        lateness = valve.lateness(deadline, monotonic_ns)
+        if lateness is Lateness.IN_TIME:
+            return arrival, False
+        if lateness is Lateness.SPARED:
+            counters.count(Count.DEADLINE_SPARED)
+            return arrival, True
+        counters.count(Count.DEADLINE_REFUSED)
+        refusal = Refusal(LATE_STATUS, deadline.form or "deadline", f"{policy.floor_s} s")
+        return structs.replace(arrival, refusal=refusal), True
+
+    def _shown(self, admission: Admission) -> Shown:
+        """Which of the request's headers the application sees as they came."""
+        shown = self._shown_to_ours if admission.is_trusted else self._shown_to_strangers
+        spoiled = admission.arrival.spoiled
+        return shown.without(spoiled) if spoiled else shown
+
+    def _span(
+        self, inbound: Inbound, arrival: Arrival, scheme: str, peer: Callable[[], dict[str, otel.AttributeValue]]
+    ) -> otel.Span:
+        """The request's span. peer: what is said of it beyond the usual; asked only where there will be a span."""
         # Looked up at the first request, not before: an application may be instrumented after it was wrapped, and
         # Starlette's builds its middlewares no later than now.
         if self._makes_spans is None:
             self._makes_spans = not is_app_hooked(self.app)
-        if not self._makes_spans:
+        if not self._makes_spans or not otel.is_recording():
             return otel.SILENT
         return otel.server_span(
             inbound.method or "GET",
@@ -81,16 +141,20 @@ class Door(Generic[AppT]):
             scheme=scheme,
             trace=arrival.context.trace,
             link=arrival.stranger_trace,
-            extra={**peer, **_ids(arrival.context)},
+            extra={**peer(), **_ids(arrival.context)},
         )
 
 
-def note_answer(span: otel.Span, report: Report, context: RequestContext, status: int | None) -> None:
+def note_answer(span: otel.Span, admission: Admission, context: RequestContext, status: int | None) -> None:
     """Say on whichever span there is what the crossing did, and how it was answered (None: not by a status)."""
+    report = admission.arrival.report
     if span is otel.SILENT:
-        otel.note_here(report, _ids(context))
+        late = {_LATE: admission.is_late} if admission.is_late else {}
+        otel.note_here(report, {**_ids(context), **late})
         return
     span.note(report)
+    if admission.is_late:
+        span.attribute(_LATE, admission.is_late)
     if status is not None:
         span.attribute("http.response.status_code", status)
         if status >= _FAILED_STATUS:

@@ -4,14 +4,15 @@ It stands outermost. A caller is believed only if the boundary is a mesh and its
 of ours is dropped unread. Lifespan passes through.
 """
 
+from functools import partial
 from typing import Final
 
 from pennon import ambient, otel
 from pennon.context import RequestContext
-from pennon.headers import Inbound, Report
-from pennon.http.arriving import Door, note_answer, peer_attributes
+from pennon.headers import Inbound
+from pennon.http.arriving import Admission, Door, note_answer, peer_attributes
 from pennon.http.refusal import refuse
-from pennon.http.rewriting import hidden_inside, is_hidden_outside, is_ours, written_inside, written_outside
+from pennon.http.rewriting import is_hidden_outside, written_inside, written_outside
 from pennon.http.types import AsgiApp, Message, Receive, Scope, Send
 
 _RESPONSE: Final = "http.response.start"
@@ -27,21 +28,22 @@ class AsgiDoor(Door[AsgiApp]):
             await self.app(scope, receive, send)
             return
         inbound = _inbound_of(scope)
-        arrival, is_trusted = self._admit(inbound)
-        if arrival.refusal is not None:
-            await refuse(scope, receive, send, arrival.refusal, arrival.context.request_id)
+        admission = self._admit(inbound)
+        arrival = admission.arrival
+        if arrival.refusal is not None and not admission.is_late:
+            await refuse(scope, receive, send, arrival.refusal, arrival.context)
             return
-        with self._span(inbound, arrival, scope.get("scheme", "http"), _peer(scope)) as span:
+        with self._span(inbound, arrival, scope.get("scheme", "http"), partial(_peer, scope)) as span:
             context = span.placing(arrival.context)
-            gone = hidden_inside(self._contract, arrival.report, is_trusted=is_trusted)
+            if arrival.refusal is not None:
+                note_answer(span, admission, context, arrival.refusal.status)
+                await refuse(scope, receive, send, arrival.refusal, context)
+                return
+            shown = self._shown(admission)
             inside = dict(scope)
-            inside["headers"] = [
-                (name, value)
-                for name, value in scope["headers"]
-                if (low := name.lower()) not in gone and not is_ours(low)
-            ]
-            inside["headers"] += written_inside(context)
-            exchange = _Exchange(send, context, arrival.report, span, inside, is_trusted=is_trusted)
+            inside["headers"] = headers = [pair for pair in scope["headers"] if shown[pair[0]]]
+            headers += written_inside(context)
+            exchange = _Exchange(send, context, admission, span, inside)
             with ambient.entered(context):
                 if self._decide is not None:
                     self._decide()
@@ -54,27 +56,26 @@ class _Exchange:
     A verified caller is told what has been decided up to the response's start; nobody else is.
     """
 
-    __slots__ = ("_context", "_inside", "_is_trusted", "_report", "_send", "_span")
+    __slots__ = ("_admission", "_context", "_inside", "_send", "_span")
 
     def __init__(
-        self, send: Send, context: RequestContext, report: Report, span: otel.Span, inside: Scope, *, is_trusted: bool
+        self, send: Send, context: RequestContext, admission: Admission, span: otel.Span, inside: Scope
     ) -> None:
         self._send = send
         self._context = context
-        self._report = report
+        self._admission = admission
         self._span = span
         self._inside = inside
-        self._is_trusted = is_trusted
 
     async def send(self, message: Message) -> None:
         kind = message["type"]
         if kind in _STARTS:
             own = message.get("headers") or ()
             headers = [(name, value) for name, value in own if not is_hidden_outside(name.lower())]
-            headers += written_outside(self._context, tells=self._is_trusted and kind == _RESPONSE)
+            headers += written_outside(self._context, tells=self._admission.is_trusted and kind == _RESPONSE)
             message = {**message, "headers": headers}
             self._name_span()
-            note_answer(self._span, self._report, self._context, message.get("status"))
+            note_answer(self._span, self._admission, self._context, message.get("status"))
         await self._send(message)
 
     def _name_span(self) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from wsgiref.types import WSGIApplication
 
+from pennon.clock import SYSTEM_CLOCK, Clock
 from pennon.headers import Boundary, Contract
 from pennon.http.asgi_door import AsgiDoor
 from pennon.http.types import AsgiApp
@@ -16,6 +17,7 @@ def asgi(
     boundary: Boundary,
     spans: bool | None = None,
     decide: Callable[[], object] | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> AsgiDoor:
     """The application behind a door that speaks this contract.
 
@@ -30,9 +32,13 @@ def asgi(
         what it decides, all the request's calls agree on, also concurrent ones. It runs in the event loop, and what it
         raises is the application's error.
 
-    Over the contract's limits a request is refused with 431 (RFC 6585 §5) and problem details naming the field.
+    clock: by which deadlines are read; tests move it.
+
+    Over the contract's limits a request is refused with 431 (RFC 6585 §5), with a header that the contract rejects with
+    400, and with 504 where its deadline leaves less than the policy's floor, as far as the valve lets; each time with
+    problem details naming the field.
     """
-    return AsgiDoor(app, contract, boundary, spans=spans, decide=decide)
+    return AsgiDoor(app, contract, boundary, spans=spans, decide=decide, clock=clock)
 
 
 def wsgi(
@@ -42,15 +48,18 @@ def wsgi(
     boundary: Boundary,
     spans: bool | None = None,
     decide: Callable[[], object] | None = None,
+    clock: Clock = SYSTEM_CLOCK,
     drops_underscores: bool | None = None,
 ) -> WsgiDoor:
     """The same for a WSGI application (PEP 3333). The context lives until the server closes the response's body.
 
-    boundary, decide: as for `asgi`; they run in the thread that serves the request.
+    boundary, decide, clock: as for `asgi`; they run in the thread that serves the request.
     spans: None: unless OpenTelemetry's WSGI or Flask instrumentation is found inside. Say False beside its Django
         instrumentation, which cannot be found.
     drops_underscores: whether the server, or the proxy before it, keeps header names with an underscore away, which
         WSGI cannot tell from those with a dash. None: known by name of gunicorn, waitress, Werkzeug and gevent. Where
         it does not, a declared field whose name has a dash is taken from nobody but a client that may set it anyway.
     """
-    return WsgiDoor(app, contract, boundary, spans=spans, decide=decide, drops_underscores=drops_underscores)
+    return WsgiDoor(
+        app, contract, boundary, spans=spans, decide=decide, clock=clock, drops_underscores=drops_underscores
+    )

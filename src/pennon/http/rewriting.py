@@ -1,39 +1,55 @@
 """What the application sees of a request's headers, and what its caller sees of the response's."""
 
+from collections.abc import Sequence
+from copy import copy
 from typing import Final
 
 from pennon.carry import returning
 from pennon.context import RequestContext
 from pennon.counters import Count, count
-from pennon.headers import DECIDED, Contract, Report, format_baggage
+from pennon.headers import DECIDED, Contract, UnknownHeaders, format_baggage
+from pennon.headers.baggage import plain_baggage
+from pennon.headers.reading import Way
 from pennon.http.types import RawHeaders
 
 # Written anew from the context that the door built, so that whatever reads raw headers inside (an instrumentation, a
 # logger, a handler that forwards) agrees with it.
 _IDS: Final = frozenset({b"x-request-id", b"x-correlation-id"})
-_OWNED: Final = _IDS | {b"baggage"}
-_TRACE: Final = frozenset({b"traceparent", b"tracestate"})
 _OURS: Final = b"pennon-"
+# Longer ones are written the long way.
+_PLAIN_LIMIT_BYTES: Final = 1_024
 
 
-def hidden_inside(contract: Contract, report: Report, *, is_trusted: bool) -> frozenset[bytes]:
-    """The names, lower-case, of what the application does not see, beside `is_ours`: what the contract dropped.
+class Shown(dict[bytes, bool]):
+    """Whether the application sees a header as it came, by its name: not what is written anew, nor what is ours.
 
-    A caller that is not trusted loses its trace too: an instrumentation inside would take the parent, and the decision
-    to sample, from it.
+    Of a stranger it does not see the trace either: an instrumentation inside would take the parent, and the decision
+    to sample, from it. Names that differ in case are one; what nobody knows is worked out when it is asked for.
     """
-    gone = _OWNED if is_trusted else _OWNED | _TRACE
-    if report.dropped:
-        dropped = {drop.name for drop in report.dropped}
-        gone |= {name for name, known_as in contract.slots.items() if known_as in dropped}
-    return gone
+
+    def __init__(self, contract: Contract, way: Way) -> None:
+        super().__init__(dict.fromkeys(way.slots, True) | dict.fromkeys(way.hidden, False))
+        self._shows_unknown = contract.unknown is not UnknownHeaders.DROP
+        self._wires = contract.reading.wires
+
+    def __missing__(self, name: bytes) -> bool:
+        low = name.lower()
+        return self[low] if low in self else self._shows_unknown and not is_ours(low)
+
+    def without(self, spoiled: Sequence[str]) -> "Shown":
+        """The same, but for headers that were dropped for what they said."""
+        less = copy(self)
+        less.update((wire, False) for name in spoiled for wire in self._wires.get(name, ()))
+        return less
 
 
 def written_inside(context: RequestContext) -> RawHeaders:
     """What it sees in their place: this hop's ids, and the baggage that was kept."""
-    if not context.baggage:
-        return _ids_of(context)
-    return [*_ids_of(context), (b"baggage", format_baggage(context.baggage))]
+    written = ids_of(context)
+    members = context.baggage
+    if members:
+        written.append((b"baggage", plain_baggage(members, max_bytes=_PLAIN_LIMIT_BYTES) or format_baggage(members)))
+    return written
 
 
 def is_ours(name: bytes) -> bool:
@@ -43,7 +59,7 @@ def is_ours(name: bytes) -> bool:
 
 def is_hidden_outside(name: bytes) -> bool:
     """Whether a response's header of this name, lower-case, does not leave as the application set it."""
-    return name in _IDS or is_ours(name)
+    return name in _IDS or name.startswith(_OURS)
 
 
 def written_outside(context: RequestContext, *, tells: bool) -> RawHeaders:
@@ -51,17 +67,20 @@ def written_outside(context: RequestContext, *, tells: bool) -> RawHeaders:
 
     tells: the caller is verified, and is told what was decided so far in this request, by us and by whom we called.
     """
-    if not tells:
-        return _ids_of(context)
-    encoded = returning(context.ledger, is_replay=context.is_replay)
+    ledger = context.ledger
+    # What arrived is not told: the caller knows it.
+    if not tells or not (ledger.made or ledger.returned):
+        return ids_of(context)
+    encoded = returning(ledger, is_replay=context.is_replay)
     if encoded.cut_count:
         count(Count.CARRY_CUT, by=encoded.cut_count)
     if not encoded.value:
-        return _ids_of(context)
-    return [*_ids_of(context), (DECIDED.encode(), encoded.value.encode())]
+        return ids_of(context)
+    return [*ids_of(context), (DECIDED.encode(), encoded.value.encode())]
 
 
-def _ids_of(context: RequestContext) -> list[tuple[bytes, bytes]]:
+def ids_of(context: RequestContext) -> list[tuple[bytes, bytes]]:
+    """This hop's ids as headers."""
     ids = [(b"x-request-id", context.request_id.encode())]
     if context.correlation_id is not None:
         ids.append((b"x-correlation-id", context.correlation_id.encode()))

@@ -7,19 +7,20 @@ So all of them see the request, the thread that serves it sees nothing, whoever 
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import ExitStack
 from contextvars import copy_context
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, TypeVar, cast
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from pennon import ambient, otel
-from pennon.carry import Arrival
+from pennon.clock import Clock
 from pennon.context import RequestContext
-from pennon.headers import Boundary, Contract, Drop, DropReason, Inbound
-from pennon.http.arriving import Door, note_answer, peer_attributes
+from pennon.headers import Boundary, Contract, Drop, DropReason, Inbound, Refusal
+from pennon.http.arriving import Admission, Door, note_answer, peer_attributes
 from pennon.http.environ import Reading, key_of, tells_names_apart
 from pennon.http.refusal import refusing
-from pennon.http.rewriting import hidden_inside, is_hidden_outside, is_ours, written_inside, written_outside
+from pennon.http.rewriting import is_hidden_outside, written_inside, written_outside
 from pennon.http.types import RawHeaders
 
 T = TypeVar("T")
@@ -38,25 +39,28 @@ class WsgiDoor(Door[WSGIApplication]):
         *,
         spans: bool | None,
         decide: Callable[[], object] | None,
+        clock: Clock,
         drops_underscores: bool | None,
     ) -> None:
-        super().__init__(app, contract, boundary, spans=spans, decide=decide)
+        super().__init__(app, contract, boundary, spans=spans, decide=decide, clock=clock)
         self._drops_underscores = drops_underscores
         self._reading = Reading(contract)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         inbound, doubted = self._inbound_of(environ)
-        arrival, is_trusted = self._admit(inbound, doubted)
-        if arrival.refusal is not None:
-            headers, body = refusing(arrival.refusal, arrival.context.request_id)
-            status = HTTPStatus(arrival.refusal.status)
-            start_response(f"{status.value} {status.phrase}", _as_text(headers))
-            return [body]
-        span = self._span(inbound, arrival, environ.get("wsgi.url_scheme", "http"), _peer(environ))
+        admission = self._admit(inbound, doubted)
+        arrival = admission.arrival
+        if arrival.refusal is not None and not admission.is_late:
+            return _refused(start_response, arrival.refusal, arrival.context)
+        span = self._span(inbound, arrival, environ.get("wsgi.url_scheme", "http"), partial(_peer, environ))
         context = span.placing(arrival.context)
-        inside = self._seen_inside(environ, arrival, context, is_trusted=is_trusted)
-        answer = _Answer(start_response, context, arrival, span, is_trusted=is_trusted)
+        if arrival.refusal is not None:
+            with span:
+                note_answer(span, admission, context, arrival.refusal.status)
+                return _refused(start_response, arrival.refusal, context)
+        inside = self._seen_inside(environ, admission, context)
+        answer = _Answer(start_response, context, admission, span)
 
         def begin() -> Iterable[bytes]:
             if self._decide is not None:
@@ -96,15 +100,11 @@ class WsgiDoor(Door[WSGIApplication]):
     def _tells_names_apart(self, environ: WSGIEnvironment) -> bool:
         return tells_names_apart(environ) if self._drops_underscores is None else self._drops_underscores
 
-    def _seen_inside(
-        self, environ: WSGIEnvironment, arrival: Arrival, context: RequestContext, *, is_trusted: bool
-    ) -> WSGIEnvironment:
+    def _seen_inside(self, environ: WSGIEnvironment, admission: Admission, context: RequestContext) -> WSGIEnvironment:
         """A new environ: the server's own may be logged or used again."""
-        gone = hidden_inside(self._contract, arrival.report, is_trusted=is_trusted)
+        shown = self._shown(admission)
         inside = {
-            key: value
-            for key, value in environ.items()
-            if (name := self._reading.name_of(key)) is None or not (name in gone or is_ours(name))
+            key: value for key, value in environ.items() if (name := self._reading.name_of(key)) is None or shown[name]
         }
         for name, value in written_inside(context):
             inside[key_of(name)] = value.decode("latin-1")
@@ -115,25 +115,18 @@ class _Answer:
     """One request's way back, as `_Exchange` is ASGI's."""
 
     def __init__(
-        self,
-        start_response: StartResponse,
-        context: RequestContext,
-        arrival: Arrival,
-        span: otel.Span,
-        *,
-        is_trusted: bool,
+        self, start_response: StartResponse, context: RequestContext, admission: Admission, span: otel.Span
     ) -> None:
         self._start = start_response
         self._context = context
-        self._report = arrival.report
+        self._admission = admission
         self._span = span
-        self._is_trusted = is_trusted
 
     def start(self, status: str, headers: TextHeaders, exc_info: ExcInfo | None = None, /) -> Any:
         """start_response() as the application has it; once more, with exc_info, where it failed half-way."""
         kept = [(name, value) for name, value in headers if not is_hidden_outside(_folded(name))]
-        kept += _as_text(written_outside(self._context, tells=self._is_trusted))
-        note_answer(self._span, self._report, self._context, _number_of(status))
+        kept += _as_text(written_outside(self._context, tells=self._admission.is_trusted))
+        note_answer(self._span, self._admission, self._context, _number_of(status))
         return self._start(status, kept) if exc_info is None else self._start(status, kept, exc_info)
 
 
@@ -205,6 +198,13 @@ class _SizedBody(_Body):
 
     def __len__(self) -> int:
         return len(cast("Sized", self._blocks))
+
+
+def _refused(start_response: StartResponse, refusal: Refusal, context: RequestContext) -> list[bytes]:
+    headers, body = refusing(refusal, context)
+    status = HTTPStatus(refusal.status)
+    start_response(f"{status.value} {status.phrase}", _as_text(headers))
+    return [body]
 
 
 def _as_text(headers: RawHeaders) -> TextHeaders:
