@@ -17,15 +17,15 @@ import confluent_kafka
 
 import pennon
 import pennon.kafka
-from pennon.headers import mesh
 from streamsocial.contract import EXPOSURES_TOPIC, METRICS_TOPIC, contract
 from streamsocial.deciding import connect
-from streamsocial.identifying import author_of
+from streamsocial.identifying import readers_of
 from streamsocial.running import consume, service
 from streamsocial.spans import mark_user
 from streamsocial.telling import say
 
 CONTRACT = contract()
+READERS = readers_of(METRICS_TOPIC)
 SAY_EVERY_S = 2.0
 
 # With a write-ahead log and NORMAL, what is committed outlives this process, and a commit waits for no disk.
@@ -59,7 +59,7 @@ class Analytics:
             # Batches of many people's: it belongs to nobody's journey.
             self._keep("exposures", event, "id", "flag", "variant", "user")
             return
-        with pennon.kafka.process(record, CONTRACT, boundary=mesh(identity=author_of)):
+        with pennon.kafka.process(record, CONTRACT, boundary=READERS):
             mark_user(event["user"])
             if self._flags.peek("ranking-experiment").reason is not pennon.Reason.OVERRIDE:
                 self._keep("metrics", event, "id", "metric", "user")
@@ -81,7 +81,7 @@ class Analytics:
 def main() -> None:
     """Consume until told to end."""
     with (
-        service("analytics") as ending,
+        service("analytics", CONTRACT) as ending,
         closing(sqlite3.connect(os.environ["ANALYTICS_FILE"])) as store,
         connect() as flags,
     ):

@@ -1,6 +1,7 @@
 """The processes of the demo, and what each of them is told about the others."""
 
 import json
+import secrets
 import threading
 import time
 from pathlib import Path
@@ -8,10 +9,10 @@ from pathlib import Path
 import httpx
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # its types do not say so
 
-from streamsocial.contract import simulated_name, simulated_topic, topics
+from pennon.signing import key_id_of, new_key
+from streamsocial.contract import HTTP_SERVICES, simulated_name, simulated_topic, topics
 from streamsocial.stage import Actor, Stage, address_of, free_port, listener
 
-HTTP_SERVICES = ("gateway", "posts", "profiles")
 KAFKA_SERVICES = ("feed", "notify", "moderation", "analytics")
 SERVICES_COUNT = len(HTTP_SERVICES) + len(KAFKA_SERVICES)
 PARTITIONS_COUNT = 4
@@ -70,9 +71,15 @@ def start_services(
         "ANALYTICS_FILE": str(folder / "analytics.db"),
         "OTEL_EXPORTER_OTLP_ENDPOINT": page,
         "TELL": "1" if tell else "0",
+        "REGION": "eu-1",
+        # One for all, so that what is hashed in their log lines and spans can be joined.
+        "PENNON_LOG_SALT": secrets.token_hex(),
     }
     commands = {name: [f"streamsocial.{name}"] for name in (*HTTP_SERVICES, *KAFKA_SERVICES)}
     commands |= {simulated_name(number): ["streamsocial.simulated", str(number)] for number in range(1, simulated + 1)}
+    keys = {name: new_key() for name in commands if name not in ("gateway", "profiles", "notify", "analytics")}
+    trusted = {name: {key_id_of(public): public} for name, (_, public) in keys.items()}
+    environment["TRUSTED_KEYS"] = json.dumps(trusted)
     actors = []
     # In the end callers go before those whom they call: first the gateway, then what reads topics, then the others.
     for names in ((*HTTP_SERVICES[1:], *called), commands.keys() - listeners.keys(), HTTP_SERVICES[:1]):
@@ -82,7 +89,7 @@ def start_services(
                 name,
                 "-m",
                 *commands[name],
-                environment=environment | {"OTEL_SERVICE_NAME": name},
+                environment=environment | {"OTEL_SERVICE_NAME": name} | _own_key(keys.get(name)),
                 listener=listeners.get(name),
             )
             for name in sorted(names)
@@ -90,6 +97,11 @@ def start_services(
     stage.wait_ready(actors)
     _wait_answers(stage.actors()["journeys"], page)
     return address_of(listeners["gateway"])
+
+
+def _own_key(key: tuple[bytes, str] | None) -> dict[str, str]:
+    """What a service that produces for somebody signs with; no other is told it."""
+    return {} if key is None else {"SIGNING_KEY": key[0].decode()}
 
 
 def make_topics(kafka: str, simulated: int) -> None:

@@ -2,14 +2,30 @@
 
 import json
 import os
+from collections.abc import Mapping
 
-from pennon.headers import BaggagePolicy, Contract, Downstream
+from pennon.headers import (
+    BaggageKey,
+    BaggagePolicy,
+    Budgets,
+    Contract,
+    DeadlineForm,
+    DeadlinePolicy,
+    Downstream,
+    std,
+)
+from pennon.headers.proxies import ForwardedSource, TrustedProxies
+
+HTTP_SERVICES = ("gateway", "posts", "profiles")
 
 POSTS_TOPIC = "streamsocial.posts"
 UPDATES_TOPIC = "streamsocial.feed-updates"
 METRICS_TOPIC = "streamsocial.metrics"
 EXPOSURES_TOPIC = "streamsocial.exposures"
 TOPICS = (POSTS_TOPIC, UPDATES_TOPIC, METRICS_TOPIC, EXPOSURES_TOPIC)
+
+# Above the 3 s within which a service that was killed is back: whoever has called it meanwhile is still answered.
+CAP_S = 5.0
 
 
 def simulated_name(number: int) -> str:
@@ -36,15 +52,47 @@ def hosts() -> dict[str, str]:
 
 
 def contract() -> Contract:
+    """The contract where services listen as they were told."""
+    return _declared(hosts(), int(os.environ["SIMULATED_COUNT"]))
+
+
+def documented() -> Contract:
+    """The same where they listen by their names: what the README shows."""
+    return _declared({name: f"{name}.streamsocial.internal" for name in HTTP_SERVICES}, 0)
+
+
+def _declared(hosts: Mapping[str, str], simulated_count: int) -> Contract:
     """What may go where. A host or topic that is not named here gets nothing of ours."""
     return Contract(
         "streamsocial",
-        version="1",
+        version="2",
         owner="platform",
-        baggage=BaggagePolicy(allow=("region",)),
-        downstreams=(
-            # Ours all the way: what one of them decides, it tells whoever has called it.
-            *(Downstream(name, host=host, decides=True) for name, host in hosts().items()),
-            *(Downstream(topic, topic=topic) for topic in topics(int(os.environ["SIMULATED_COUNT"]))),
+        fields=(std.TENANT_ID, std.ACTOR_ID, std.ACTOR_TYPE, std.ON_BEHALF_OF, std.CALLER_SERVICE, std.REGION),
+        baggage=BaggagePolicy(
+            allow=(BaggageKey("tenant.tier", enum=("free", "pro"), description="What they pay for"),)
         ),
+        budgets=Budgets(total_count=80, custom_bytes=1_024),
+        # A record has none: whoever reads it has all the time there is.
+        deadline=DeadlinePolicy(accept=(DeadlineForm.ABSOLUTE, DeadlineForm.TIMEOUT_MS), cap_s=CAP_S),
+        # The load balancer before the gateway; inside nobody passes anybody on.
+        proxies=TrustedProxies(("127.0.0.0/8",), reads=(ForwardedSource.X_FORWARDED,)),
+        downstreams=(*(_service(*each) for each in hosts.items()), *map(_topic, topics(simulated_count))),
     )
+
+
+def _service(name: str, host: str) -> Downstream:
+    """Ours all the way: it knows for whom it works and until when, and tells what it has decided."""
+    return Downstream(
+        name,
+        host=host,
+        fields=("x-caller-service",),
+        decides=True,
+        tenant=True,
+        actor=True,
+        deadline=DeadlineForm.ABSOLUTE,
+    )
+
+
+def _topic(topic: str) -> Downstream:
+    """Whoever can write to it cannot say for whom: that is signed, for those who read it."""
+    return Downstream(topic, topic=topic, audience=topic)

@@ -10,10 +10,9 @@ import confluent_kafka
 
 import pennon
 import pennon.kafka
-from pennon.headers import mesh
 from streamsocial.contract import POSTS_TOPIC, UPDATES_TOPIC, contract
 from streamsocial.deciding import connect
-from streamsocial.identifying import author_of
+from streamsocial.identifying import readers_of, signer
 from streamsocial.producing import Producing
 from streamsocial.running import consume, service
 from streamsocial.sessions import followers_of
@@ -21,6 +20,7 @@ from streamsocial.spans import mark_user
 from streamsocial.telling import tell, tell_hop
 
 CONTRACT = contract()
+READERS = readers_of(POSTS_TOPIC)
 
 # Followers that one record reaches: the famous are many records, most people are one. What is decided for each of them
 # takes about 35 of the 512 bytes that a record has for decisions, and the author's need room as well.
@@ -38,7 +38,7 @@ class Feed:
         """One record, in a block for each batch: what leaves in it carries its own readers' decisions, not all."""
         written = json.loads(record.value() or b"{}")
         for number, readers in enumerate(_batches(written)):
-            with pennon.kafka.process(record, CONTRACT, boundary=mesh(identity=author_of)):
+            with pennon.kafka.process(record, CONTRACT, boundary=READERS):
                 mark_user(written["author"])
                 ranking = self._flags.decision("feed-ranking")
                 if number == 0:
@@ -66,7 +66,7 @@ def _batches(written: dict[str, Any]) -> list[list[str]]:
 
 def main() -> None:
     """Consume until told to end; what was taken is finished, confirmed and committed."""
-    with service("feed") as ending, Producing(CONTRACT) as producing, connect() as flags:
+    with service("feed", CONTRACT) as ending, Producing(CONTRACT, signer("feed")) as producing, connect() as flags:
         flags.wait_ready(5.0)
         consume([POSTS_TOPIC], Feed(flags, producing).take, ending, settle=producing.settle)
 

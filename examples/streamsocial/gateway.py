@@ -1,6 +1,8 @@
 """gateway: where strangers come in. It knows who they are, and decides what they get."""
 
 import asyncio
+import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,12 +16,13 @@ from starlette.types import ASGIApp
 
 import pennon
 import pennon.http
+from pennon.context import ActorType
+from pennon.errors import DeadlineExceeded
 from pennon.headers import Identity, Inbound, public
-from streamsocial.calling import LIMITS, TIMEOUT_S, ask
+from streamsocial.calling import ask, client
 from streamsocial.contract import contract, hosts
 from streamsocial.deciding import connect
 from streamsocial.exposing import to_kafka
-from streamsocial.identifying import USER_HEADER
 from streamsocial.producing import Producing
 from streamsocial.running import serve, service
 from streamsocial.sessions import account_of
@@ -29,6 +32,8 @@ from streamsocial.telling import tell, tell_hop
 CONTRACT = contract()
 READ_COUNT = 10
 
+log = logging.getLogger("streamsocial.gateway")
+
 
 def identity(inbound: Inbound) -> Identity:
     """Who calls: the account behind the session's token, never what a header claims."""
@@ -36,7 +41,20 @@ def identity(inbound: Inbound) -> Identity:
     if account is None:
         return Identity()
     attributes = {"plan": account.plan, "staff": account.staff}
-    return Identity(actor=account.user, units={"user": account.user}, attributes=attributes)
+    return Identity(
+        tenant=account.tenant,
+        actor=account.user,
+        actor_type=ActorType.HUMAN,
+        units={"user": account.user},
+        attributes=attributes,
+    )
+
+
+def _tier() -> dict[str, str]:
+    """What they pay for, as a hint for every service down the line; nobody is to decide by it."""
+    context = pennon.current()
+    plan = context.identity.attributes.get("plan") if context else None
+    return {"baggage": f"tenant.tier={plan}"} if plan else {}
 
 
 def logged_in(handle: Callable[[Any, Request, str], Awaitable[JSONResponse]]) -> Any:
@@ -50,7 +68,11 @@ def logged_in(handle: Callable[[Any, Request, str], Awaitable[JSONResponse]]) ->
         try:
             return await handle(self, request, context.identity.actor)
         except httpx.TransportError as error:
+            log.warning("a service is away: %s", error)
             return JSONResponse({"title": "try again", "detail": str(error)}, status_code=503)
+        except DeadlineExceeded as error:
+            log.warning("a service was too slow: %s", error)
+            return JSONResponse({"title": "too late"}, status_code=504)
 
     return checked
 
@@ -60,8 +82,9 @@ class Gateway:
 
     def __init__(self, flags: pennon.Client) -> None:
         self._flags = flags
-        self._posts = self._client("posts")
-        self._profiles = self._client("profiles")
+        region = os.environ["REGION"]
+        self._posts = client("gateway", CONTRACT, f"http://{hosts()['posts']}", region=region)
+        self._profiles = client("gateway", CONTRACT, f"http://{hosts()['profiles']}", region=region)
 
     @logged_in
     async def write(self, request: Request, user: str) -> JSONResponse:
@@ -73,7 +96,7 @@ class Gateway:
             written["reaction"] = written.get("reaction") if self._flags.is_on("reactions") else "like"
             # The order in which they were shown what they like goes along; by this nobody is exposed to it.
             self._flags.peek("ranking-experiment")
-        kept = await ask(self._posts, "POST", "/posts", json={**written, "author": user}, headers={USER_HEADER: user})
+        kept = await ask(self._posts, "POST", "/posts", json={**written, "author": user}, headers=_tier())
         answer = kept.json()
         if written["kind"] == "post":
             # That `posts` has decided, and its response said so: asked here first, it could come out differently.
@@ -87,7 +110,9 @@ class Gateway:
         if ranking.reason is not pennon.Reason.OVERRIDE:
             tell("exposed", "gateway", user=user, variant=ranking.variant)
         asked = {"reader": user, "count": READ_COUNT}
-        found = await ask(self._posts, "GET", "/posts", params=asked, headers={USER_HEADER: user})
+        found = await ask(self._posts, "GET", "/posts", params=asked, headers=_tier())
+        if found.is_error:
+            return JSONResponse({"title": "try again"}, status_code=found.status_code)
         page: dict[str, Any] = {"ranking": ranking.variant, "posts": found.json()["posts"]}
         if self._flags.is_on("tester-tools"):
             page["explained"] = ranking.explain()
@@ -99,7 +124,7 @@ class Gateway:
 
         Both ask `rich-profiles`, and neither would hear what the other decided: the door has, before it came here.
         """
-        whom, headers = request.path_params["user"], {USER_HEADER: user}
+        whom, headers = request.path_params["user"], _tier()
         profile, posts = await asyncio.gather(
             ask(self._profiles, "GET", "/profiles", params={"reader": user, "users": whom}, headers=headers),
             ask(self._posts, "GET", f"/users/{whom}/posts", params={"reader": user}, headers=headers),
@@ -120,12 +145,6 @@ class Gateway:
             decide=self._flags.decide_at_ingress("rich-profiles"),
         )
 
-    @staticmethod
-    def _client(name: str) -> httpx.AsyncClient:
-        # Under the contract, requests to this host carry what was decided.
-        client = httpx.AsyncClient(base_url=f"http://{hosts()[name]}", timeout=TIMEOUT_S, limits=LIMITS)
-        return pennon.http.httpx(client, CONTRACT)
-
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         async with self._posts, self._profiles:
@@ -135,7 +154,7 @@ class Gateway:
 def main() -> None:
     """Serve until told to end."""
     with (
-        service("gateway") as ending,
+        service("gateway", CONTRACT) as ending,
         Producing(CONTRACT) as producing,
         connect(sinks=[to_kafka(producing)]) as flags,
     ):

@@ -6,15 +6,15 @@ import confluent_kafka
 
 import pennon
 import pennon.kafka
-from pennon.headers import mesh
 from streamsocial.contract import METRICS_TOPIC, POSTS_TOPIC, contract
 from streamsocial.deciding import connect
-from streamsocial.identifying import author_of
+from streamsocial.identifying import readers_of, signer
 from streamsocial.producing import Producing
 from streamsocial.running import consume, service
 from streamsocial.spans import mark_user
 
 CONTRACT = contract()
+READERS = readers_of(POSTS_TOPIC)
 BAD_WORDS = frozenset({"spam", "scam"})
 # What only a strict review minds.
 DOUBTFUL_WORDS = frozenset({"night", "light"})
@@ -32,7 +32,7 @@ class Moderation:
         written = json.loads(record.value() or b"{}")
         if written["kind"] == "like":
             return
-        with pennon.kafka.process(record, CONTRACT, boundary=mesh(identity=author_of)):
+        with pennon.kafka.process(record, CONTRACT, boundary=READERS):
             author = written["author"]
             mark_user(author)
             # An operational switch: everybody gets the same, and without an answer we moderate.
@@ -47,7 +47,11 @@ class Moderation:
 
 def main() -> None:
     """Consume until told to end."""
-    with service("moderation") as ending, Producing(CONTRACT) as producing, connect() as flags:
+    with (
+        service("moderation", CONTRACT) as ending,
+        Producing(CONTRACT, signer("moderation")) as producing,
+        connect() as flags,
+    ):
         flags.wait_ready(5.0)
         consume([POSTS_TOPIC], Moderation(flags, producing).take, ending, settle=producing.settle)
 

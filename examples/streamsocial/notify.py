@@ -11,16 +11,19 @@ import httpx
 import pennon
 import pennon.http
 import pennon.kafka
-from pennon.headers import mesh
 from streamsocial.calling import CONSUMER_TIMEOUT_S
 from streamsocial.contract import UPDATES_TOPIC, contract, hosts
 from streamsocial.deciding import connect
-from streamsocial.identifying import USER_HEADER, author_of
+from streamsocial.identifying import readers_of
 from streamsocial.running import NotNow, consume, service
 from streamsocial.spans import mark_user
 from streamsocial.telling import tell
 
 CONTRACT = contract()
+READERS = readers_of(UPDATES_TOPIC)
+
+# By which a service that it calls knows it.
+NAMED = {"x-caller-service": "notify"}
 
 
 class Notify:
@@ -33,7 +36,7 @@ class Notify:
     def take(self, record: confluent_kafka.Message) -> None:
         """One feed update. The call to `profiles` goes on with the journey that the record belongs to."""
         update = json.loads(record.value() or b"{}")
-        with pennon.kafka.process(record, CONTRACT, boundary=mesh(identity=author_of)):
+        with pennon.kafka.process(record, CONTRACT, boundary=READERS):
             mark_user(update["author"])
             woken = [reader for reader in update["readers"] if self._flags.for_unit(reader).is_on("instant-alerts")]
             # The others' digest is made later, and asks for names then.
@@ -45,7 +48,7 @@ class Notify:
         """What people know the author by. Raises: NotNow if `profiles` is away."""
         asked = {"reader": author, "users": author}
         try:
-            found = self._profiles.get("/profiles", params=asked, headers={USER_HEADER: author}).raise_for_status()
+            found = self._profiles.get("/profiles", params=asked).raise_for_status()
         except httpx.HTTPError as error:
             raise NotNow from error
         return str(found.json()["profiles"][author]["name"])
@@ -54,8 +57,8 @@ class Notify:
 def main() -> None:
     """Consume until told to end."""
     with (
-        service("notify") as ending,
-        httpx.Client(base_url=f"http://{hosts()['profiles']}", timeout=CONSUMER_TIMEOUT_S) as client,
+        service("notify", CONTRACT) as ending,
+        httpx.Client(base_url=f"http://{hosts()['profiles']}", timeout=CONSUMER_TIMEOUT_S, headers=NAMED) as client,
         connect() as flags,
     ):
         flags.wait_ready(5.0)

@@ -13,10 +13,9 @@ from starlette.types import ASGIApp
 
 import pennon
 import pennon.http
-from pennon.headers import mesh, networks
 from streamsocial.contract import METRICS_TOPIC, POSTS_TOPIC, contract
 from streamsocial.deciding import connect
-from streamsocial.identifying import caller_of
+from streamsocial.identifying import ours, signer
 from streamsocial.producing import Producing
 from streamsocial.running import serve, service
 from streamsocial.spans import mark_user
@@ -85,17 +84,16 @@ class Posts:
             Route("/posts", self.recent, methods=["GET"]),
             Route("/users/{user}/posts", self.of_user, methods=["GET"]),
         ]
-        ours = mesh(verify=networks("127.0.0.0/8"), identity=caller_of)
-        return pennon.http.asgi(Starlette(routes=routes), CONTRACT, boundary=ours)
+        return pennon.http.asgi(Starlette(routes=routes), CONTRACT, boundary=ours())
 
 
 def main() -> None:
     """Serve until told to end."""
     with (
-        service("posts") as ending,
+        service("posts", CONTRACT) as ending,
         connect() as flags,
         # Two groups read what is announced here, each in its own time; they are to agree.
-        Producing(CONTRACT, decide=flags.decide_at_publish) as producing,
+        Producing(CONTRACT, signer("posts"), decide=flags.decide_at_publish) as producing,
     ):
         serve(Posts(flags, producing).app(), ending)
 

@@ -11,15 +11,22 @@ import confluent_kafka
 
 import pennon.kafka
 from pennon.headers import Contract
+from pennon.signing import ContextSigner
 
 DELIVERY_TIMEOUT_S = 5.0
 POLL_S = 0.2
 
 
 class Producing:
-    """A producer under the contract. `with` delivers what is left at its end. decide: as of `pennon.kafka.producer`."""
+    """A producer under the contract. `with` delivers what is left at its end.
 
-    def __init__(self, contract: Contract, *, decide: Callable[[], object] | None = None) -> None:
+    signer: for whom a record is, it signs; None where nothing is produced for anybody. decide: as of
+    `pennon.kafka.producer`.
+    """
+
+    def __init__(
+        self, contract: Contract, signer: ContextSigner | None = None, *, decide: Callable[[], object] | None = None
+    ) -> None:
         plain = confluent_kafka.Producer(
             {
                 "bootstrap.servers": os.environ["KAFKA"],
@@ -28,7 +35,7 @@ class Producing:
                 "message.timeout.ms": int(DELIVERY_TIMEOUT_S * 1_000),
             }
         )
-        self._producer = pennon.kafka.producer(plain, contract, decide=decide)
+        self._producer = pennon.kafka.producer(plain, contract, decide=decide, signer=signer)
         self._failed: list[str] = []
         self._ended = threading.Event()
         self._polls = threading.Thread(target=self._poll, name="deliveries", daemon=True)

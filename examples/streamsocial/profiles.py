@@ -10,10 +10,9 @@ from starlette.types import ASGIApp
 
 import pennon
 import pennon.http
-from pennon.headers import mesh, networks
 from streamsocial.contract import contract
 from streamsocial.deciding import connect
-from streamsocial.identifying import caller_of
+from streamsocial.identifying import ours
 from streamsocial.running import serve, service
 from streamsocial.sessions import followers_of
 from streamsocial.spans import mark_user
@@ -47,13 +46,12 @@ class Profiles:
     def app(self) -> ASGIApp:
         """The application behind its door."""
         routes = [Route("/profiles", self.show, methods=["GET"])]
-        ours = mesh(verify=networks("127.0.0.0/8"), identity=caller_of)
-        return pennon.http.asgi(Starlette(routes=routes), CONTRACT, boundary=ours)
+        return pennon.http.asgi(Starlette(routes=routes), CONTRACT, boundary=ours())
 
 
 def main() -> None:
     """Serve until told to end."""
-    with service("profiles") as ending, connect() as flags:
+    with service("profiles", CONTRACT) as ending, connect() as flags:
         serve(Profiles(flags).app(), ending)
 
 

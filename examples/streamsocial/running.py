@@ -6,6 +6,7 @@ signal ends the process at once, and so does the deadline.
 """
 
 import gc
+import logging
 import os
 import signal
 import socket
@@ -17,6 +18,8 @@ from typing import Any
 
 import confluent_kafka
 
+from pennon.headers import Contract
+from pennon.logs import ContextFilter
 from streamsocial.spans import recorded
 from streamsocial.telling import say, tell
 
@@ -31,6 +34,9 @@ BATCH_COUNT = 100
 COMMIT_S = 0.5
 # What needs a service that restarts is tried again after this.
 AGAIN_S = 0.2
+
+
+LOG_FORMAT = "%(levelname)s %(name)s request=%(request_id)s tenant=%(tenant)s actor=%(actor)s %(message)s"
 
 
 class NotNow(Exception):
@@ -54,13 +60,26 @@ class Ending:
 
 
 @contextmanager
-def service(name: str) -> Iterator[Ending]:
-    """The life of a service: signals are heard, spans recorded; what was opened inside is closed before its end."""
+def service(name: str, contract: Contract | None = None) -> Iterator[Ending]:
+    """The life of a service: signals are heard, spans recorded; what was opened inside is closed before its end.
+
+    contract: what log lines may say of a request; None: nothing.
+    """
     ending = Ending(name)
+    if contract is not None:
+        log_under(contract)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ending.ask)
     with recorded(name):
         yield ending
+
+
+def log_under(contract: Contract) -> None:
+    """Every line says which request it is about, whose it is in a form that gives nobody away, and nothing secret."""
+    handler = logging.StreamHandler()
+    handler.addFilter(ContextFilter(contract))
+    handler.setFormatter(logging.Formatter(LOG_FORMAT, defaults=dict.fromkeys(("request_id", "tenant", "actor"), "-")))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
 def serve(app: Any, ending: Ending) -> None:

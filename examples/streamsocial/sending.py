@@ -19,7 +19,8 @@ TIMEOUT_S = 8.0
 GIVE_UP_S = 30.0
 PAUSE_S = 0.1
 PAUSE_CAP_S = 1.0
-AWAY = 503
+# A service is away, or took too long because it has just come back.
+AWAY = frozenset({503, 504})
 # What is only read; everything else is a POST.
 PATHS = {"read": "/feed", "look": "/profiles/user-{action.account}"}
 
@@ -80,7 +81,7 @@ class Sending:
         self._begun(action)
         began_s = time.monotonic()
         status, body, attempts_count = 0, b"", 0
-        while status in (0, AWAY) and time.monotonic() - began_s < GIVE_UP_S:
+        while status in (0, *AWAY) and time.monotonic() - began_s < GIVE_UP_S:
             if attempts_count:
                 threading.Event().wait(min(PAUSE_S * 2**attempts_count, PAUSE_CAP_S))
             attempts_count += 1
@@ -113,6 +114,8 @@ def _exchange(connection: HTTPConnection, action: Action) -> tuple[int, bytes]:
     names = {name for name, _ in action.headers}
     if "authorization" not in names:
         connection.putheader("authorization", f"Bearer session-{action.account}")
+    # As the load balancer before the gateway would pass them on.
+    connection.putheader("x-forwarded-for", f"203.0.113.{action.account % 250}")
     if "x-correlation-id" not in names:
         connection.putheader("x-correlation-id", action.id)
     for name, value in action.headers:

@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 ACCOUNTS_COUNT = 2_000
+# Communities that people belong to: the network's tenants.
+TENANTS_COUNT = 5
 # One more, who works here and does nothing but try things out.
 TESTER = ACCOUNTS_COUNT
 
@@ -11,16 +13,19 @@ MOST_FOLLOWERS_COUNT = 40
 
 
 class Account(NamedTuple):
-    """One person: the unit's key, the plan they pay for, and whether they work here."""
+    """One person: the unit's key, the community they belong to, the plan they pay for, and whether they work here."""
 
     user: str
+    tenant: str
     plan: str
     staff: bool
 
 
 def account(number: int) -> Account:
     """The account of this number."""
-    return Account(f"user-{number}", "pro" if number % 4 == 0 else "free", number % 50 == 0)
+    return Account(
+        f"user-{number}", f"community-{number % TENANTS_COUNT}", "pro" if number % 4 == 0 else "free", number % 50 == 0
+    )
 
 
 def account_of(authorization: str | None) -> Account | None:

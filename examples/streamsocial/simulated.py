@@ -22,10 +22,10 @@ from starlette.routing import Route
 import pennon
 import pennon.http
 import pennon.kafka
-from pennon.headers import mesh, networks
-from streamsocial.calling import CONSUMER_TIMEOUT_S, LIMITS, TIMEOUT_S, ask
+from streamsocial.calling import CONSUMER_TIMEOUT_S, ask, client
 from streamsocial.contract import contract, hosts, simulated_name, simulated_topic
 from streamsocial.deciding import connect
+from streamsocial.identifying import ours, readers_of, signer
 from streamsocial.producing import Producing
 from streamsocial.running import NotNow, consume, serve, service
 from streamsocial.spans import mark_user
@@ -44,14 +44,16 @@ class Simulated:
         self._flags = flags
         self._producing = producing
         self._client = pennon.http.httpx(httpx.Client(timeout=CONSUMER_TIMEOUT_S), CONTRACT)
-        self._async_client = pennon.http.httpx(httpx.AsyncClient(timeout=TIMEOUT_S, limits=LIMITS), CONTRACT)
+        self._async_client = client(simulated_name(number), CONTRACT)
+        topic = simulated_topic(number)
+        self._readers = None if topic is None else readers_of(topic)
 
     def take(self, record: confluent_kafka.Message) -> None:
         """One record, for a service that reads a topic."""
         written = json.loads(record.value() or b"{}")
-        if written["kind"] != "post":
+        if written["kind"] != "post" or self._readers is None:
             return
-        with pennon.kafka.process(record, CONTRACT, boundary=mesh()):
+        with pennon.kafka.process(record, CONTRACT, boundary=self._readers):
             self._work(written)
             if self._called is not None:
                 try:
@@ -84,13 +86,18 @@ def main() -> None:
     """Serve or consume until told to end."""
     number = int(sys.argv[1])
     topic = simulated_topic(number)
-    with service(simulated_name(number)) as ending, Producing(CONTRACT) as producing, connect() as flags:
+    name = simulated_name(number)
+    with (
+        service(name, CONTRACT) as ending,
+        Producing(CONTRACT, signer(name)) as producing,
+        connect() as flags,
+    ):
         flags.wait_ready(5.0)
         simulated = Simulated(number, flags, producing)
         if topic is None:
             routes = [Route("/", simulated.answer, methods=["POST"])]
             app = Starlette(routes=routes, lifespan=simulated.lifespan)
-            serve(pennon.http.asgi(app, CONTRACT, boundary=mesh(verify=networks("127.0.0.0/8"))), ending)
+            serve(pennon.http.asgi(app, CONTRACT, boundary=ours()), ending)
         else:
             consume([topic], simulated.take, ending, settle=producing.settle)
 
