@@ -51,6 +51,7 @@ def names_of(headers: list[tuple[str, Any]]) -> list[str]:
 
 
 @pytest.mark.req(35, 43)
+@pytest.mark.req(35, 43, 94)
 def test_record_to_a_declared_topic_carries_the_request(send: Send, wrapped: Any, context: RequestContext) -> None:
     """Trace, ids, baggage and the decision leave with the record."""
     with ambient.entered(context):
@@ -65,6 +66,7 @@ def test_record_to_a_declared_topic_carries_the_request(send: Send, wrapped: Any
 
 
 @pytest.mark.req(95)
+@pytest.mark.req(21, 95)
 def test_record_to_an_undeclared_topic_gives_nothing_of_ours(send: Send, wrapped: Any, context: RequestContext) -> None:
     """A topic that the contract does not name may be anybody's; what a forwarded record brought goes too."""
     with ambient.entered(context):
@@ -72,6 +74,7 @@ def test_record_to_an_undeclared_topic_gives_nothing_of_ours(send: Send, wrapped
     assert [("keep", b"1")] == wrapped.headers
 
 
+@pytest.mark.req(95)
 def test_record_obeys_the_downstreams_own_policy(send: Send, wrapped: Any, context: RequestContext) -> None:
     """A topic declared without decisions and baggage gets the trace and ids alone."""
     with ambient.entered(context):
@@ -79,6 +82,7 @@ def test_record_obeys_the_downstreams_own_policy(send: Send, wrapped: Any, conte
     assert ["traceparent", "x-correlation-id", "x-request-id"] == names_of(wrapped.headers)
 
 
+@pytest.mark.req(15)
 @pytest.mark.req(15)
 def test_record_replaces_what_a_forwarded_record_brought(send: Send, wrapped: Any, context: RequestContext) -> None:
     """Whatever case they came in: who reads the first of a name must not find the stale one."""
@@ -209,6 +213,7 @@ def test_producer_is_otherwise_the_wrapped_one(context: RequestContext) -> None:
     assert sender
 
 
+@pytest.mark.req(33)
 def test_record_carries_its_own_span(
     send: Send, wrapped: Any, context: RequestContext, spans: InMemorySpanExporter
 ) -> None:

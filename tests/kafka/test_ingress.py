@@ -63,6 +63,7 @@ def test_process_seals_the_ledger_at_its_end(record: Any, carried: Any) -> None:
     assert None is ambient.current()
 
 
+@pytest.mark.req(14)
 def test_process_at_a_public_boundary_believes_nobody(record: Any, carried: Any) -> None:
     """The same headers from a topic that strangers write to: a new trace and request id, and no decision."""
     with pennon.kafka.process(record(carried), CONTRACT, boundary=public()) as context:
@@ -72,6 +73,7 @@ def test_process_at_a_public_boundary_believes_nobody(record: Any, carried: Any)
     assert () == entries_of(context)
 
 
+@pytest.mark.req(14, 69)
 def test_process_asks_a_verifier_with_the_record(record: Any, carried: Any) -> None:
     """`verify` sees topic, headers and the record itself; a record that it refuses is a stranger's."""
     asked: list[Inbound] = []
@@ -164,6 +166,7 @@ def test_process_raises_nothing_for_any_headers(record: Any, headers: Any, bound
     assert has_run
 
 
+@pytest.mark.req(33)
 def test_process_makes_a_span_below_the_producers(record: Any, carried: Any, spans: InMemorySpanExporter) -> None:
     """With the SDK set up, the CONSUMER span's parent is the span in the record, and the context stands at it."""
     with pennon.kafka.process(record(carried), CONTRACT, boundary=mesh()) as context:

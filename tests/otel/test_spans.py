@@ -98,7 +98,7 @@ def test_client_span_is_the_child_of_the_span_here(spans: InMemorySpanExporter) 
 
 def test_messaging_spans_are_named_by_operation_and_destination(spans: InMemorySpanExporter) -> None:
     """`{operation} {destination}`, with the conventions' attributes."""
-    with otel.producer_span("posts", conversation_id="j-1"):
+    with otel.producer_span("posts", partition=3, conversation_id="j-1"):
         pass
     with otel.process_span("posts", trace=ARRIVED, partition=3, offset=41, group="feed", conversation_id="j-1"):
         pass
@@ -110,6 +110,14 @@ def test_messaging_spans_are_named_by_operation_and_destination(spans: InMemoryS
     ]
     assert {
         "messaging.system": "kafka",
+        "messaging.operation.name": "send",
+        "messaging.operation.type": "send",
+        "messaging.destination.name": "posts",
+        "messaging.destination.partition.id": "3",
+        "messaging.message.conversation_id": "j-1",
+    } == dict(sent.attributes or {})
+    assert {
+        "messaging.system": "kafka",
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",
         "messaging.destination.name": "posts",
@@ -118,6 +126,15 @@ def test_messaging_spans_are_named_by_operation_and_destination(spans: InMemoryS
         "messaging.consumer.group.name": "feed",
         "messaging.message.conversation_id": "j-1",
     } == dict(processed.attributes or {})
+
+
+@pytest.mark.parametrize("partition", [None, -1])
+def test_producer_span_names_no_partition_that_nobody_chose(partition: int | None, spans: InMemorySpanExporter) -> None:
+    """confluent-kafka's own word for that is -1."""
+    with otel.producer_span("posts", partition=partition):
+        pass
+    (sent,) = spans.get_finished_spans()
+    assert "messaging.destination.partition.id" not in (sent.attributes or {})
 
 
 def test_process_span_links_a_span_that_is_already_current(spans: InMemorySpanExporter) -> None:

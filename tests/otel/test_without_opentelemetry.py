@@ -26,6 +26,8 @@ with otel.server_span("GET", path="/", scheme="http", trace=None) as span:
 with otel.client_span("GET", url="http://a/", host="a", port=1): pass
 with otel.producer_span("t"): pass
 with otel.process_span("t", trace=None): pass
+with otel.batch_span("t", message_count=1, links=()): pass
+assert not otel.is_recording()
 with otel.outbound(is_silenced=True): pass
 otel.record_decision(Answer("f", None, None, None, Reason.ERROR, None, None, 0, ErrorCode.GENERAL))
 otel.export_counters()

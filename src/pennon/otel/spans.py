@@ -125,9 +125,7 @@ def client_span(method: str, *, url: str, host: str, port: int | None) -> Span:
     return span
 
 
-def producer_span(
-    topic: str, *, partition: int | None = None, conversation_id: str | None = None, extra: Attributes = _NOTHING
-) -> Span:
+def producer_span(topic: str, *, partition: int | None = None, conversation_id: str | None = None) -> Span:
     """The span of one record sent, `send {topic}`; its trace is what the record carries.
 
     partition: None, or less than 0: the producer chooses. conversation_id: the correlation id.
@@ -135,10 +133,8 @@ def producer_span(
     live = _sdk()
     if live is None:
         return SILENT
-    attributes = _messaging("send", topic, conversation_id)
-    if partition is not None and partition >= 0:
-        attributes["messaging.destination.partition.id"] = str(partition)
-    attributes.update(extra)
+    chosen = partition if partition is not None and partition >= 0 else None
+    attributes = _messaging("send", topic, partition=chosen, conversation_id=conversation_id)
     span: Span = live.start(f"send {topic}", "PRODUCER", attributes)
     return span
 
@@ -152,7 +148,6 @@ def process_span(
     offset: int | None = None,
     group: str | None = None,
     conversation_id: str | None = None,
-    extra: Attributes = _NOTHING,
 ) -> Span:
     """The span of one record processed, `process {topic}`.
 
@@ -162,14 +157,9 @@ def process_span(
     live = _sdk()
     if live is None:
         return SILENT
-    attributes = _messaging("process", topic, conversation_id)
-    if partition is not None:
-        attributes["messaging.destination.partition.id"] = str(partition)
+    attributes = _messaging("process", topic, partition=partition, group=group, conversation_id=conversation_id)
     if offset is not None:
         attributes["messaging.kafka.offset"] = offset
-    if group is not None:
-        attributes["messaging.consumer.group.name"] = group
-    attributes.update(extra)
     links = (*_some(link), *_some(live.current_trace()))
     span: Span = live.start(f"process {topic}", "CONSUMER", attributes, remote=trace, links=links)
     return span
@@ -190,12 +180,8 @@ def batch_span(
     live = _sdk()
     if live is None:
         return SILENT
-    attributes = _messaging("process", topic)
+    attributes = _messaging("process", topic, partition=partition, group=group)
     attributes["messaging.batch.message_count"] = message_count
-    if partition is not None:
-        attributes["messaging.destination.partition.id"] = str(partition)
-    if group is not None:
-        attributes["messaging.consumer.group.name"] = group
     span: Span = live.start("process" if topic is None else f"process {topic}", "CONSUMER", attributes, links=links)
     return span
 
@@ -311,15 +297,25 @@ def _method_attributes(method: str) -> dict[str, AttributeValue]:
     return {"http.request.method": "_OTHER", "http.request.method_original": method[:32]}
 
 
-def _messaging(operation: str, topic: str | None, conversation_id: str | None = None) -> dict[str, AttributeValue]:
-    """What every span of messaging says. A record's key is left out: it may be somebody's id."""
+def _messaging(
+    operation: str,
+    topic: str | None,
+    *,
+    partition: int | None = None,
+    group: str | None = None,
+    conversation_id: str | None = None,
+) -> dict[str, AttributeValue]:
+    """What spans of messaging say, as far as it is known. A record's key is left out: it may be somebody's id."""
     attributes: dict[str, AttributeValue] = {
         "messaging.system": "kafka",
         "messaging.operation.name": operation,
         "messaging.operation.type": operation,
     }
-    if topic is not None:
-        attributes["messaging.destination.name"] = topic
-    if conversation_id is not None:
-        attributes["messaging.message.conversation_id"] = conversation_id
+    known = {
+        "messaging.destination.name": topic,
+        "messaging.destination.partition.id": None if partition is None else str(partition),
+        "messaging.consumer.group.name": group,
+        "messaging.message.conversation_id": conversation_id,
+    }
+    attributes.update({key: value for key, value in known.items() if value is not None})
     return attributes
