@@ -61,7 +61,7 @@ def check(min_s: float = 0.0) -> None:
     Raises: DeadlineExceeded if the deadline has come, or less is left.
     """
     remaining_ns = _remaining_ns()
-    if remaining_ns is not None and (remaining_ns <= 0 or remaining_ns < min_s * _S_NS):
+    if remaining_ns is not None and (remaining_ns <= 0 or remaining_ns < round(min_s * _S_NS)):
         count(Count.DEADLINE_EXCEEDED, Overdue.NOT_BEGUN)
         raise DeadlineExceeded(f"{max(0, remaining_ns) / _S_NS:.3f} s left; {min_s:g} s are needed")
 

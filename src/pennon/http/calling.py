@@ -145,7 +145,7 @@ class Crossing:
         for one: nobody waits for the answer any more, so there is nothing to try again.
         """
         self._exceeded(Overdue.GIVEN_UP)
-        raise DeadlineExceeded(f"{self._host}: no answer in the {self.timeout_s} s that the deadline left") from error
+        raise DeadlineExceeded(f"{self._host}: no answer in the {self.timeout_s:.3f} s that the deadline left") from error
 
     def _limited(self, contract: Contract) -> int | None:
         """How long the call may take, ns."""
@@ -156,7 +156,7 @@ class Crossing:
         call = limit_of_call(deadline, contract.deadline)
         if call.is_too_short:
             self._exceeded(Overdue.UNSENT)
-            raise DeadlineExceeded(f"{self._host}: {call.timeout_s} s left for a call; nothing was sent")
+            raise DeadlineExceeded(f"{self._host}: {call.timeout_s:.3f} s left for a call; nothing was sent")
         self.timeout_s = call.timeout_ns / S_NS
         return call.timeout_ns
 

@@ -1,0 +1,300 @@
+"""How long calls may take: all that the deadline leaves, in every client, over real sockets."""
+
+import asyncio
+import re
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+import requests
+import urllib3
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+import pennon
+import pennon.http
+from pennon import ambient, counters
+from pennon.clock import SYSTEM_CLOCK
+from pennon.context import Deadline, Ledger, RequestContext, Trace
+from pennon.errors import DeadlineExceeded
+from pennon.headers import Contract, DeadlineForm, DeadlinePolicy, Downstream
+
+HERE = Trace("a" * 32, "b" * 16, None, 1, "")
+FORMS = {
+    "absolute.internal": "ABSOLUTE",
+    "ms.internal": "TIMEOUT_MS",
+    "grpc.internal": "GRPC",
+    "envoy.internal": "ENVOY_MS",
+}
+CONTRACT = Contract(
+    "test",
+    version="1",
+    owner="tests",
+    deadline=DeadlinePolicy(accept=list(DeadlineForm), cap_s=60, floor_s=0.05, margin_s=0.01),
+    downstreams=[
+        *(Downstream(form, host=host, deadline=DeadlineForm[form]) for host, form in FORMS.items()),
+        Downstream("silent", host="silent.internal"),
+        Downstream("here", host="127.0.0.1", deadline=DeadlineForm.ABSOLUTE),
+    ],
+)
+NAMES = {form.value for form in DeadlineForm}
+
+
+def serving(left_s: float | None) -> Any:
+    """A request with this long left; None: without a deadline."""
+    due = None if left_s is None else Deadline(SYSTEM_CLOCK.monotonic_ns() + round(left_s * 1e9))
+    return ambient.entered(RequestContext(HERE, "req-1", Ledger(), deadline=due))
+
+
+def exceeded() -> dict[str, int]:
+    """What was counted, by cause."""
+    return {each.cause: each.total for each in counters.samples() if each.name is counters.Count.DEADLINE_EXCEEDED}
+
+
+class Deaf:
+    """A host that takes connections and never answers; what it was sent is counted by the kernel alone."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/"
+
+    def was_asked(self) -> bool:
+        """Whether anybody has connected."""
+        self.listener.settimeout(0)
+        try:
+            self.listener.accept()[0].close()
+        except BlockingIOError:
+            return False
+        return True
+
+
+@pytest.fixture
+def deaf() -> Iterator[Deaf]:
+    """One of them."""
+    host = Deaf()
+    yield host
+    host.listener.close()
+
+
+def by_httpx(url: str, timeout_s: float = 30) -> None:
+    """One call."""
+    with pennon.http.httpx(httpx.Client(trust_env=False), CONTRACT) as client:
+        client.get(url, timeout=timeout_s)
+
+
+def by_httpx_async(url: str, timeout_s: float = 30) -> None:
+    """One call."""
+
+    async def call() -> None:
+        async with pennon.http.httpx(httpx.AsyncClient(trust_env=False), CONTRACT) as client:
+            await client.get(url, timeout=timeout_s)
+
+    asyncio.run(call())
+
+
+def by_requests(url: str, timeout_s: Any = 30) -> None:
+    """One call."""
+    with pennon.http.requests(requests.Session(), CONTRACT) as session:
+        session.trust_env = False
+        session.get(url, timeout=timeout_s)
+
+
+def by_aiohttp(url: str, timeout_s: float = 30) -> None:
+    """One call."""
+
+    async def call() -> None:
+        limit = aiohttp.ClientTimeout(total=timeout_s)
+        async with pennon.http.aiohttp(aiohttp.ClientSession(timeout=limit), CONTRACT) as session:
+            await session.get(url)
+
+    asyncio.run(call())
+
+
+CLIENTS = [by_httpx, by_httpx_async, by_requests, by_aiohttp]
+Call = Callable[..., None]
+
+
+@pytest.mark.req(63, 65)
+@pytest.mark.parametrize("call", CLIENTS)
+@pytest.mark.parametrize("left_s", [-1.0, 0.0, 0.05])
+def test_call_that_could_not_finish_is_not_sent(deaf: Deaf, call: Call, left_s: float) -> None:
+    """Less than floor and margin is left: nobody hears of it."""
+    before = exceeded().get("unsent", 0)
+    with (
+        serving(left_s),
+        pytest.raises(DeadlineExceeded, match=r"127\.0\.0\.1: .* s left for a call; nothing was sent"),
+    ):
+        call(deaf.url)
+
+    assert not deaf.was_asked()
+    assert 1 == exceeded()["unsent"] - before
+
+
+@pytest.mark.req(62, 63, 66)
+@pytest.mark.parametrize("call", CLIENTS)
+def test_call_ends_with_the_deadline_and_says_that_it_was_the_deadline(deaf: Deaf, call: Call) -> None:
+    """In place of the client's timeout, which stays its cause; counted apart."""
+    before = exceeded().get("given_up", 0)
+    with serving(0.15), pytest.raises(DeadlineExceeded, match=r"no answer in the 0\.1\d* s") as raised:
+        call(deaf.url)
+
+    assert isinstance(raised.value.__cause__, httpx.TimeoutException | requests.Timeout | TimeoutError)
+    assert not isinstance(raised.value, TimeoutError)
+    assert 1 == exceeded()["given_up"] - before
+
+
+@pytest.mark.req(64, 66)
+@pytest.mark.parametrize("call", CLIENTS)
+@pytest.mark.parametrize("left_s", [20.0, None])
+def test_shorter_timeout_of_the_caller_stays_its_own(deaf: Deaf, call: Call, left_s: float | None) -> None:
+    """A generic timeout is the client's error, and no deadline is counted."""
+    before = exceeded()
+    with serving(left_s), pytest.raises((httpx.ReadTimeout, requests.ReadTimeout, TimeoutError)):
+        call(deaf.url, 0.05)
+
+    assert before == exceeded()
+
+
+@pytest.mark.req(64)
+@pytest.mark.parametrize(
+    ("own", "lowered"),
+    [
+        (None, 2.0),
+        (3, 2.0),
+        (1, 1),
+        ((5, 1), (2.0, 1)),
+        ((None, None), (2.0, 2.0)),
+        (urllib3.Timeout(connect=1, read=9), (2.0, 1, 9)),
+        (urllib3.Timeout(total=1), (1, None, None)),
+    ],
+)
+def test_requests_timeouts_are_lowered_in_whatever_form(own: Any, lowered: Any) -> None:
+    """None, a number, a pair, urllib3's own."""
+    from pennon.http.requests_door import _lowered
+
+    found = _lowered(own, 2.0)
+    if isinstance(found, urllib3.Timeout):
+        said = (found.total, own._connect, own._read)
+        found = tuple(each if isinstance(each, int | float) else None for each in said)
+
+    assert lowered == found
+
+
+def sent_by_httpx(url: str, *, left_s: float | None, **options: Any) -> httpx.Request:
+    """What leaves for a host that is never reached."""
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(204)
+
+    with serving(left_s), httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        pennon.http.httpx(client, CONTRACT).get(url, **options)
+    return sent[0]
+
+
+@pytest.mark.req(59, 63, 67, 111)
+@pytest.mark.parametrize(
+    ("host", "value"),
+    [
+        ("absolute.internal", r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ"),
+        ("ms.internal", r"49[0-9]{2}"),
+        ("grpc.internal", r"49[0-9]{5}u"),
+        ("envoy.internal", r"49[0-9]{2}"),
+    ],
+)
+def test_downstream_is_told_in_its_own_form_what_is_left(host: str, value: str) -> None:
+    """The remainder without the margin, not a fresh budget; one form, and an absolute one ends in Z."""
+    request = sent_by_httpx(f"http://{host}/", left_s=5, headers=dict.fromkeys(NAMES, "9999"))
+
+    [name] = NAMES & request.headers.keys()
+    assert FORMS[host] == DeadlineForm(name).name
+    assert re.fullmatch(value, request.headers[name])
+
+
+@pytest.mark.req(20, 64, 95)
+@pytest.mark.parametrize("host", ["silent.internal", "elsewhere.example"])
+def test_who_is_not_told_is_limited_all_the_same(host: str) -> None:
+    """No header leaves, not even one that was copied from what came in."""
+    request = sent_by_httpx(f"http://{host}/", left_s=3, headers=dict.fromkeys(NAMES, "9999"), timeout=None)
+
+    assert set() == NAMES & request.headers.keys()
+    limits = request.extensions["timeout"]
+    assert {"connect", "read", "write", "pool"} == limits.keys()
+    assert all(2.5 < limit_s <= 2.99 for limit_s in limits.values())
+
+
+@pytest.mark.req(64)
+def test_each_of_a_request_s_limits_is_lowered_by_itself() -> None:
+    """What is shorter stays, and the caller's request is left as it was."""
+    own = httpx.Timeout(connect=1, read=None, write=50, pool=2)
+    limits = sent_by_httpx("http://silent.internal/", left_s=3, timeout=own).extensions["timeout"]
+
+    assert (1, 2) == (limits["connect"], limits["pool"])
+    assert 2.5 < limits["read"] == limits["write"] <= 2.99
+
+
+def test_without_a_deadline_nothing_is_lowered() -> None:
+    """Detached work and scripts keep the client's own limits."""
+    request = sent_by_httpx("http://silent.internal/", left_s=None, timeout=7)
+    with serving(0.0), pennon.detached():
+        sent_detached = sent_by_httpx("http://ms.internal/", left_s=None, timeout=7)
+
+    assert {7} == set(request.extensions["timeout"].values()) == set(sent_detached.extensions["timeout"].values())
+    assert set() == NAMES & sent_detached.headers.keys()
+
+
+def test_contract_without_deadlines_keeps_to_the_request_s_all_the_same(deaf: Deaf) -> None:
+    """The clients of a library may have a contract of their own."""
+    plain = Contract("plain", version="1", owner="tests")
+    client = pennon.http.httpx(httpx.Client(trust_env=False), plain)
+    with serving(0.06), client, pytest.raises(DeadlineExceeded):
+        client.get(deaf.url)
+
+    assert not deaf.was_asked()
+
+
+@pytest.mark.req(66)
+@pytest.mark.parametrize("left_s", [0.0, 0.15])
+def test_span_says_that_it_was_the_deadline(spans: InMemorySpanExporter, deaf: Deaf, left_s: float) -> None:
+    """Sent or not; its error is ours, not a timeout."""
+    with serving(left_s), pytest.raises(DeadlineExceeded):
+        by_httpx(deaf.url)
+    [span] = spans.get_finished_spans()
+    attributes = dict(span.attributes or {})
+
+    assert (True, "pennon.errors.DeadlineExceeded") == (
+        attributes["pennon.deadline.exceeded"],
+        attributes["error.type"],
+    )
+
+
+class Slow(httpx.SyncByteStream):
+    """A body that stops."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"some"
+        raise httpx.ReadTimeout("slow")
+
+
+@pytest.mark.req(66)
+@pytest.mark.parametrize(("own_s", "kind"), [(None, DeadlineExceeded), (30, DeadlineExceeded), (1, httpx.ReadTimeout)])
+def test_body_that_stops_is_the_deadline_s_or_the_caller_s(own_s: float | None, kind: type[Exception]) -> None:
+    """By whose time ran out, as for the head."""
+    before = exceeded().get("given_up", 0)
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Slow()))
+    with serving(5), httpx.Client(transport=transport) as client, pytest.raises(kind):
+        pennon.http.httpx(client, CONTRACT).get("http://silent.internal/", timeout=own_s)
+
+    assert (kind is DeadlineExceeded) == exceeded().get("given_up", 0) - before
+
+
+def test_request_that_failed_can_be_sent_again(deaf: Deaf) -> None:
+    """Each try is told what is left by then."""
+    with serving(10):
+        first = sent_by_httpx("http://ms.internal/", left_s=4).headers["x-request-timeout-ms"]
+        second = sent_by_httpx("http://ms.internal/", left_s=2).headers["x-request-timeout-ms"]
+
+    assert int(first) > 3_000 > 2_000 > int(second)
