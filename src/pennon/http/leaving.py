@@ -5,6 +5,7 @@ sent on. What only responses say means nothing in a request. A key that came in 
 not the one that we ask of others.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
@@ -14,7 +15,18 @@ from msgspec import structs
 from pennon import counters, otel
 from pennon.carry import Departure, depart
 from pennon.context import Member, RequestContext, Trace
-from pennon.headers import Contract, Downstream, Drop, DropReason, format_baggage, parse_baggage, parse_traceparent, std
+from pennon.headers import (
+    Contract,
+    Downstream,
+    Drop,
+    DropReason,
+    UnknownMembers,
+    format_baggage,
+    parse_baggage,
+    parse_traceparent,
+    std,
+)
+from pennon.headers.report import member_drop
 from pennon.headers.standard import Direction, HeaderScope
 from pennon.http.types import RawHeaders
 
@@ -114,15 +126,19 @@ def headers_leaving(
     is_idle: OpenTelemetry has neither a span nor baggage here. timeout_ns, now_ns, signed: as `depart`.
     """
     here = () if is_idle else otel.current_baggage()
+    by_hand = own.members()
+    unfit: list[Drop] = []
     if context is not None:
-        context = _with_baggage_of((*own.members(), *here), context)
+        context, unfit = _with_baggage_of((*by_hand, *here), context, contract)
     if trace is None and not is_idle:
         trace = otel.current_trace()
     outgoing = depart(contract, downstream, context, trace=trace, timeout_ns=timeout_ns, now_ns=now_ns, signed=signed)
     added, removed = outgoing.set, outgoing.remove
-    if context is None and here and _BAGGAGE not in removed:
-        added = (*added, (_BAGGAGE, _joined(own, here)))
-        removed |= {_BAGGAGE}
+    if context is None and (here or by_hand) and _BAGGAGE not in removed:
+        members, unfit = _fit_to_set(_joined(by_hand, here), contract)
+        if here or unfit:
+            added = (*added, (_BAGGAGE, format_baggage(members))) if members else added
+            removed |= {_BAGGAGE}
     if downstream is None or not downstream.trace:
         if not keeps_trace:
             removed |= _TRACE
@@ -130,9 +146,8 @@ def headers_leaving(
         added = tuple(header for header in added if header[0] not in _TRACE)
         removed -= _TRACE
     removed, copied = own.corrected(_with_what_is_not_sent_on(removed), context)
-    report = (
-        structs.replace(outgoing.report, dropped=(*outgoing.report.dropped, *copied)) if copied else outgoing.report
-    )
+    dropped = (*outgoing.report.dropped, *unfit, *copied)
+    report = structs.replace(outgoing.report, dropped=dropped) if unfit or copied else outgoing.report
     leaving = Departure(added, removed, report, outgoing.cut_count)
     counters.count_departure(leaving)
     return leaving
@@ -143,30 +158,48 @@ def _with_what_is_not_sent_on(removed: frozenset[bytes]) -> frozenset[bytes]:
     return removed | _NOT_SENT_ON
 
 
-def _joined(own: Own, here: tuple[Member, ...]) -> bytes:
+def _joined(by_hand: tuple[Member, ...], here: tuple[Member, ...]) -> tuple[Member, ...]:
     """OpenTelemetry's baggage behind what the caller has set, where no request is served; the former wins."""
     keys = {member.key for member in here}
-    by_hand = [member for member in own.members() if member.key not in keys]
-    return format_baggage((*by_hand, *here))
+    return (*(member for member in by_hand if member.key not in keys), *here)
 
 
-def _with_baggage_of(later: tuple[Member, ...], context: RequestContext) -> RequestContext:
+def _fit_to_set(members: Iterable[Member], contract: Contract) -> tuple[list[Member], list[Drop]]:
+    """The members that our own code may set: what the contract says may stand under their keys, and no secrets."""
+    takes_unknown = contract.baggage.on_unknown is UnknownMembers.KEEP_IN_MESH
+    kept: list[Member] = []
+    dropped = []
+    for member in members:
+        is_known = takes_unknown or member.key.startswith(_OURS)
+        reason = contract.priorities.unfit_to_set(member.key, member.value, takes_unknown=is_known)
+        if reason is None:
+            kept.append(member)
+        else:
+            dropped.append(member_drop(_BAGGAGE.decode(), member.key, reason))
+    return kept, dropped
+
+
+def _with_baggage_of(
+    later: tuple[Member, ...], context: RequestContext, contract: Contract
+) -> tuple[RequestContext, list[Drop]]:
     """The context with the members that were set since it came in: by hand, and in OpenTelemetry's baggage.
 
     The latter wins, and both take the place of what came in with the same key. Ours come from the ledger alone.
     """
     if not later:
-        return context
+        return context, []
     known = {(member.key, form) for member in context.baggage for form in _forms_of(member)}
     added: dict[str, Member] = {
         member.key: member
         for member in later
         if (member.key, _folded(member.value)) not in known and not member.key.startswith(_OURS)
     }
-    if not added:
-        return context
-    kept = tuple(member for member in context.baggage if member.key not in added)
-    return structs.replace(context, baggage=(*kept, *added.values()))
+    fit, dropped = _fit_to_set(added.values(), contract)
+    if not fit:
+        return context, dropped
+    replaced = {member.key for member in fit}
+    kept = tuple(member for member in context.baggage if member.key not in replaced)
+    return structs.replace(context, baggage=(*kept, *fit)), dropped
 
 
 def _forms_of(member: Member) -> tuple[str, str]:
