@@ -1,0 +1,230 @@
+"""Wrong contracts: one in which a single rule is another, and the case of the kit that must notice.
+
+A service that speaks the mutant is asked by the suite of the right contract. A rule that cannot be seen from outside is
+in vain: hence every rule that a contract knows has a mutant here, or is named among those that are seen elsewhere, or
+that are only for people to read.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from pennon.headers import (
+    BaggageKey,
+    BaggagePolicy,
+    Boundary,
+    Budgets,
+    Category,
+    Classification,
+    Contract,
+    DeadlineForm,
+    DeadlinePolicy,
+    Downstream,
+    Field,
+    Log,
+    Propagate,
+    Trust,
+    UnknownHeaders,
+    UnknownMembers,
+    mesh,
+    networks,
+    std,
+)
+
+BOUNDARY: Final[Boundary] = mesh(verify=networks("10.0.0.0/8"))
+
+_CLOSED: Final[dict[str, Any]] = {
+    "category": Category.ROUTING,
+    "owner": "platform-team",
+    "syntax": r"[a-z]+",
+    "max_length": 8,
+    "trust": Trust.GATEWAY,
+    "caller_may_set": False,
+    "gateway_overwrites": True,
+    "downstream_may_forward": True,
+    "propagate": Propagate.ALWAYS,
+    "log": Log.CLEAR,
+    "classification": Classification.INTERNAL,
+    "description": "Which pool of workers",
+}
+_OPEN: Final[dict[str, Any]] = {"trust": Trust.CLIENT, "caller_may_set": True, "gateway_overwrites": False}
+
+
+def _field(name: str, **changes: Any) -> Field:
+    return Field(name, **(_CLOSED | changes))
+
+
+RIGHT: Final = Contract(
+    "orders",
+    version="1",
+    owner="platform-team",
+    fields=[
+        _field("x-pool", kafka="pool"),
+        _field("x-zone", **_OPEN),
+        _field("x-lane", **_OPEN | {"caller_may_set": False}),
+        _field("x-cell", **_OPEN | {"gateway_overwrites": True}),
+        _field("x-case", propagate=Propagate.PER_DOWNSTREAM),
+        _field("x-blob", syntax="[a-z]+", max_length=2_000, **_OPEN),
+        _field("x-text", syntax="[a-z]+", max_length=2_000, **_OPEN),
+        std.TENANT_ID,
+        std.ACTOR_ID,
+        std.ACTOR_TYPE,
+        std.ON_BEHALF_OF,
+    ],
+    baggage=BaggagePolicy(
+        allow=[
+            BaggageKey("tier", enum=["free", "gold"]),
+            BaggageKey("area", syntax="[a-z]+", max_length=8),
+            "hint",
+        ]
+    ),
+    downstreams=[
+        Downstream("posts", host="posts.internal", fields=["x-case"], tenant=True, deadline=DeadlineForm.TIMEOUT_MS),
+        Downstream("cases", host="cases.internal", actor=True),
+        Downstream("feed", topic="feed.posts"),
+        Downstream("stripe", host="api.stripe.com", external=True),
+    ],
+    deadline=DeadlinePolicy(accept=list(DeadlineForm), cap_s=30.0),
+)
+
+
+class Mutant(NamedTuple):
+    """A contract that is not the right one. found_by: with what the id of the case begins that must fail."""
+
+    rule: str
+    how: str
+    contract: Callable[[], Contract]
+    found_by: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}-{self.how}".replace(" ", "_")
+
+
+def _of_field(field: str, found_by: str, how: str, **changes: Any) -> Mutant:
+    """The field of this name, otherwise. The rule is what changes first."""
+    fields = [dataclasses.replace(each, **changes) if each.name == field else each for each in RIGHT.fields]
+    return Mutant(f"Field.{next(iter(changes))}", how, lambda: dataclasses.replace(RIGHT, fields=fields), found_by)
+
+
+def _of_part(part: str, found_by: str, how: str, **changes: Any) -> Mutant:
+    value = getattr(RIGHT, part)
+    changed = dataclasses.replace(value, **changes)
+    rule = f"{type(value).__name__}.{next(iter(changes))}"
+    return Mutant(rule, how, lambda: dataclasses.replace(RIGHT, **{part: changed}), found_by)
+
+
+def _of_key(allowed: str, found_by: str, how: str, **changes: Any) -> Mutant:
+    """The baggage key of this name, otherwise."""
+    allow = [
+        dataclasses.replace(each, **changes) if isinstance(each, BaggageKey) and each.key == allowed else each
+        for each in RIGHT.baggage.allow
+    ]
+    baggage = dataclasses.replace(RIGHT.baggage, allow=allow)
+    return Mutant(
+        f"BaggageKey.{next(iter(changes))}", how, lambda: dataclasses.replace(RIGHT, baggage=baggage), found_by
+    )
+
+
+def _of_downstream(name: str, found_by: str, how: str, **changes: Any) -> Mutant:
+    """The downstream of this name, otherwise."""
+    downstreams = [dataclasses.replace(each, **changes) if each.name == name else each for each in RIGHT.downstreams]
+    return Mutant(
+        f"Downstream.{next(iter(changes))}",
+        how,
+        lambda: dataclasses.replace(RIGHT, downstreams=downstreams),
+        found_by,
+    )
+
+
+def _without_deadlines() -> Contract:
+    downstreams = [dataclasses.replace(each, deadline=None) for each in RIGHT.downstreams]
+    return dataclasses.replace(RIGHT, deadline=None, downstreams=downstreams)
+
+
+MUTANTS: Final = (
+    _of_field("x-pool", "x-pool/syntax/taken", "another name", name="x-pond"),
+    _of_field("x-pool", "x-pool/syntax/refused", "digits too", syntax="[a-z0-9]+"),
+    _of_field("x-pool", "x-pool/syntax/taken", "no z", syntax="[a-m]+"),
+    _of_field("x-pool", "x-pool/max_length", "one byte more", max_length=9),
+    _of_field("x-pool", "x-pool/max_length", "one byte less", max_length=7),
+    _of_field("x-zone", "x-zone/trust/stranger", "the gateway's alone", trust=Trust.GATEWAY, caller_may_set=False),
+    _of_field("x-lane", "x-lane/trust/stranger", "a caller may", caller_may_set=True),
+    _of_field("x-zone", "x-zone/trust/stranger", "a caller may not", caller_may_set=False),
+    _of_field("x-cell", "x-cell/trust/stranger", "no gateway does", caller_may_set=True, gateway_overwrites=False),
+    _of_field("x-zone", "x-zone/trust/stranger", "a gateway does", gateway_overwrites=True),
+    _of_field("x-pool", "x-pool/propagate/posts", "it ends here", downstream_may_forward=False),
+    _of_field("x-pool", "x-pool/propagate/posts", "to nobody", propagate=Propagate.NEVER),
+    _of_field("x-case", "x-case/propagate/cases", "to everybody", propagate=Propagate.ALWAYS),
+    _of_field("x-pool", "x-pool/log", "hashed", log=Log.HASH),
+    _of_field("x-pool", "x-pool/classification", "public", classification=Classification.PUBLIC),
+    _of_field("x-pool", "x-pool/kafka/read", "another name on records", kafka="pond"),
+    _of_part("baggage", "baggage/allow/tier", "one key less", allow=RIGHT.baggage.allow[1:]),
+    _of_part("baggage", "baggage/on_unknown/verified", "nobody's", on_unknown=UnknownMembers.DROP),
+    _of_part("baggage", "baggage/max_bytes", "one byte more", max_bytes=1_025),
+    _of_part("baggage", "baggage/max_bytes", "one byte less", max_bytes=1_023),
+    _of_part("baggage", "baggage/max_members", "one more", max_members=17),
+    _of_part("baggage", "baggage/max_members", "one less", max_members=15),
+    _of_part("baggage", "baggage/wire_max_bytes", "one byte more", wire_max_bytes=8_193),
+    _of_part("baggage", "baggage/wire_max_bytes", "one byte less", wire_max_bytes=8_191),
+    _of_part("baggage", "baggage/wire_max_bytes", "another status", refuse_status=400),
+    _of_key("area", "baggage/allow/area", "another key", key="zone"),
+    _of_key("tier", "baggage/allow/tier", "another value", enum=["free", "gold", "kit"]),
+    _of_key("area", "baggage/allow/area", "digits too", syntax="[a-z0-9]+"),
+    _of_key("area", "baggage/allow/area", "one character more", max_length=9),
+    _of_part("budgets", "budgets/total_bytes", "one byte more", total_bytes=16_385),
+    _of_part("budgets", "budgets/total_bytes", "one byte less", total_bytes=16_383),
+    _of_part("budgets", "budgets/total_count", "one more", total_count=101),
+    _of_part("budgets", "budgets/total_count", "one less", total_count=99),
+    _of_part("budgets", "budgets/custom_bytes", "four times as much", custom_bytes=8_192),
+    _of_part("budgets", "budgets/trace_bytes", "half", trace_bytes=256),
+    _of_part("budgets", "budgets/trace_bytes", "twice as much", trace_bytes=1_024),
+    _of_downstream("posts", "x-pool/propagate/posts", "another host", host="parts.internal"),
+    _of_downstream("feed", "x-pool/propagate/feed", "another topic", topic="feed.parts"),
+    _of_downstream("stripe", "x-pool/propagate/stripe", "ours", external=False),
+    _of_downstream("posts", "x-case/propagate/posts", "one field less", fields=[]),
+    _of_downstream("posts", "x-tenant-id/propagate/posts", "no tenant", tenant=False),
+    _of_downstream("posts", "x-actor-id/propagate/posts", "the actor", actor=True),
+    _of_downstream("cases", "x-actor-id/propagate/cases", "no actor", actor=False),
+    *(
+        _of_downstream("posts", f"downstreams/posts/{rule}", "not given", **{rule: False})
+        for rule in ("trace", "request_id", "correlation_id", "baggage", "decisions")
+    ),
+    _of_downstream("posts", "deadline/downstreams/posts", "none", deadline=None),
+    _of_downstream("posts", "deadline/downstreams/posts", "another form", deadline=DeadlineForm.GRPC),
+    _of_downstream("cases", "deadline/downstreams/cases", "one", deadline=DeadlineForm.ABSOLUTE),
+    _of_part("deadline", "deadline/accept/grpc-timeout", "one form less", accept=list(DeadlineForm)[:1]),
+    _of_part("deadline", "deadline/cap_s", "a second more", cap_s=31.0),
+    _of_part("deadline", "deadline/cap_s", "a second less", cap_s=29.0),
+    _of_part("deadline", "deadline/floor_s/posts", "none", floor_s=0.0),
+    _of_part("deadline", "deadline/downstreams/posts", "ten seconds", margin_s=10.0),
+    _of_part("deadline", "deadline/from_strangers", "they count", from_strangers=True),
+    Mutant("Contract.deadline", "none", _without_deadlines, "deadline/cap_s"),
+    Mutant("Contract.unknown", "dropped", lambda: dataclasses.replace(RIGHT, unknown=UnknownHeaders.DROP), "unknown/"),
+    Mutant(
+        "Contract.unknown", "refused", lambda: dataclasses.replace(RIGHT, unknown=UnknownHeaders.REJECT), "unknown/"
+    ),
+)
+
+# What a rule says to people alone: the case `declared` compares it, and the document shows it.
+FOR_PEOPLE: Final = frozenset(
+    {
+        *("Field.category", "Field.owner", "Field.description"),
+        *("BaggageKey.classification", "BaggageKey.description"),
+        *("Contract.name", "Contract.version", "Contract.owner", "Downstream.name"),
+        # Their parts have mutants of their own.
+        *("Contract.fields", "Contract.baggage", "Contract.downstreams", "Contract.budgets"),
+    }
+)
+_LATE: Final = "tests/requirements/test_late_requests.py"
+_DEADLINES: Final = "tests/headers/test_deadline.py"
+# What the kit cannot bring about by asking a service, and where it is seen instead.
+SEEN_ELSEWHERE: Final = {
+    "Downstream.retries": "tests/http/test_guarding.py::test_usual_wait_is_within_what_is_declared",
+    "Downstream.breaker": "tests/http/test_guarding.py::test_circuit_opens_after_failures_in_a_row_and_then_refuses",
+    "DeadlinePolicy.max_refused_share": f"{_LATE}::test_share_of_late_requests_that_is_refused_is_the_contract_s",
+    "Contract.proxies": "tests/headers/test_forwarded.py::test_client_is_found_as_the_vector_says",
+    "Downstream.audience": "tests/kafka/test_identity.py::test_topic_with_an_audience_gets_the_identity_signed",
+    "Downstream.decides": "tests/http/test_returning.py::test_anything_else_is_dropped_and_counted",
+    "DeadlinePolicy.max_skew_s": f"{_DEADLINES}::test_deadline_of_several_headers_is_read_as_the_vector_says",
+}
+RULED: Final = (Contract, Field, BaggagePolicy, BaggageKey, Budgets, Downstream, DeadlinePolicy)
