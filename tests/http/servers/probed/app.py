@@ -53,12 +53,13 @@ def _here() -> RequestContext:
 def _known() -> bytes:
     """What this request's headers said, as far as it is believed."""
     context = _here()
+    tenant = context.identity.tenant
     known = {
         "parent": context.trace.parent_span_id,
         "is_theirs": context.request_id == "theirs",
         "correlation_id": context.correlation_id,
         "baggage": [[member.key, member.value, member.properties] for member in context.baggage],
-        "fields": dict(context.fields),
+        "fields": dict(context.fields) | ({} if tenant is None else {"x-tenant-id": tenant}),
         "arrived": [list(place) for place in context.ledger.arrived],
     }
     return json.dumps(known).encode()
