@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from pennon.context import Deadline
 from pennon.headers.deadline import (
+    VALVE_SPAN_S,
     DeadlineForm,
     DeadlinePolicy,
     ReadDeadline,
+    Valve,
     capped,
     deadline_faults,
     for_call,
@@ -160,6 +162,8 @@ def test_capping_twice_takes_the_sooner_cap_and_keeps_the_form() -> None:
         ({"cap_s": 0.075}, ["/cap_s"]),
         ({"cap_s": 0, "margin_s": -1, "max_skew_s": float("nan")}, ["/margin_s", "/max_skew_s"]),
         ({"floor_s": True}, ["/floor_s"]),
+        ({"max_refused_share": 1.1}, ["/max_refused_share"]),
+        ({"max_refused_share": -0.1}, ["/max_refused_share"]),
         ({"cap_s": "30s"}, ["/cap_s"]),
     ],
 )
@@ -168,3 +172,42 @@ def test_policy_says_everything_that_is_wrong_with_it(changes: Case, paths: list
     assert [f"/deadline{path}" for path in paths] == [
         fault.path for fault in deadline_faults(policy(**changes), "/deadline")
     ]
+
+
+@pytest.mark.req(65)
+@given(
+    st.lists(st.tuples(st.integers(0, 3_000), st.booleans()), max_size=80),
+    st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0]),
+)
+def test_valve_never_refuses_more_than_its_share(requests: list[tuple[int, bool]], share: float) -> None:
+    """Whenever one is refused, those of the last seconds are at most the share; over all time too; none in time is."""
+    valve, at_ms, log = Valve(), 0, []
+    for pause_ms, is_late in requests:
+        at_ms += pause_ms
+        valve, is_refused = valve.after(at_ms * 1_000_000, is_late=is_late, max_share=share)
+        log.append((at_ms // 1_000, is_refused))
+        last = [refused for second, refused in log if second > at_ms // 1_000 - VALVE_SPAN_S]
+        assert not is_refused or (is_late and sum(last) <= share * len(last))
+        assert sum(refused for _, refused in log) <= share * len(log)
+
+
+@pytest.mark.req(65)
+def test_valve_refuses_as_much_as_it_may() -> None:
+    """A tenth of a hundred, and every late one where the share is 1."""
+    for share, expected in ((0.1, 10), (1.0, 50)):
+        valve, refused_count = Valve(), 0
+        for number in range(100):
+            valve, is_refused = valve.after(number, is_late=number % 2 == 1, max_share=share)
+            refused_count += is_refused
+        assert expected == refused_count
+
+
+def test_valve_forgets_what_is_long_past() -> None:
+    """An hour of good requests does not pay for a minute of refusals."""
+    valve = Valve()
+    for second in range(100):
+        valve, _ = valve.after(second * 1_000_000_000, is_late=False, max_share=0.5)
+    valve, is_refused = valve.after(300 * 1_000_000_000, is_late=True, max_share=0.5)
+
+    assert not is_refused
+    assert (1, ()) == (valve.seen, valve.before)

@@ -3,8 +3,10 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from pennon import ambient
-from pennon.headers import Contract, mesh, networks, public
+from pennon.headers import Contract, DeadlinePolicy, mesh, networks, public
 from pennon.http import asgi
 
 CONTRACT = Contract("test", version="1", owner="tests")
@@ -89,3 +91,20 @@ def test_door_keeps_the_application_at_hand() -> None:
     app = App()
 
     assert app is asgi(app, CONTRACT, boundary=public()).app
+
+
+@pytest.mark.req(65)
+@pytest.mark.parametrize(
+    ("extensions", "expected"),
+    [({}, {"type": "websocket.close", "code": 1008}), ({"websocket.http.response": {}}, {"status": 504})],
+)
+def test_late_websocket_is_refused(extensions: Any, expected: dict[str, Any]) -> None:
+    """Before it is accepted; with 504 where the server can say it."""
+    policy = DeadlinePolicy(accept=["x-request-timeout-ms"], cap_s=60, max_refused_share=1.0)
+    contract = Contract("test", version="1", owner="tests", deadline=policy)
+    app = App()
+    scope = scope_of([(b"x-request-timeout-ms", b"1")], type="websocket", extensions=extensions)
+    sent = exchange(asgi(app, contract, boundary=TRUSTED), scope)
+
+    assert [] == app.scopes
+    assert expected.items() <= sent[0].items()
