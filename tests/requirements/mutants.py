@@ -6,7 +6,6 @@ that are only for people to read.
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from pennon.headers import (
@@ -93,24 +92,28 @@ class Mutant(NamedTuple):
 
     rule: str
     how: str
-    contract: Callable[[], Contract]
+    contract: Contract
     found_by: str
 
     def __str__(self) -> str:
         return f"{self.rule}-{self.how}".replace(" ", "_")
 
 
+def _mutant(kind: type, changes: dict[str, Any], how: str, found_by: str, **parts: Any) -> Mutant:
+    """The right contract with other parts. The rule is the first of the changes to this kind of part."""
+    return Mutant(f"{kind.__name__}.{next(iter(changes))}", how, dataclasses.replace(RIGHT, **parts), found_by)
+
+
 def _of_field(field: str, found_by: str, how: str, **changes: Any) -> Mutant:
-    """The field of this name, otherwise. The rule is what changes first."""
+    """The field of this name, otherwise."""
     fields = [dataclasses.replace(each, **changes) if each.name == field else each for each in RIGHT.fields]
-    return Mutant(f"Field.{next(iter(changes))}", how, lambda: dataclasses.replace(RIGHT, fields=fields), found_by)
+    return _mutant(Field, changes, how, found_by, fields=fields)
 
 
 def _of_part(part: str, found_by: str, how: str, **changes: Any) -> Mutant:
+    """The baggage policy, the budgets or the deadlines, otherwise."""
     value = getattr(RIGHT, part)
-    changed = dataclasses.replace(value, **changes)
-    rule = f"{type(value).__name__}.{next(iter(changes))}"
-    return Mutant(rule, how, lambda: dataclasses.replace(RIGHT, **{part: changed}), found_by)
+    return _mutant(type(value), changes, how, found_by, **{part: dataclasses.replace(value, **changes)})
 
 
 def _of_key(allowed: str, found_by: str, how: str, **changes: Any) -> Mutant:
@@ -120,26 +123,22 @@ def _of_key(allowed: str, found_by: str, how: str, **changes: Any) -> Mutant:
         for each in RIGHT.baggage.allow
     ]
     baggage = dataclasses.replace(RIGHT.baggage, allow=allow)
-    return Mutant(
-        f"BaggageKey.{next(iter(changes))}", how, lambda: dataclasses.replace(RIGHT, baggage=baggage), found_by
-    )
+    return _mutant(BaggageKey, changes, how, found_by, baggage=baggage)
 
 
 def _of_downstream(name: str, found_by: str, how: str, **changes: Any) -> Mutant:
     """The downstream of this name, otherwise."""
     downstreams = [dataclasses.replace(each, **changes) if each.name == name else each for each in RIGHT.downstreams]
-    return Mutant(
-        f"Downstream.{next(iter(changes))}",
-        how,
-        lambda: dataclasses.replace(RIGHT, downstreams=downstreams),
-        found_by,
-    )
+    return _mutant(Downstream, changes, how, found_by, downstreams=downstreams)
 
 
-def _without_deadlines() -> Contract:
-    downstreams = [dataclasses.replace(each, deadline=None) for each in RIGHT.downstreams]
-    return dataclasses.replace(RIGHT, deadline=None, downstreams=downstreams)
+def _of_contract(found_by: str, how: str, **changes: Any) -> Mutant:
+    """The contract itself, otherwise."""
+    return _mutant(Contract, changes, how, found_by, **changes)
 
+
+# A downstream can be told deadlines only where there are any.
+_UNTIMED: Final = [dataclasses.replace(each, deadline=None) for each in RIGHT.downstreams]
 
 MUTANTS: Final = (
     _of_field("x-pool", "x-pool/syntax/taken", "another name", name="x-pond"),
@@ -150,7 +149,7 @@ MUTANTS: Final = (
     _of_field("x-zone", "x-zone/trust/stranger", "the gateway's alone", trust=Trust.GATEWAY, caller_may_set=False),
     _of_field("x-lane", "x-lane/trust/stranger", "a caller may", caller_may_set=True),
     _of_field("x-zone", "x-zone/trust/stranger", "a caller may not", caller_may_set=False),
-    _of_field("x-cell", "x-cell/trust/stranger", "no gateway does", caller_may_set=True, gateway_overwrites=False),
+    _of_field("x-cell", "x-cell/trust/stranger", "no gateway does", gateway_overwrites=False),
     _of_field("x-zone", "x-zone/trust/stranger", "a gateway does", gateway_overwrites=True),
     _of_field("x-pool", "x-pool/propagate/posts", "it ends here", downstream_may_forward=False),
     _of_field("x-pool", "x-pool/propagate/posts", "to nobody", propagate=Propagate.NEVER),
@@ -198,11 +197,9 @@ MUTANTS: Final = (
     _of_part("deadline", "deadline/floor_s/posts", "none", floor_s=0.0),
     _of_part("deadline", "deadline/downstreams/posts", "ten seconds", margin_s=10.0),
     _of_part("deadline", "deadline/from_strangers", "they count", from_strangers=True),
-    Mutant("Contract.deadline", "none", _without_deadlines, "deadline/cap_s"),
-    Mutant("Contract.unknown", "dropped", lambda: dataclasses.replace(RIGHT, unknown=UnknownHeaders.DROP), "unknown/"),
-    Mutant(
-        "Contract.unknown", "refused", lambda: dataclasses.replace(RIGHT, unknown=UnknownHeaders.REJECT), "unknown/"
-    ),
+    _of_contract("deadline/cap_s", "none", deadline=None, downstreams=_UNTIMED),
+    _of_contract("unknown/", "dropped", unknown=UnknownHeaders.DROP),
+    _of_contract("unknown/", "refused", unknown=UnknownHeaders.REJECT),
 )
 
 # What a rule says to people alone: the case `declared` compares it, and the document shows it.

@@ -39,7 +39,7 @@ def test_right_contract_keeps_every_rule(case: Any) -> None:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_mutant_is_found_by_the_case_of_its_rule(mutant: Mutant) -> None:
     """One rule is another, and that is what is said."""
-    door = _door(mutant.contract())
+    door = _door(mutant.contract)
     asked = [case for case in CASES if case.id.startswith(mutant.found_by)]
     assert asked, f"the kit has no case {mutant.found_by}"
     assert not all(_is_kept(case, door) for case in asked)
