@@ -267,11 +267,13 @@ IDENTITY = (std.TENANT_ID, std.ACTOR_ID, std.ACTOR_TYPE, std.ON_BEHALF_OF)
         (Downstream("a", host="a", fields=["traceparent"]), ["fields/0"]),
         (Downstream("a", host="a", fields=["etag"]), ["fields/0"]),
         (Downstream("a", host="a", fields=["idempotency-key"]), ["fields/0"]),
+        (Downstream("a", host="a", fields=["x-region"]), ["fields/0"]),
     ],
 )
 def test_contract_refuses_downstreams_that_cannot_be_served(downstream: Downstream, parts: list[str]) -> None:
     """What nobody could send, guard or believe."""
-    declared = [*IDENTITY, std.TRACEPARENT, std.ETAG, std.IDEMPOTENCY_KEY]
+    kept = replace(std.REGION, downstream_may_forward=False)
+    declared = [*IDENTITY, std.TRACEPARENT, std.ETAG, std.IDEMPOTENCY_KEY, kept]
     faults = _faults(fields=declared, deadline=DEADLINE, downstreams=[downstream])
 
     assert [f"/downstreams/0/{part}" for part in parts] == list(dict.fromkeys(faults))

@@ -86,6 +86,8 @@ def _field_fault(each: Downstream, declared: Field | None, name: str) -> str | N
         return f"{name!r} stands in responses alone"
     if declared.propagate is Propagate.NEVER:
         return f"{name!r} is declared propagate 'never'"
+    if not declared.downstream_may_forward:
+        return f"{name!r} is declared downstream_may_forward=False: who receives it keeps it"
     if each.external and declared.classification is not Classification.PUBLIC:
         return f"{name!r} is {str(declared.classification)!r}; external downstreams get public ones only"
     return None
