@@ -207,7 +207,8 @@ def _repeated(chance: random.Random, data: bytes, _begin: Sequence[bytes], _word
 
 def _inserted(chance: random.Random, data: bytes, _begin: Sequence[bytes], words: Sequence[bytes]) -> bytes:
     place = chance.randint(0, len(data))
-    return data[:place] + chance.choice(words) + data[place:]
+    # Some piled up: what is nested too deep, and numbers without end.
+    return data[:place] + chance.choice(words) * chance.choice((1, 1, 1, 4, 64, 5_000)) + data[place:]
 
 
 def _replaced(chance: random.Random, data: bytes, _begin: Sequence[bytes], words: Sequence[bytes]) -> bytes:

@@ -46,9 +46,12 @@ def fuzzed(name: str, seconds: float, seed: int, corpus: Sequence[bytes] = ()) -
 
 @contextmanager
 def workers() -> Iterator[ProcessPoolExecutor]:
-    """One for each processor; each is a new process, in whose main thread signals arrive."""
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+    """One for each processor: new processes, in whose main threads signals arrive. At the end nothing new begins."""
+    pool = ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
+    try:
         yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def told(finding: Finding) -> str:
@@ -75,7 +78,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=float(os.environ.get("PENNON_FUZZ_MINUTES", "10")))
     parser.add_argument("--corpus", type=Path, default=Path(os.environ.get("PENNON_SOAK_DATABASE", ".soak")) / "fuzz")
-    parser.add_argument("codecs", nargs="*", choices=[*names, []], default=names)
+    parser.add_argument("--codecs", nargs="+", choices=names, default=names)
     return parser.parse_args(arguments)
 
 
