@@ -1,12 +1,28 @@
 """Inject: what leaves to whom, and what is taken off."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pennon.context import ActorType, Identity, Member, Trace
-from pennon.headers import BaggagePolicy, Contract, Downstream, DropReason, Extracted, Outgoing, inject
+from pennon.headers import (
+    BaggagePolicy,
+    Budgets,
+    Classification,
+    Contract,
+    DeadlineForm,
+    DeadlinePolicy,
+    Downstream,
+    DropReason,
+    Extracted,
+    Field,
+    Outgoing,
+    Propagate,
+    inject,
+    std,
+)
 
 TRACE = Trace("8a3c60f7d188f8fa79d48a391a778fa6", "00f7d188f8fa79d4", None, 3, "rojo=1")
 WHOLE = [
@@ -205,3 +221,181 @@ def test_inject_drops_what_cannot_be_written(send: Send, given: dict[str, Any], 
 
     assert [(name, DropReason.MALFORMED)] == [(drop.name, drop.reason) for drop in outgoing.report.dropped]
     assert name.partition(":")[0] not in _texts(outgoing)
+
+
+# 2026-11-21T10:15:00Z
+NOW_NS = 1_795_256_100_000_000_000
+SUPPORTER = Identity(tenant="tenant-42", actor="staff-3", actor_type=ActorType.SUPPORT, on_behalf_of="user-9")
+IDENTITY_FIELDS = (std.TENANT_ID, std.ACTOR_ID, std.ACTOR_TYPE, std.ON_BEHALF_OF)
+
+
+def declaring(*fields: Field, budgets: Budgets | None = None, **to: Any) -> Contract:
+    """A contract with the identity's fields, these, and one downstream, "there"."""
+    place: dict[str, Any] = {} if "topic" in to else {"host": "there.internal"}
+    return Contract(
+        "c",
+        version="1",
+        owner="t",
+        fields=[*IDENTITY_FIELDS, *fields],
+        deadline=DeadlinePolicy(accept=list(DeadlineForm), cap_s=60),
+        budgets=budgets or Budgets(),
+        downstreams=[Downstream("there", **place, **to)],
+    )
+
+
+@pytest.mark.req(69, 74, 94, 95, 123)
+@pytest.mark.parametrize(
+    ("granted", "told"),
+    [
+        ({}, set()),
+        ({"tenant": True}, {"x-tenant-id"}),
+        ({"actor": True}, {"x-actor-id", "x-actor-type", "x-on-behalf-of"}),
+        ({"tenant": True, "actor": True}, WHO),
+        ({"fields": ["X-Actor-Id"]}, {"x-actor-id"}),
+        ({"tenant": True, "actor": True, "topic": "there"}, WHO),
+    ],
+)
+def test_inject_tells_who_asks_to_whom_it_is_granted(send: Send, granted: dict[str, Any], told: set[str]) -> None:
+    """From what was verified; and of what was copied in by hand none stays, granted or not."""
+    outgoing = send("there", under=declaring(**granted), request_id="r", identity=SUPPORTER)
+
+    assert told == WHO & _texts(outgoing).keys()
+    assert _removed(outgoing) >= WHO
+
+
+@pytest.mark.req(73, 74)
+def test_inject_says_for_whom_a_supporter_acts(send: Send) -> None:
+    """Who really acts stays the actor."""
+    sent = _texts(send("there", under=declaring(tenant=True, actor=True), identity=SUPPORTER))
+
+    assert ("staff-3", "SUPPORT", "user-9") == (sent["x-actor-id"], sent["x-actor-type"], sent["x-on-behalf-of"])
+
+
+@pytest.mark.req(69, 104)
+@pytest.mark.parametrize("name", sorted(WHO))
+def test_inject_takes_no_identity_from_fields(send: Send, name: str) -> None:
+    """A header that was received says nothing of who asks here."""
+    outgoing = send("there", under=declaring(tenant=True, actor=True), request_id="r", fields=((name, "forged"),))
+
+    assert not WHO & _texts(outgoing).keys()
+    assert name in _removed(outgoing)
+
+
+@pytest.mark.req(70, 71, 101)
+@pytest.mark.parametrize("tenant", ["Jane Doe", "jane@example.com", "a\r\nb", "x" * 129, ""])
+def test_inject_sends_opaque_ids_alone(send: Send, tenant: str) -> None:
+    """A name, an address or a second header does not leave as an id, and nothing but ids does."""
+    identity = Identity(tenant=tenant, actor="user-9", units={"user": "u1"}, attributes={"plan": "pro"})
+    sent = _texts(send("there", under=declaring(tenant=True, actor=True), identity=identity))
+
+    assert {"x-actor-id": "user-9"} == sent
+
+
+@pytest.mark.req(95)
+def test_inject_tells_nobody_outside_who_asks(send: Send) -> None:
+    """Not by ALWAYS; a public id goes where it is named."""
+    everywhere = [dataclasses.replace(each, propagate=Propagate.ALWAYS) for each in IDENTITY_FIELDS]
+    public = dataclasses.replace(std.TENANT_ID, classification=Classification.PUBLIC)
+    named = Downstream("there", host="there.example", external=True, fields=["x-tenant-id"])
+    ours = Downstream("ours", host="ours.internal")
+    closed = Contract(
+        "c", version="1", owner="t", fields=everywhere, downstreams=[dataclasses.replace(named, fields=()), ours]
+    )
+    opened = Contract("c", version="1", owner="t", fields=[public, *everywhere[1:]], downstreams=[named])
+
+    assert set() == WHO & _texts(send("there", under=closed, identity=SUPPORTER)).keys()
+    assert WHO == _texts(send("ours", under=closed, identity=SUPPORTER)).keys()
+    assert {"x-tenant-id": "tenant-42"} == _texts(send("there", under=opened, identity=SUPPORTER))
+
+
+@pytest.mark.req(59, 67, 111)
+@pytest.mark.parametrize(
+    ("form", "value"),
+    [
+        (DeadlineForm.ABSOLUTE, "2026-11-21T10:15:30.250Z"),
+        (DeadlineForm.TIMEOUT_MS, "30250"),
+        (DeadlineForm.GRPC, "30250999u"),
+        (DeadlineForm.ENVOY_MS, "30250"),
+    ],
+)
+def test_inject_tells_what_is_left_in_one_form(send: Send, form: DeadlineForm, value: str) -> None:
+    """The declared one; by hand none of the others stays."""
+    outgoing = send("there", under=declaring(deadline=form), timeout_ns=30_250_999_999, now_ns=NOW_NS)
+
+    assert {form.value: value} == _texts(outgoing)
+    assert _removed(outgoing) >= UNTIL
+
+
+@pytest.mark.req(64)
+def test_inject_leaves_a_deadline_by_hand_where_none_is_known(send: Send) -> None:
+    """A script's own, in the form that is declared."""
+    outgoing = send("there", under=declaring(deadline=DeadlineForm.GRPC))
+
+    assert UNTIL - {"grpc-timeout"} == UNTIL & _removed(outgoing)
+
+
+@pytest.mark.parametrize(("audience", "told"), [("there", {"pennon-context": "a.b.c"}), (None, {})])
+def test_inject_gives_a_signed_context_to_its_audience(send: Send, audience: str | None, told: dict[str, str]) -> None:
+    """Nobody else gets one; one that was copied stays nowhere."""
+    outgoing = send("there", under=declaring(audience=audience), signed="a.b.c")
+
+    assert told == _texts(outgoing)
+    assert "pennon-context" in _removed(outgoing)
+
+
+@pytest.mark.parametrize("signed", ["a b", "a\nb", "ä", ""])
+def test_inject_drops_a_signed_context_that_cannot_be_written(send: Send, signed: str) -> None:
+    """As any other value."""
+    outgoing = send("there", under=declaring(audience="there"), signed=signed)
+
+    assert {} == _texts(outgoing)
+    assert [("pennon-context", DropReason.MALFORMED)] == [(d.name, d.reason) for d in outgoing.report.dropped]
+
+
+@pytest.mark.req(6, 29, 30, 87)
+@pytest.mark.parametrize(
+    ("limit_bytes", "kept"),
+    [(52, ["x-tenant-id", "x-one", "x-two"]), (51, ["x-tenant-id", "x-one"]), (34, ["x-tenant-id"]), (19, [])],
+)
+def test_inject_keeps_custom_fields_within_their_budget(
+    send: Send, make_field: Callable[..., Field], limit_bytes: int, kept: list[str]
+) -> None:
+    """Whole fields go, the last declared first, whatever order they came in; and a copy of theirs goes too."""
+    small = {"max_length": 12, "propagate": Propagate.ALWAYS, "syntax": "[a-z]+"}
+    tenant = dataclasses.replace(std.TENANT_ID, max_length=12)
+    contract = Contract(
+        "c",
+        version="1",
+        owner="t",
+        fields=[tenant, make_field("x-one", **small), make_field("x-two", **small)],
+        budgets=Budgets(custom_bytes=limit_bytes),
+        downstreams=[Downstream("there", host="there.internal", tenant=True)],
+    )
+    given = (("x-two", "v" * 12), ("x-one", "v" * 10))
+    outgoing = send("there", under=contract, fields=given, identity=Identity(tenant="tenant-42"))
+    gone = [name for name in ("x-two", "x-one", "x-tenant-id") if name not in kept]
+
+    assert set(kept) == _texts(outgoing).keys() == set(outgoing.report.added)
+    assert [(name, DropReason.OVER_BUDGET) for name in gone] == [(d.name, d.reason) for d in outgoing.report.dropped]
+    assert _removed(outgoing) >= {"x-one", "x-two", "x-tenant-id"}
+
+
+@pytest.mark.req(6)
+def test_inject_keeps_the_trace_s_budget(send: Send) -> None:
+    """The contract's, where it is less than what W3C asks for."""
+    contract = declaring(budgets=Budgets(trace_bytes=9))
+    trace = Trace(TRACE.trace_id, TRACE.span_id, None, 1, "a=12,b=34,c=56")
+    outgoing = send("there", under=contract, trace=trace)
+
+    assert "a=12,b=34" == _texts(outgoing)["tracestate"]
+    assert [("tracestate:c", DropReason.OVER_BUDGET)] == [(d.name, d.reason) for d in outgoing.report.dropped]
+
+
+@pytest.mark.req(95)
+def test_inject_writes_the_calling_service_where_it_is_named(send: Send) -> None:
+    """As it was received."""
+    contract = declaring(std.CALLER_SERVICE, fields=["x-caller-service"])
+    given = (("x-caller-service", "checkout"),)
+
+    assert {"x-caller-service": "checkout"} == _texts(send("there", under=contract, fields=given))
+    assert {} == _texts(send("there", under=declaring(std.CALLER_SERVICE), fields=given))

@@ -137,7 +137,7 @@ def test_call_that_could_not_finish_is_not_sent(deaf: Deaf, call: Call, left_s: 
 def test_call_ends_with_the_deadline_and_says_that_it_was_the_deadline(deaf: Deaf, call: Call) -> None:
     """In place of the client's timeout, which stays its cause; counted apart."""
     before = exceeded().get("given_up", 0)
-    with serving(0.15), pytest.raises(DeadlineExceeded, match=r"no answer in the 0\.1\d* s") as raised:
+    with serving(0.4), pytest.raises(DeadlineExceeded, match=r"no answer in the 0\.[123]\d* s") as raised:
         call(deaf.url)
 
     assert isinstance(raised.value.__cause__, httpx.TimeoutException | requests.Timeout | TimeoutError)
@@ -257,7 +257,7 @@ def test_contract_without_deadlines_keeps_to_the_request_s_all_the_same(deaf: De
 
 
 @pytest.mark.req(66)
-@pytest.mark.parametrize("left_s", [0.0, 0.15])
+@pytest.mark.parametrize("left_s", [0.0, 0.4])
 def test_span_says_that_it_was_the_deadline(spans: InMemorySpanExporter, deaf: Deaf, left_s: float) -> None:
     """Sent or not; its error is ours, not a timeout."""
     with serving(left_s), pytest.raises(DeadlineExceeded):

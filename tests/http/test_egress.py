@@ -10,8 +10,8 @@ from opentelemetry import baggage, context
 
 import pennon.http
 from pennon import ambient, counters
-from pennon.context import Ledger, Member, RequestContext, Trace
-from pennon.headers import BaggagePolicy, Contract, Downstream
+from pennon.context import Identity, Ledger, Member, RequestContext, Trace
+from pennon.headers import BaggagePolicy, Contract, Downstream, std
 
 CONTRACT = Contract(
     "test",
@@ -213,3 +213,159 @@ def test_transport_inside_is_opened_and_closed_and_its_errors_go_on() -> None:
 
     assert ["entered", "exited"] == inside.was
     assert ["closed"] == outside.was
+
+
+STRICT = Contract(
+    "strict",
+    version="1",
+    owner="tests",
+    fields=(std.IDEMPOTENCY_KEY, std.TENANT_ID, std.ACTOR_ID, std.ACTOR_TYPE, std.ON_BEHALF_OF),
+    downstreams=(
+        Downstream("posts", host="posts.internal", tenant=True, audience="posts"),
+        Downstream("silent", host="silent.internal"),
+    ),
+)
+HOP_BY_HOP = {
+    "keep-alive": "timeout=5",
+    "proxy-authorization": "Basic x",
+    "proxy-connection": "keep-alive",
+    "trailer": "x",
+    "te": "gzip",
+    "upgrade": "h2c",
+    "http2-settings": "x",
+    "forwarded": "for=1.2.3.4",
+    "x-forwarded-for": "1.2.3.4",
+    "x-envoy-expected-rq-timeout-ms": "10",
+}
+RESPONSE_ONLY = {
+    "set-cookie": "s=1",
+    "retry-after": "3",
+    "etag": '"1"',
+    "deprecation": "@1",
+    "sunset": "x",
+    "link": "<x>",
+}
+
+
+@pytest.mark.req(18, 20, 21, 100)
+@pytest.mark.parametrize("url", ["http://posts.internal/", "http://elsewhere.example/"])
+@pytest.mark.parametrize("name", sorted({**HOP_BY_HOP, **RESPONSE_ONLY}))
+def test_what_concerns_another_message_does_not_leave(url: str, name: str) -> None:
+    """Fields of one connection, of proxies, of responses: copied from what came in, to whomever."""
+    wire = Wire()
+    with request_of():
+        client(wire, STRICT).get(url, headers={name: {**HOP_BY_HOP, **RESPONSE_ONLY}[name], "x-own": "1"})
+
+    assert name not in wire.names()
+    assert [b"1"] == wire.lines("x-own")
+
+
+@pytest.mark.req(18)
+@pytest.mark.parametrize("said", ["close, X-Secret-Thing", "keep-alive,x-secret-thing , host", "x-secret-thing"])
+def test_what_a_connection_names_does_not_leave(said: str) -> None:
+    """Nor the Connection, which was another one's; the client's own framing stays."""
+    wire = Wire()
+    before = dropped_count("nominated")
+    with request_of():
+        client(wire, STRICT).post(
+            "http://posts.internal/", headers={"connection": said, "X-Secret-Thing": "1"}, content=b"body"
+        )
+
+    assert not {"connection", "x-secret-thing"} & wire.names()
+    assert {"host", "content-length"} <= wire.names()
+    assert 1 == dropped_count("nominated") - before
+
+
+@pytest.mark.req(18)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"connection": "keep-alive"},
+        {"connection": "Close"},
+        {"connection": "Upgrade", "upgrade": "h2c"},
+        {"te": "trailers"},
+    ],
+)
+def test_what_a_client_asks_of_its_own_connection_stays(asked: dict[str, str]) -> None:
+    """A WebSocket begins so, and gRPC needs the last one."""
+    wire = Wire()
+    with request_of():
+        client(wire, STRICT).get("http://posts.internal/", headers=asked)
+
+    assert asked.keys() <= wire.names()
+
+
+def dropped_count(reason: str) -> int:
+    """How many headers were dropped for it."""
+    return sum(each.total for each in counters.samples() if (each.name.name, each.cause) == ("HEADERS_DROPPED", reason))
+
+
+@pytest.mark.req(58)
+@pytest.mark.parametrize(
+    ("sent", "leaves"), [('"key-1"', False), ("key-1", False), ('"payment-captured:event:1"', True), ('"key-10"', True)]
+)
+@pytest.mark.parametrize("url", ["http://posts.internal/", "http://elsewhere.example/"])
+def test_idempotency_key_that_came_in_does_not_go_out(url: str, sent: str, leaves: bool) -> None:
+    """In either spelling; one that was made for the call does."""
+    wire = Wire()
+    before = dropped_count("not_forwarded")
+    with request_of(fields=(("idempotency-key", '"key-1"'),)):
+        client(wire, STRICT).post(url, headers={"Idempotency-Key": sent})
+
+    assert ([sent.encode()] if leaves else []) == wire.lines("idempotency-key")
+    assert (not leaves) == dropped_count("not_forwarded") - before
+
+
+@pytest.mark.req(21, 69, 95, 100, 104)
+def test_identity_leaves_from_the_context_alone() -> None:
+    """Whatever a handler copies: where it is granted the verified one stands, elsewhere none."""
+    wire = Wire()
+    copied = {"X-Tenant-Id": "forged", "X-Actor-Id": "forged", "x-actor-type": "SYSTEM", "x-on-behalf-of": "forged"}
+    with request_of(identity=Identity(tenant="tenant-42", actor="user-9")):
+        client(wire, STRICT).get("http://posts.internal/", headers=copied)
+        told = wire.lines("x-tenant-id")
+        client(wire, STRICT).get("http://silent.internal/", headers=copied)
+        client(wire, STRICT).get("http://elsewhere.example/", headers=copied)
+
+    assert [b"tenant-42"] == told
+    assert not any(b"forged" in value for request in wire.sent for _, value in request.headers.raw)
+    assert not any({"x-tenant-id", "x-actor-id"} & request.headers.keys() for request in wire.sent[1:])
+
+
+class Signing:
+    """Signs as a test reads it."""
+
+    def signed(self, identity: Identity, audience: str | None) -> str | None:
+        """Whom it is for, and whose request it is."""
+        return None if audience is None else f"{audience}.{identity.tenant}"
+
+
+def test_signed_context_goes_to_its_audience_alone() -> None:
+    """By the signer that the door was given; a copied one goes nowhere."""
+    wire = Wire()
+    signing = pennon.http.httpx(httpx.Client(transport=httpx.MockTransport(wire)), STRICT, signer=Signing())
+    said = []
+    with request_of(identity=Identity(tenant="tenant-42")):
+        for host in ("posts.internal", "silent.internal", "elsewhere.example"):
+            signing.get(f"http://{host}/", headers={"Pennon-Context": "a.b.c"})
+            said.append(wire.lines("pennon-context"))
+
+    assert [[b"posts.tenant-42"], [], []] == said
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_door_keeps_to_the_public_way_where_httpx_keeps_headers_otherwise(
+    monkeypatch: pytest.MonkeyPatch, is_known: bool
+) -> None:
+    """The quick way and the public one lead to the same request."""
+    monkeypatch.setattr("pennon.http.httpx_door._IS_LIST_KNOWN", is_known)
+    wire = Wire()
+    by_hand = [("X-Own", "1"), ("x-own", "2"), ("X-Request-ID", "mine"), ("traceparent", PARENT), ("Baggage", "set=1")]
+    with request_of():
+        client(wire).get("http://posts.internal/", headers=by_hand)
+    sent = [(key.lower(), value) for key, value in wire.raw]
+
+    assert [(b"x-own", b"1"), (b"x-own", b"2")] == [each for each in sent if each[0] == b"x-own"]
+    assert [PARENT.encode()] == wire.lines("traceparent")
+    assert [b"req-1"] == wire.lines("x-request-id") == [value for name, value in sent if name == b"x-request-id"]
+    assert [b"region=eu;p=1,set=1"] == wire.lines("baggage")
