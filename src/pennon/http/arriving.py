@@ -27,8 +27,12 @@ AppT = TypeVar("AppT")
 
 
 class Admission(msgspec.Struct, frozen=True):
-    """What came in, and how it stands. is_trusted: its sender is believed. is_late: its deadline is as good as over."""
+    """What came in, under which contract, and how it stands.
 
+    is_trusted: its sender is believed. is_late: its deadline is as good as over.
+    """
+
+    contract: Contract
     arrival: Arrival
     is_trusted: bool
     is_late: bool = False
@@ -95,14 +99,14 @@ class Door(Generic[AppT]):
             arrival = structs.replace(arrival, report=report, spoiled=spoiled)
         counters.count_arrival(arrival)
         if arrival.refusal is not None:
-            return Admission(arrival, is_trusted)
+            return Admission(self._contract, arrival, is_trusted)
         is_late = False
         if valve is not None and monotonic_ns is not None:
             arrival, is_late = self._in_time(arrival, valve, monotonic_ns)
         if boundary.identity is not None and arrival.refusal is None:
             identity = boundary.identity_of(inbound, is_trusted=is_trusted) or _UNASKED
             arrival = structs.replace(arrival, context=structs.replace(arrival.context, identity=identity))
-        return Admission(arrival, is_trusted, is_late)
+        return Admission(self._contract, arrival, is_trusted, is_late)
 
     def _in_time(self, arrival: Arrival, valve: DeadlineValve, monotonic_ns: int) -> tuple[Arrival, bool]:
         """The arrival, refused if its deadline leaves too little, and whether it does."""
@@ -141,7 +145,7 @@ class Door(Generic[AppT]):
             scheme=scheme,
             trace=arrival.context.trace,
             link=arrival.stranger_trace,
-            extra={**peer(), **_ids(arrival.context)},
+            extra={**_connected(peer(), arrival.context), **_said(self._contract, arrival.context)},
         )
 
 
@@ -149,8 +153,9 @@ def note_answer(span: otel.Span, admission: Admission, context: RequestContext, 
     """Say on whichever span there is what the crossing did, and how it was answered (None: not by a status)."""
     report = admission.arrival.report
     if span is otel.SILENT:
-        late = {_LATE: admission.is_late} if admission.is_late else {}
-        otel.note_here(report, {**_ids(context), **late})
+        if otel.is_recording():
+            late = {_LATE: admission.is_late} if admission.is_late else {}
+            otel.note_here(report, {**_said(admission.contract, context), **late})
         return
     span.note(report)
     if admission.is_late:
@@ -169,9 +174,19 @@ def peer_attributes(
     return {"network.protocol.version": version, **{key: value for key, value in known.items() if value is not None}}
 
 
-def _ids(context: RequestContext) -> dict[str, otel.AttributeValue]:
-    """What somebody who looks for this request in a trace store has at hand: what its response named."""
-    ids: dict[str, otel.AttributeValue] = {"pennon.request_id": context.request_id}
+def _connected(peer: dict[str, otel.AttributeValue], context: RequestContext) -> dict[str, otel.AttributeValue]:
+    """Who is connected; a trusted proxy is not the client, whose own address is personal and stays off."""
+    if context.forwarded is not None and "client.address" in peer:
+        peer["network.peer.address"] = peer.pop("client.address")
+    return peer
+
+
+def _said(contract: Contract, context: RequestContext) -> dict[str, otel.AttributeValue]:
+    """What somebody who looks for it in a trace store has at hand, what its response named; and whose work it is."""
+    # Imported here: nobody pays for it who makes no spans.
+    from pennon.logs.spans import whose
+
+    ids: dict[str, otel.AttributeValue] = {"pennon.request_id": context.request_id, **whose(contract, context)}
     if context.correlation_id is not None:
         ids["pennon.correlation_id"] = context.correlation_id
     return ids

@@ -19,7 +19,7 @@ from pennon.counters import Count, count
 from pennon.deadlines import Overdue, limit_of_call
 from pennon.errors import DeadlineExceeded
 from pennon.headers import DECIDED, Contract, Downstream
-from pennon.headers.times import S_NS
+from pennon.headers.times import MS_NS, S_NS
 from pennon.http.leaving import Own, headers_leaving
 from pennon.http.returning import take
 from pennon.http.types import RawHeaders, Signer
@@ -145,7 +145,8 @@ class Crossing:
         for one: nobody waits for the answer any more, so there is nothing to try again.
         """
         self._exceeded(Overdue.GIVEN_UP)
-        raise DeadlineExceeded(f"{self._host}: no answer in the {self.timeout_s:.3f} s that the deadline left") from error
+        text = f"{self._host}: no answer in the {self.timeout_s:.3f} s that the deadline left"
+        raise DeadlineExceeded(text) from error
 
     def _limited(self, contract: Contract) -> int | None:
         """How long the call may take, ns."""
@@ -158,6 +159,7 @@ class Crossing:
             self._exceeded(Overdue.UNSENT)
             raise DeadlineExceeded(f"{self._host}: {call.timeout_s:.3f} s left for a call; nothing was sent")
         self.timeout_s = call.timeout_ns / S_NS
+        self._span.attribute("pennon.deadline_left_ms", call.timeout_ns // MS_NS)
         return call.timeout_ns
 
     def _exceeded(self, cause: Overdue) -> None:

@@ -85,7 +85,12 @@ class Processing:
         )
         context = arrival.context
         if self._span is not SILENT:
+            # Imported here: nobody pays for it who makes no spans.
+            from pennon.logs.spans import whose
+
             self._span.note(arrival.report)
+            for name, said in whose(self._reading.contract, context).items():
+                self._span.attribute(name, said)
             context = self._span.placing(context)
             self._span.__enter__()
         self._entered = ambient.entered(context)

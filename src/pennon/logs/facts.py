@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from pennon import ambient, otel
@@ -30,7 +30,13 @@ def log_salt(given: bytes | None) -> bytes:
         if not given:
             raise ValueError("salt: is empty; hashes without a key are found by trying")
         return given
-    return os.environ.get(LOG_SALT_VARIABLE, "").encode() or os.urandom(_RANDOM_SALT_BYTES)
+    return os.environ.get(LOG_SALT_VARIABLE, "").encode() or _random_salt()
+
+
+@cache
+def _random_salt() -> bytes:
+    """One for the process, so that its log lines and its spans can be joined."""
+    return os.urandom(_RANDOM_SALT_BYTES)
 
 
 class Facts:
@@ -46,25 +52,35 @@ class Facts:
         context = ambient.current()
         return {} if context is None else dict(self._of(context))
 
+    def whose(self, context: RequestContext) -> Iterator[tuple[str, Fact]]:
+        """Who acts for whom, as the contract lets it be said, and how long whoever asked will wait."""
+        identity = context.identity
+        yield from self._fields(
+            ("tenant", "x-tenant-id", identity.tenant),
+            ("actor", "x-actor-id", identity.actor),
+            ("on_behalf_of", "x-on-behalf-of", identity.on_behalf_of),
+        )
+        if identity.actor_type is not None:
+            yield "actor_type", identity.actor_type.value
+        if context.deadline is not None:
+            yield "deadline_left_ms", context.deadline.remaining_ns(self._clock.monotonic_ns()) // _NS_PER_MS
+
     def _of(self, context: RequestContext) -> Iterator[tuple[str, Fact]]:
         # The span that is current within the request, if somebody makes spans: by it the trace store knows the line.
         trace = otel.current_trace() or context.trace
         yield "trace_id", trace.trace_id
         yield "span_id", trace.span_id
-        identity = context.identity
-        for name, field, value in (
+        yield from self._fields(
             ("request_id", "x-request-id", context.request_id),
             ("caller_request_id", "x-request-id", context.caller_request_id),
             ("correlation_id", "x-correlation-id", context.correlation_id),
-            ("tenant", "x-tenant-id", identity.tenant),
-            ("actor", "x-actor-id", identity.actor),
-            ("on_behalf_of", "x-on-behalf-of", identity.on_behalf_of),
-        ):
-            if value is not None and self._rule(field) is not Log.NEVER:
-                yield name, self._safe(field, value)
-        if identity.actor_type is not None:
-            yield "actor_type", identity.actor_type.value
-        if context.deadline is not None:
-            yield "deadline_left_ms", context.deadline.remaining_ns(self._clock.monotonic_ns()) // _NS_PER_MS
+        )
+        yield from self.whose(context)
         if context.is_replay:
             yield "is_replay", True
+
+    def _fields(self, *found: tuple[str, str, str | None]) -> Iterator[tuple[str, Fact]]:
+        """Those that are there and may be said. found: of each name here, header and value."""
+        for name, field, value in found:
+            if value is not None and self._rule(field) is not Log.NEVER:
+                yield name, self._safe(field, value)
