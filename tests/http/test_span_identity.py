@@ -41,6 +41,7 @@ SENT = {
 }
 OURS = mesh(verify=networks("127.0.0.0/8"))
 SALT = "fleet"
+NOTHING: Mapping[str, str] = {}
 
 Spans = InMemorySpanExporter
 
@@ -56,7 +57,7 @@ def hashed(field: str, value: str) -> str:
 
 
 def served(
-    spans: Spans, wrap: Callable[[Any], Any] = lambda app: app, **sent: str
+    spans: Spans, wrap: Callable[[Any], Any] = lambda app: app, *, more: Mapping[str, str] = NOTHING
 ) -> dict[SpanKind, Mapping[str, Any]]:
     """A request that calls posts; the attributes of its spans."""
     transport = httpx.MockTransport(lambda _: httpx.Response(204))
