@@ -206,7 +206,7 @@ def test_extract_keeps_the_budget_over_ours_and_others(take: Take) -> None:
 @pytest.mark.req(110)
 def test_extract_refuses_baggage_over_8192_bytes_unread(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
     """All lines together are counted before one is parsed; a record processed all the same has none."""
-    monkeypatch.setattr("pennon.headers.admission.split_baggage", _never)
+    monkeypatch.setattr("pennon.headers.admission.pieces_of", _never)
     arrived = take([TRACEPARENT, ("baggage", "k=" + "v" * 4094), ("baggage", "l=" + "v" * 4094)])
 
     assert Refusal(431, "baggage", "8192 bytes") == arrived.refusal

@@ -13,7 +13,7 @@ import msgspec
 
 from pennon.context import Member
 from pennon.headers.allowlist import AllowList
-from pennon.headers.baggage import RawMember, decoded, decoded_bytes, raw_member, split_baggage
+from pennon.headers.baggage import RawMember, decoded, decoded_bytes, key_of, pieces_of, raw_member
 from pennon.headers.fields import BaggagePolicy, UnknownMembers
 from pennon.headers.grammar import BAGGAGE, OWN_PREFIX, OWS, is_own_key
 from pennon.headers.reading import REMEMBERED_BYTES
@@ -23,6 +23,7 @@ from pennon.headers.report import Drop, DropReason, member_drop
 _UNSAFE: Final = re.compile("[\r\n\0]")
 # Ours as we write them: nothing to decode.
 _OURS: Final = re.compile(rf"({OWN_PREFIX}[A-Za-z0-9]*+)=([A-Za-z0-9._\-]*+)".encode())
+_MALFORMED: Final = Drop(BAGGAGE, DropReason.MALFORMED)
 # About 50 kB at most.
 _REMEMBERED_COUNT: Final = 256
 
@@ -106,7 +107,7 @@ def _read(
         return None
     raw = raw_member(piece)
     if raw is None:
-        dropped.append(Drop(BAGGAGE, DropReason.MALFORMED))
+        dropped.append(_MALFORMED)
         return None
     reason = _unwanted(raw.key, policy, allow, is_trusted=is_trusted)
     if reason is None:
@@ -118,47 +119,48 @@ def _read(
 def _some_of(
     values: Sequence[bytes], policy: BaggagePolicy, allow: AllowList, dropped: list[Drop], *, is_trusted: bool
 ) -> list[Member]:
-    """The members of one that may be over it."""
-    found, beyond = split_baggage(values)
-    dropped += beyond
-    wanted: list[RawMember] = []
-    for raw in found:
-        reason = _unwanted(raw.key, policy, allow, is_trusted=is_trusted)
-        if reason is None:
-            wanted.append(raw)
-        else:
-            dropped.append(member_drop(BAGGAGE, raw.key, reason))
-    return [member for member in _within(wanted, policy, allow, dropped) if member is not None]
+    """The members of one that may be over it: keys are looked at first, and what will not be kept is not read.
 
-
-def _within(
-    wanted: Sequence[RawMember], policy: BaggagePolicy, allow: AllowList, dropped: list[Drop]
-) -> list[Member | None]:
-    """As many as the budget allows, in their order: the most important first, and decoded only until it is used up.
-
-    First ours, then known ones by their rank, then unknown ones; each from the first.
+    First ours, then known ones by their rank, then unknown ones; each from the first, until the budget is used up.
     """
-    kept: list[Member | None] = [None] * len(wanted)
-    room_bytes, room_count = policy.max_bytes + 1, policy.max_members
-    is_full = False
-    for place in sorted(range(len(wanted)), key=lambda place: _rank(wanted[place].key, allow)):
-        raw = wanted[place]
-        if is_full or not room_count:
-            dropped.append(member_drop(BAGGAGE, raw.key, DropReason.OVER_BUDGET))
+    pieces, beyond = pieces_of(values)
+    dropped += beyond
+    ranked: list[tuple[int, int, str]] = []
+    for place, piece in enumerate(pieces):
+        key = key_of(piece)
+        if key is None:
+            dropped.append(_MALFORMED)
+            continue
+        reason = _unwanted(key, policy, allow, is_trusted=is_trusted)
+        if reason is None:
+            ranked.append((_rank(key, allow), place, key))
+        else:
+            dropped.append(member_drop(BAGGAGE, key, reason))
+    ranked.sort()
+    kept: list[tuple[int, Member]] = []
+    room_bytes = policy.max_bytes + 1
+    for number, (_, place, key) in enumerate(ranked):
+        if len(kept) == policy.max_members or not room_bytes:
+            dropped += [member_drop(BAGGAGE, each, DropReason.OVER_BUDGET) for _, _, each in ranked[number:]]
+            break
+        raw = raw_member(pieces[place])
+        if raw is None:
+            dropped.append(_MALFORMED)
             continue
         member = _fitting(raw, allow, dropped)
         if member is None:
             continue
         size_bytes = decoded_bytes(member)
         if size_bytes < room_bytes:
-            kept[place] = member
+            kept.append((place, member))
             room_bytes -= size_bytes + 1
-            room_count -= 1
         else:
-            dropped.append(member_drop(BAGGAGE, raw.key, DropReason.OVER_BUDGET))
-            # One that alone exceeds the budget stands in nobody's way.
-            is_full = size_bytes <= policy.max_bytes
-    return kept
+            dropped.append(member_drop(BAGGAGE, key, DropReason.OVER_BUDGET))
+            if size_bytes <= policy.max_bytes:
+                # Those behind it matter less; one that alone exceeds the budget stands in nobody's way.
+                room_bytes = 0
+    kept.sort()
+    return [member for _, member in kept]
 
 
 def _fitting(raw: RawMember, allow: AllowList, dropped: list[Drop]) -> Member | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar, overload
 
 import msgspec
 
@@ -11,6 +11,8 @@ from pennon.headers.leaks import leak_in
 from pennon.headers.report import DropReason
 
 PREFIX_MARK: Final = "*"
+
+T = TypeVar("T")
 
 
 def spec_of(allowed: str | BaggageKey) -> BaggageKey:
@@ -59,6 +61,15 @@ class AllowList(Mapping[str, int]):
 
     def __contains__(self, key: object) -> bool:
         return key in self._exact or (isinstance(key, str) and self._rule(key) is not None)
+
+    @overload
+    def get(self, key: str, /) -> int | None: ...
+    @overload
+    def get(self, key: str, /, default: int | T) -> int | T: ...
+    def get(self, key: str, /, default: int | T | None = None) -> int | T | None:
+        """As any mapping's, without an exception for each key that is not known: a header may have many."""
+        rule = self._rule(key)
+        return default if rule is None else rule.rank
 
     def __iter__(self) -> Iterator[str]:
         yield from self._exact

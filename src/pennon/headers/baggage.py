@@ -19,7 +19,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 import msgspec
 
 from pennon.context import Member
-from pennon.headers.grammar import BAGGAGE, LIST_PIECE, TOKEN, is_own_key, is_token
+from pennon.headers.grammar import BAGGAGE, LIST_PIECE, OWS, TOKEN, is_own_key, is_token
 from pennon.headers.report import Drop, DropReason, member_drop
 
 # §3.3.2: a platform must propagate 64 members. What stands beyond is not looked at, so that 8 kB of commas or of
@@ -87,12 +87,7 @@ def plain_baggage(members: Sequence[Member], *, max_bytes: int) -> bytes | None:
 
 def split_baggage(values: Sequence[bytes]) -> tuple[list[RawMember], list[Drop]]:
     """The first 64 members, undecoded, and what was dropped."""
-    wire = values[0] if len(values) == 1 else b",".join(values)
-    pieces = [match.group() for match in islice(LIST_PIECE.finditer(wire), READ_LIMIT_COUNT + 1)]
-    dropped = []
-    if len(pieces) > READ_LIMIT_COUNT:
-        pieces.pop()
-        dropped.append(Drop(BAGGAGE, DropReason.TOO_MANY))
+    pieces, dropped = pieces_of(values)
     raw = []
     for piece in pieces:
         member = raw_member(piece)
@@ -101,6 +96,22 @@ def split_baggage(values: Sequence[bytes]) -> tuple[list[RawMember], list[Drop]]
         else:
             raw.append(member)
     return raw, dropped
+
+
+def pieces_of(values: Sequence[bytes]) -> tuple[list[bytes], list[Drop]]:
+    """What stands between the commas, the first 64 that are not empty, and whether there are more."""
+    wire = values[0] if len(values) == 1 else b",".join(values)
+    pieces = [match.group() for match in islice(LIST_PIECE.finditer(wire), READ_LIMIT_COUNT + 1)]
+    if len(pieces) <= READ_LIMIT_COUNT:
+        return pieces, []
+    pieces.pop()
+    return pieces, [Drop(BAGGAGE, DropReason.TOO_MANY)]
+
+
+def key_of(piece: bytes) -> str | None:
+    """The key of what stands between two commas, whatever its value is; None if it has none."""
+    key = piece.partition(b"=")[0].rstrip(OWS).decode("latin-1")
+    return key if is_token(key) else None
 
 
 def raw_member(piece: bytes) -> RawMember | None:
