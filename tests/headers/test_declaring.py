@@ -247,6 +247,7 @@ IDENTITY = (std.TENANT_ID, std.ACTOR_ID, std.ACTOR_TYPE, std.ON_BEHALF_OF)
         (Downstream("a", host="a", tenant=True, actor=True, deadline=DeadlineForm.GRPC, audience="a"), []),
         (Downstream("a", host="a", retries=Retries(), breaker=Breaker()), []),
         (Downstream("a", topic="a", tenant=True, audience="urn:orders"), []),
+        (Downstream(" ", host="a"), ["name"]),
         (Downstream("a", topic="a", deadline=DeadlineForm.GRPC), ["deadline"]),
         (Downstream("a", topic="a", retries=Retries(), breaker=Breaker()), ["retries", "breaker"]),
         (Downstream("a", host="a", external=True, tenant=True), ["tenant"]),
