@@ -1,7 +1,9 @@
 """What carrying costs per Kafka record: taking the context out of a record, putting it on the next one.
 
 No broker and no spans take part: a stock Message is read, a producer that does nothing is wrapped, and the bare call of
-that is taken off. The record carries seven headers: trace, baggage with some decisions, two ids, tenant and actor.
+that is taken off. The record carries seven headers: trace, baggage with some decisions, two ids, tenant and actor. A hop
+is both, as a service does them that consumes and produces: it sends on what has arrived, which `inject` alone, within one
+request again and again, need not write anew.
 """
 
 import sys
@@ -118,6 +120,19 @@ def process_of(record: Message) -> Job:
     return job
 
 
+def hop_of(record: Message, sink: Sink) -> Job:
+    """Both, as a service that consumes and produces does: what has arrived is what is sent on."""
+    sender = pennon.kafka.producer(sink, CONTRACT)
+    headers: Headers = [("own", b"1")]
+
+    def job(count: int) -> None:
+        for _ in range(count):
+            with pennon.kafka.process(record, CONTRACT, boundary=BOUNDARY, clock=CLOCK):
+                sender.produce("posts", b"value", headers=headers)
+
+    return job
+
+
 def message_of(decision_count: int) -> tuple[Message, int]:
     """The record as it leaves, checked as it is then read before anything is timed; how long its headers are."""
     sink, context = Sink(), context_of(decision_count)
@@ -144,19 +159,21 @@ def message_of(decision_count: int) -> tuple[Message, int]:
 
 
 def rows_of(counts: tuple[int, ...]) -> tuple[float, list[dict[str, int]]]:
-    """The floor, and for each number of decisions what inject and extract cost, ns; all jobs take turns."""
+    """The floor, and for each number of decisions what inject, extract and a hop cost, ns; all jobs take turns."""
     sink = Sink()
     jobs = {"floor": floor_job(), "bare": bare_of(sink)}
     sent = {count: message_of(count) for count in counts}
     for count, (record, _) in sent.items():
         jobs[f"inject {count}"] = produce_of(sink, context_of(count))
         jobs[f"extract {count}"] = process_of(record)
+        jobs[f"hop {count}"] = hop_of(record, sink)
     spent_ns = medians_ns(jobs)
     rows = [
         {
             "decisions": count,
             "inject_ns": round(spent_ns[f"inject {count}"] - spent_ns["bare"]),
             "extract_ns": round(spent_ns[f"extract {count}"]),
+            "hop_ns": round(spent_ns[f"hop {count}"] - spent_ns["bare"]),
             "header_bytes": header_bytes,
         }
         for count, (_, header_bytes) in sent.items()
@@ -172,13 +189,12 @@ def main() -> None:
         f"{'decisions':>9}  {'inject µs':>9}  {'extract µs':>10}  {'both µs':>8}  {'at 58 ns':>8}  {'header bytes':>12}"
     )
     for row in rows:
-        both_ns = row["inject_ns"] + row["extract_ns"]
-        row["both_at_58_ns"] = round(both_ns / floor_ns * REFERENCE_FLOOR_NS)
+        row["hop_at_58_ns"] = round(row["hop_ns"] / floor_ns * REFERENCE_FLOOR_NS)
         print(
             f"{row['decisions']:>9}  {row['inject_ns'] / 1e3:>9.1f}  {row['extract_ns'] / 1e3:>10.1f}  "
-            f"{both_ns / 1e3:>8.1f}  {row['both_at_58_ns'] / 1e3:>8.1f}  {row['header_bytes']:>12}"
+            f"{row['hop_ns'] / 1e3:>8.1f}  {row['hop_at_58_ns'] / 1e3:>8.1f}  {row['header_bytes']:>12}"
         )
-    print(f"three decisions: the limit is {LIMIT_NS / 1e3:.0f} µs at a floor of {REFERENCE_FLOOR_NS} ns")
+    print(f"a hop with three decisions: the limit is {LIMIT_NS / 1e3:.0f} µs at a floor of {REFERENCE_FLOOR_NS} ns")
     keep(
         "kafka",
         {

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 
-from pennon.carry import arrive, depart, encode_entries
+from pennon.carry import Encoded, arrive, depart, encode, encode_entries, take_returned
+from pennon.carry.wire import BUDGET_BYTES
 from pennon.context import Entry, Identity, Origin, RequestContext
 from pennon.headers import Contract, Downstream
 
@@ -104,3 +105,46 @@ def test_member_of_a_later_version_survives_a_hop_of_opentelemetry() -> None:
 def _arrive(header: str) -> RequestContext:
     headers = [(b"baggage", header.encode())]
     return arrive(CONTRACT, headers, is_trusted=True, identity=Identity(), entropy=ENTROPY).context
+
+
+few = st.builds(
+    Entry,
+    st.integers(0, 1),
+    st.integers(0, 1),
+    st.integers(0, 1),
+    st.integers(0, 1),
+    st.integers(0, 3),
+    st.integers(0, 2),
+    st.sampled_from(Origin),
+    st.integers(0, 300),
+)
+
+
+@given(
+    groups=st.lists(st.lists(few, max_size=4), max_size=3) | st.lists(members, max_size=1),
+    is_cut=st.booleans(),
+    is_replay=st.booleans(),
+    late=st.lists(few, max_size=1),
+)
+def test_what_arrived_leaves_as_if_it_were_written_anew(
+    groups: list[list[Entry]], is_cut: bool, is_replay: bool, late: list[Entry]
+) -> None:
+    """What a ledger remembers of how it came only saves work: whole or cut, in a replay, and when more has come."""
+    value = ".".join(filter(None, (encode_entries(each, was_cut=is_cut).value for each in groups)))
+
+    def left(*, forgets: bool) -> list[Encoded]:
+        headers = [(b"baggage", f"pennon={value}".encode())]
+        arrival = arrive(CONTRACT, headers, is_trusted=True, identity=Identity(), entropy=ENTROPY, is_replay=is_replay)
+        ledger = arrival.context.ledger
+        said = []
+        for returned in ([], late):
+            if returned:
+                values = [encode_entries(returned).value.encode()]
+                take_returned(ledger, values, has_age=False, began_ns=0, note=lambda _: None)
+            for budget_bytes in (BUDGET_BYTES, 60):
+                if forgets:
+                    ledger.encoded = None
+                said.append(encode(ledger, is_replay=arrival.context.is_replay, budget_bytes=budget_bytes))
+        return said
+
+    assert left(forgets=True) == left(forgets=False)

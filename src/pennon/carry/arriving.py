@@ -7,6 +7,7 @@ import msgspec
 
 from pennon.carry.reading import GroupFault, decode
 from pennon.carry.wire import CARRY_KEY
+from pennon.carry.writing import remember_arrived
 from pennon.context import Identity, Ledger, Member, RequestContext, Trace
 from pennon.headers import Contract, Headers, Refusal, Report, extract
 
@@ -74,8 +75,11 @@ def arrive(
             elif member.value:
                 values.append(member.value)
         ledger.foreign = tuple(foreign)
-        decoded = decode(".".join(values))
+        value = ".".join(values)
+        decoded = decode(value)
         ledger.arrived, ledger.was_cut, faults = decoded.arrived, decoded.was_cut, decoded.dropped
+        if decoded.is_plain:
+            remember_arrived(ledger, value)
         is_replay = is_replay or decoded.is_replay
     context = RequestContext(
         trace=extracted.trace,

@@ -56,12 +56,14 @@ class Decoded(msgspec.Struct, frozen=True):
     was_cut: some hop dropped decisions for the budget.
     is_replay: a record is being processed again on purpose.
     dropped: one fault for each group that was not taken, in wire order.
+    is_plain: one group and no more, of as many flags as decisions: written again it is the same text.
     """
 
     arrived: Arrived
     was_cut: bool
     is_replay: bool
     dropped: tuple[GroupFault, ...]
+    is_plain: bool = False
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -74,8 +76,10 @@ def decode(value: str) -> Decoded:
     arrived: Arrived = {}
     faults: list[GroupFault] = []
     flags = 0
+    entries: list[Entry] | None = []
     # A character that is not ASCII becomes "?", which is as foreign.
-    for group in value.encode("ascii", "replace").translate(_FROM_URL_SAFE).split(b".") if value else ():
+    groups = value.encode("ascii", "replace").translate(_FROM_URL_SAFE).split(b".") if value else ()
+    for group in groups:
         raw = _bytes_of(group)
         if raw is None:
             faults.append(GroupFault.ENCODING)
@@ -92,7 +96,8 @@ def decode(value: str) -> Decoded:
                 faults.append(GroupFault.DECISION)
             else:
                 _unite(arrived, entries)
-    return Decoded(arrived, bool(flags & CUT), bool(flags & REPLAY), tuple(faults))
+    is_plain = len(groups) == 1 and entries is not None and 0 < len(entries) == len(arrived)
+    return Decoded(arrived, bool(flags & CUT), bool(flags & REPLAY), tuple(faults), is_plain)
 
 
 def _bytes_of(group: bytes) -> bytes | None:
