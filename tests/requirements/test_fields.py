@@ -23,7 +23,7 @@ def test_field_of_identity_goes_to_whom_it_is_declared(name: str) -> None:
     assert (HeaderScope.END_TO_END, Propagate.PER_DOWNSTREAM) == (BY_NAME[name].scope, BY_NAME[name].propagate)
 
 
-@pytest.mark.req(19)
+@pytest.mark.req(19, 58)
 def test_idempotency_key_is_of_its_own_path_alone() -> None:
     """What repeats for one receiver need not repeat for the next."""
     assert Propagate.NEVER is BY_NAME["idempotency-key"].propagate
