@@ -97,6 +97,32 @@ def test_producers_are_spied_on_without_a_broker(contract: Contract, downstream_
     assert "traceparent" not in spy[UNDECLARED].last.headers
 
 
+@pytest.mark.req(33, 35, 116)
+def test_one_trace_runs_through_every_client(contract: Contract, downstream_spy: DownstreamSpy) -> None:
+    """Httpx sync and async, requests, aiohttp, and both kinds of producers: no way out breaks it."""
+    with downstream_spy.watch(contract).loopback() as here:
+        url = f"http://{next(each.host for each in here.downstreams if each.name == 'pay')}/"
+        with pennon.http.httpx(httpx.Client(trust_env=False), here) as client:
+            client.get(url)
+        with pennon.http.requests(requests.Session(), here) as session:
+            session.trust_env = False
+            session.get(url, timeout=10)
+
+        async def call() -> None:
+            async with pennon.http.httpx(httpx.AsyncClient(trust_env=False), here) as client:
+                await client.get(url)
+            session = pennon.http.aiohttp(aiohttp.ClientSession(), here)
+            async with session, session.get(url):
+                pass
+            await pennon.kafka.aio.producer(downstream_spy.producer, here).send("feed.posts", b"v")
+
+        asyncio.run(call())
+        pennon.kafka.producer(downstream_spy.producer, here).produce("feed.posts", b"v")
+        reached = [*downstream_spy["pay"], *downstream_spy["feed"]]
+
+    assert [TRACE.trace_id] * 6 == [each.headers["traceparent"].split("-")[1] for each in reached]
+
+
 def test_lines_of_one_name_stand_joined_and_each(downstream_spy: DownstreamSpy) -> None:
     """In order; names without case."""
     downstream_spy.reach("nobody", 80, [("X-A", "1"), ("x-a", "2")])

@@ -141,7 +141,8 @@ def _leaving(setting: Setting, declared: Field, sender: Caller) -> Iterator[Case
         check = partial(_goes, sender=sender, downstream=downstream)
         says = f"a value that was taken {'goes' if goes else 'does not go'} on to {name!r}"
         yield make(f"{rule}/{name}", says, check, Needs.INSIDE)
-        if not goes:
+        if not goes and not (is_a_standards(declared) and declared.propagate is Propagate.NEVER):
+            # A standard's field that is never sent on, such as Authorization, is each message's own.
             check = partial(_by_hand, sender=sender, downstream=downstream)
             yield make(f"classification/{name}", _BY_HAND_SAYS, check, Needs.INSIDE)
 
@@ -203,15 +204,18 @@ def _once(service: Service, *, declared: Field, sender: Caller) -> None:
     value = sample(declared) or ""
     # Where a field has one value only, a second line cannot even match; it must not be taken either.
     other = next((each for each in _values(declared) if each != value), value + value)
-    if not is_asgi(service.app) and re.fullmatch(declared.syntax, f"{value},{other}"):
-        return  # WSGI has joined the lines before anybody could tell
+    is_one_by_wsgi = declared.name.lower() == "content-type" or re.fullmatch(declared.syntax, f"{value},{other}")
+    if is_one_by_wsgi and not is_asgi(service.app):
+        return  # the server has made one of the lines before anybody could tell
     for lines in ([value, other], [other, value]):
         _expect_untaken(service, _ask(service, declared, lines, sender), declared)
 
 
 def _strangers(service: Service, *, declared: Field, sender: Caller) -> None:
+    # Where the boundary says who asks, that stands there, whatever the header says.
+    bare = service.ask(caller=sender)
     for value in _values(declared) or ("x",):
-        _expect_untaken(service, _ask(service, declared, [value], sender), declared)
+        _expect_untaken(service, _ask(service, declared, [value], sender), declared, bare=bare)
 
 
 def _goes(service: Service, *, declared: Field, sender: Caller, downstream: Downstream | None) -> None:
@@ -220,7 +224,10 @@ def _goes(service: Service, *, declared: Field, sender: Caller, downstream: Down
     wanted = is_expected_at(downstream, declared)
     for arrived in _arrived(service, seen, downstream):
         wire = _wire_name(declared, downstream)
-        found = [line for line in arrived.lines if line[0] in (wire, declared.name.lower())]
+        # A client has an Accept of its own: what does not go on is this value.
+        found = [
+            line for line in arrived.lines if line[0] in (wire, declared.name.lower()) and (wanted or line[1] == value)
+        ]
         service.expect(
             found == ([(wire, value)] if wanted else []),
             f"{wire!r} arrives once, as it came" if wanted else f"no {wire!r} arrives",
@@ -276,12 +283,14 @@ def _expect_taken(service: Service, seen: Seen, declared: Field, value: str) -> 
     service.expect(seen.taken(name) == value, "the request context holds the value", _told(seen, name))
 
 
-def _expect_untaken(service: Service, seen: Seen, declared: Field) -> None:
+def _expect_untaken(service: Service, seen: Seen, declared: Field, *, bare: Seen | None = None) -> None:
+    """bare: the same request without the field; None: such a request has none of it."""
     name = declared.name.lower()
+    without = None if bare is None else bare.taken(name)
     if seen.was_refused:
         return
     service.expect(seen.was_served, "the request is refused, or served without it", seen.answered)
-    service.expect(seen.taken(name) is None, "the request context does not hold it", _told(seen, name))
+    service.expect(seen.taken(name) == without, "the request context does not hold it", _told(seen, name))
     service.expect(not seen.inside_lines(name), "the application does not see it", "it does")
 
 
