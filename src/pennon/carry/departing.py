@@ -2,7 +2,7 @@
 
 from typing import Final
 
-import msgspec
+from msgspec import structs
 
 from pennon.carry.wire import BUDGET_BYTES, CARRY_KEY
 from pennon.carry.writing import encode
@@ -84,5 +84,5 @@ def _ours_leaving(
 def _departure(outgoing: Outgoing, cut_count: int) -> Departure:
     report = outgoing.report
     if cut_count:
-        report = msgspec.structs.replace(report, dropped=(*report.dropped, _CUT))
+        report = structs.replace(report, dropped=(*report.dropped, _CUT))
     return Departure(outgoing.set, outgoing.remove, report, cut_count)

@@ -82,7 +82,8 @@ def _is_plain(identity: Identity) -> bool:
     if identity.on_behalf_of is not None or identity.actor_type not in _PLAIN_TYPES:
         return False
     tenant, actor = identity.tenant, identity.actor
-    return (tenant is None or is_opaque_id(tenant)) and (actor is None or is_opaque_id(actor))
+    is_id = _ID.fullmatch
+    return (tenant is None or is_id(tenant) is not None) and (actor is None or is_id(actor) is not None)
 
 
 def is_opaque_id(text: str) -> bool:

@@ -106,7 +106,8 @@ class Crossing:
                 now_ns=self._began_ns,
                 signed=signed,
             )
-            span.note(self.outgoing.report)
+            if span is not otel.SILENT:
+                span.note(self.outgoing.report)
         except BaseException as error:
             span.__exit__(type(error), error, error.__traceback__)
             raise

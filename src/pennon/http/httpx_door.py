@@ -218,22 +218,22 @@ def _looked_at(headers: httpx.Headers) -> list[tuple[bytes, bytes]]:
 
 def _leaving(request: httpx.Request, here: Crossing) -> httpx.Request:
     """A new request in place of the caller's."""
-    return httpx.Request(
-        request.method,
-        request.url,
-        headers=_headers(request.headers, here.outgoing),
-        stream=request.stream,
-        extensions=_lowered(request.extensions, here.timeout_s),
-    )
+    headers, extensions = _headers(request.headers, here.outgoing), _lowered(request.extensions, here.timeout_s)
+    if not _IS_LIST_KNOWN:
+        return httpx.Request(request.method, request.url, headers=headers, stream=request.stream, extensions=extensions)
+    # As copy.copy would, if it did not leave the stream and the extensions behind.
+    leaving = object.__new__(type(request))
+    leaving.__dict__.update(request.__dict__, headers=headers, extensions=extensions)
+    return leaving
 
 
-def _lowered(extensions: Mapping[str, Any], limit_s: float | None) -> Mapping[str, Any]:
+def _lowered(extensions: dict[str, Any], limit_s: float | None) -> dict[str, Any]:
     """A request's extensions with all four time limits at most this."""
     if limit_s is None:
-        return extensions
+        return dict(extensions)
     own = extensions.get("timeout", {})
     lowered = {each: limit_s if (own_s := own.get(each)) is None or own_s > limit_s else own_s for each in _LIMITS}
-    return extensions if lowered == own else {**extensions, "timeout": lowered}
+    return {**extensions, "timeout": lowered}
 
 
 def _headers(own: httpx.Headers, outgoing: Departure) -> httpx.Headers:

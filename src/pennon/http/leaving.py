@@ -149,7 +149,8 @@ def headers_leaving(
     dropped = (*outgoing.report.dropped, *unfit, *copied)
     report = structs.replace(outgoing.report, dropped=dropped) if unfit or copied else outgoing.report
     leaving = Departure(added, removed, report, outgoing.cut_count)
-    counters.count_departure(leaving)
+    if report.dropped:
+        counters.count_departure(leaving)
     return leaving
 
 
