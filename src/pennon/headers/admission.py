@@ -23,6 +23,8 @@ from pennon.headers.report import Drop, DropReason, member_drop
 _UNSAFE: Final = re.compile("[\r\n\0]")
 # Ours as we write them: nothing to decode.
 _OURS: Final = re.compile(rf"({OWN_PREFIX}[A-Za-z0-9]*+)=([A-Za-z0-9._\-]*+)".encode())
+_OWN_RANK: Final = -1
+_UNKNOWN_RANK: Final = 1_000_000
 _MALFORMED: Final = Drop(BAGGAGE, DropReason.MALFORMED)
 # About 50 kB at most.
 _REMEMBERED_COUNT: Final = 256
@@ -109,7 +111,8 @@ def _read(
     if raw is None:
         dropped.append(_MALFORMED)
         return None
-    reason = _unwanted(raw.key, policy, allow, is_trusted=is_trusted)
+    keeps_unknown = is_trusted and policy.on_unknown is UnknownMembers.KEEP_IN_MESH
+    reason = _unwanted(_rank(raw.key, allow), is_trusted=is_trusted, keeps_unknown=keeps_unknown)
     if reason is None:
         return _fitting(raw, allow, dropped)
     dropped.append(member_drop(BAGGAGE, raw.key, reason))
@@ -126,14 +129,16 @@ def _some_of(
     pieces, beyond = pieces_of(values)
     dropped += beyond
     ranked: list[tuple[int, int, str]] = []
+    keeps_unknown = is_trusted and policy.on_unknown is UnknownMembers.KEEP_IN_MESH
     for place, piece in enumerate(pieces):
         key = key_of(piece)
         if key is None:
             dropped.append(_MALFORMED)
             continue
-        reason = _unwanted(key, policy, allow, is_trusted=is_trusted)
+        rank = _rank(key, allow)
+        reason = _unwanted(rank, is_trusted=is_trusted, keeps_unknown=keeps_unknown)
         if reason is None:
-            ranked.append((_rank(key, allow), place, key))
+            ranked.append((rank, place, key))
         else:
             dropped.append(member_drop(BAGGAGE, key, reason))
     ranked.sort()
@@ -176,12 +181,12 @@ def _fitting(raw: RawMember, allow: AllowList, dropped: list[Drop]) -> Member | 
 
 
 def _rank(key: str, allow: AllowList) -> int:
-    return -1 if is_own_key(key) else allow.get(key, len(allow))
+    """How important a key is: ours, then those that are allowed in their order, then the others."""
+    return _OWN_RANK if key.startswith(OWN_PREFIX) else allow.get(key, _UNKNOWN_RANK)
 
 
-def _unwanted(key: str, policy: BaggagePolicy, allow: AllowList, *, is_trusted: bool) -> DropReason | None:
-    """Why a member with this key is not even decoded; None if it is wanted."""
-    if is_own_key(key):
+def _unwanted(rank: int, *, is_trusted: bool, keeps_unknown: bool) -> DropReason | None:
+    """Why a member whose key has this rank is not even decoded; None if it is wanted."""
+    if rank == _OWN_RANK:
         return None if is_trusted else DropReason.NOT_TRUSTED
-    keeps_unknown = is_trusted and policy.on_unknown is UnknownMembers.KEEP_IN_MESH
-    return None if keeps_unknown or key in allow else DropReason.UNKNOWN
+    return None if keeps_unknown or rank != _UNKNOWN_RANK else DropReason.UNKNOWN
