@@ -22,7 +22,7 @@ from pennon.clock import SYSTEM_CLOCK
 from pennon.context import Deadline
 from pennon.counters import Count, count
 from pennon.errors import DeadlineExceeded
-from pennon.headers.deadline import CallTimeout, DeadlinePolicy, for_call
+from pennon.headers.deadline import DeadlinePolicy
 
 if TYPE_CHECKING:
     import asyncio
@@ -134,20 +134,31 @@ class scope:  # noqa: N801  # used as asyncio.timeout is
             raise DeadlineExceeded("the deadline came while the block was at work") from late
 
 
-def limit_of_call(deadline: Deadline, policy: DeadlinePolicy | None) -> CallTimeout:
-    """How long a call may take that begins now, by the margin and floor of a door's contract."""
-    policy = policy or _USUAL
-    return for_call(deadline, SYSTEM_CLOCK.monotonic_ns(), margin_s=policy.margin_s, floor_s=policy.floor_s)
+class CallLimit:
+    """How long calls may take, by the margin and floor of a door's contract: `headers.deadline.for_call`, prepared."""
 
+    __slots__ = ("_floor_ns", "_margin_ns")
 
-def leaves_time_for_call(policy: DeadlinePolicy | None, *, after_s: float) -> bool:
-    """Whether a call that begins in after_s from now would still be sent, by that margin and floor."""
-    context = ambient.current()
-    if context is None or context.deadline is None:
-        return True
-    policy = policy or _USUAL
-    at_ns = SYSTEM_CLOCK.monotonic_ns() + round(after_s * _S_NS)
-    return not for_call(context.deadline, at_ns, margin_s=policy.margin_s, floor_s=policy.floor_s).is_too_short
+    def __init__(self, policy: DeadlinePolicy | None) -> None:
+        policy = policy or _USUAL
+        self._margin_ns = round(policy.margin_s * _S_NS)
+        # A call without any time is too short, whatever the floor.
+        self._floor_ns = max(1, round(policy.floor_s * _S_NS))
+
+    def timeout_ns(self, deadline: Deadline, *, after_s: float = 0.0) -> int | None:
+        """How long a call may take that begins in after_s from now; None: too little is left to send it."""
+        begins_ns = SYSTEM_CLOCK.monotonic_ns() + self._margin_ns
+        if after_s:
+            begins_ns += round(after_s * _S_NS)
+        left_ns = deadline.due_ns - begins_ns
+        return left_ns if left_ns >= self._floor_ns else None
+
+    def leaves_time(self, *, after_s: float) -> bool:
+        """Whether a call of the request served here that begins then would be sent."""
+        context = ambient.current()
+        if context is None or context.deadline is None:
+            return True
+        return self.timeout_ns(context.deadline, after_s=after_s) is not None
 
 
 def _remaining_ns() -> int | None:

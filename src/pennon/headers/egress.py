@@ -199,7 +199,7 @@ class _Leaving:
             else:
                 self._drop(name, DropReason.MALFORMED)
         granted = self._route.identity
-        if granted:
+        if granted and identity is not _NOBODY:
             for name, value in identity_fields(identity):
                 wire_name = granted.get(name)
                 if wire_name is not None:

@@ -16,7 +16,7 @@ from pennon.carry import Departure
 from pennon.clock import SYSTEM_CLOCK
 from pennon.context import Identity, RequestContext
 from pennon.counters import Count, count
-from pennon.deadlines import Overdue, limit_of_call
+from pennon.deadlines import CallLimit, Overdue
 from pennon.errors import DeadlineExceeded
 from pennon.headers import DECIDED, Contract, Downstream
 from pennon.headers.times import MS_NS, S_NS
@@ -33,10 +33,11 @@ _EXCEEDED: Final = ("pennon.deadline.exceeded", True)
 class Terms:
     """What a client's calls are under: the contract, and who signs identity for downstreams that want it so."""
 
-    __slots__ = ("contract", "signer")
+    __slots__ = ("contract", "limit", "signer")
 
     def __init__(self, contract: Contract, signer: Signer | None = None) -> None:
         self.contract = contract
+        self.limit = CallLimit(contract.deadline)
         self.signer = signer
 
 
@@ -91,7 +92,7 @@ class Crossing:
         self._outbound: AbstractContextManager[None] | None = None
         span.__enter__()
         try:
-            timeout_ns = self._limited(contract)
+            timeout_ns = self._limited(terms.limit)
             signed = _signed(terms.signer, downstream, context)
             self.outgoing = headers_leaving(
                 contract,
@@ -149,19 +150,19 @@ class Crossing:
         text = f"{self._host}: no answer in the {self.timeout_s:.3f} s that the deadline left"
         raise DeadlineExceeded(text) from error
 
-    def _limited(self, contract: Contract) -> int | None:
+    def _limited(self, limit: CallLimit) -> int | None:
         """How long the call may take, ns."""
         self.timeout_s = None
         deadline = None if self._context is None else self._context.deadline
         if deadline is None:
             return None
-        call = limit_of_call(deadline, contract.deadline)
-        if call.is_too_short:
+        timeout_ns = limit.timeout_ns(deadline)
+        if timeout_ns is None:
             self._exceeded(Overdue.UNSENT)
-            raise DeadlineExceeded(f"{self._host}: {call.timeout_s:.3f} s left for a call; nothing was sent")
-        self.timeout_s = call.timeout_ns / S_NS
-        self._span.attribute("pennon.deadline_left_ms", call.timeout_ns // MS_NS)
-        return call.timeout_ns
+            raise DeadlineExceeded(f"{self._host}: too little time is left for a call; nothing was sent")
+        self.timeout_s = timeout_ns / S_NS
+        self._span.attribute("pennon.deadline_left_ms", timeout_ns // MS_NS)
+        return timeout_ns
 
     def _exceeded(self, cause: Overdue) -> None:
         count(Count.DEADLINE_EXCEEDED, cause)

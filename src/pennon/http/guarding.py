@@ -13,10 +13,10 @@ from functools import wraps
 from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
-from pennon import deadlines
 from pennon.counters import Count, count
+from pennon.deadlines import CallLimit
 from pennon.errors import CircuitOpen, DeadlineExceeded, Fault, SettingInvalid
-from pennon.headers import Contract, DeadlinePolicy, Downstream, Retries
+from pennon.headers import Contract, Downstream, Retries
 from pennon.http.failing import Outcome, can_help, outcome_of_error, retry_after_s, status_of
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Guard:
             libraries are missing.
         """
         declared = _declared(contract, downstream)
-        self._policy = contract.deadline
+        self._limit = CallLimit(contract.deadline)
         self._retries = declared.retries
         self._fallback = fallback
         self._circuit = _circuit_of(declared)
@@ -64,7 +64,7 @@ class Guard:
             or 5xx that is returned, not raised, is a failure as well, and at the end is returned.
         Raises: what the function raised last; CircuitOpen; DeadlineExceeded.
         """
-        again = _Again(self._retries, self._policy, is_idempotent=is_idempotent)
+        again = _Again(self._retries, self._limit, is_idempotent=is_idempotent)
         try:
             for attempt in again.attempts():
                 again.discard()
@@ -78,7 +78,7 @@ class Guard:
 
     async def acall(self, function: Callable[[], Awaitable[R]], *, is_idempotent: bool = False) -> R:
         """The same, awaited. The fallback may be a coroutine function."""
-        again = _Again(self._retries, self._policy, is_idempotent=is_idempotent)
+        again = _Again(self._retries, self._limit, is_idempotent=is_idempotent)
         try:
             async for attempt in again.attempts_async():
                 await again.discard_async()
@@ -129,9 +129,9 @@ class Guard:
 class _Again:
     """Whether one guarded call is made again, and when."""
 
-    def __init__(self, retries: Retries | None, policy: DeadlinePolicy | None, *, is_idempotent: bool) -> None:
+    def __init__(self, retries: Retries | None, limit: CallLimit, *, is_idempotent: bool) -> None:
         self._retries = retries
-        self._policy = policy
+        self._limit = limit
         self._is_idempotent = is_idempotent
         self._failed_count = 0
         self._discarded: Any = None
@@ -189,7 +189,7 @@ class _Again:
         most_s = min(retries.max_s, retries.initial_s * (2 ** (self._failed_count - 1) + 1))
         if asked_s is not None and asked_s > retries.max_s:
             return False
-        if not deadlines.leaves_time_for_call(self._policy, after_s=most_s if asked_s is None else asked_s):
+        if not self._limit.leaves_time(after_s=most_s if asked_s is None else asked_s):
             return False
         count(Count.CALLS_RETRIED, outcome)
         self._discarded = answer

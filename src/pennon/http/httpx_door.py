@@ -232,6 +232,12 @@ def _lowered(extensions: dict[str, Any], limit_s: float | None) -> dict[str, Any
     if limit_s is None:
         return dict(extensions)
     own = extensions.get("timeout", {})
+    for each in _LIMITS:
+        own_s = own.get(each)
+        if own_s is None or own_s > limit_s:
+            break
+    else:
+        return dict(extensions)
     lowered = {each: limit_s if (own_s := own.get(each)) is None or own_s > limit_s else own_s for each in _LIMITS}
     return {**extensions, "timeout": lowered}
 
