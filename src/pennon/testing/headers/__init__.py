@@ -6,9 +6,10 @@
 """
 
 from pennon.testing.headers.callers import Caller
-from pennon.testing.headers.cases import Case, Needs, Unseen
+from pennon.testing.headers.cases import Case
 from pennon.testing.headers.hostile import Hostile, HostileHeaders
 from pennon.testing.headers.probing import Probe
+from pennon.testing.headers.service import Needs, Unseen
 from pennon.testing.headers.spy import UNDECLARED, DownstreamSpy, Reached
 from pennon.testing.headers.suite import cases_of, run_suite
 from pennon.testing.headers.w3c import W3cTraceContext

@@ -7,8 +7,9 @@ from typing import Final
 from pennon.headers import BaggageKey, BaggagePolicy, UnknownMembers
 from pennon.headers.grammar import BAGGAGE
 from pennon.testing.headers.callers import Caller
-from pennon.testing.headers.cases import Case, Needs, Seen, Service, Setting
+from pennon.testing.headers.cases import Case
 from pennon.testing.headers.samples import near_misses, stretched, values_of
+from pennon.testing.headers.service import Needs, Seen, Service, Setting
 
 _UNKNOWN: Final = "kit-unknown"
 _OURS: Final = "pennon"

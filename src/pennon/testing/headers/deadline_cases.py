@@ -10,7 +10,8 @@ from pennon.context import Deadline
 from pennon.headers import DeadlineForm, DeadlinePolicy, Downstream
 from pennon.headers.deadline import format_deadline, read_deadline
 from pennon.testing.headers.callers import Caller
-from pennon.testing.headers.cases import Case, Needs, Seen, Service, Setting
+from pennon.testing.headers.cases import Case
+from pennon.testing.headers.service import Needs, Seen, Service, Setting
 
 _S_NS: Final = 1_000_000_000
 # Formats cut to whole milliseconds, and an absolute one is read by another clock.

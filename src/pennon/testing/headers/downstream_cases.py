@@ -18,8 +18,9 @@ from pennon.headers.grammar import (
 )
 from pennon.testing.headers.baggage_cases import example
 from pennon.testing.headers.callers import Caller
-from pennon.testing.headers.cases import Case, Needs, Service, Setting
+from pennon.testing.headers.cases import Case
 from pennon.testing.headers.id_cases import CONVERSATION, GIVEN_ID, PARENT, SPAN_ID
+from pennon.testing.headers.service import Needs, Service, Setting
 from pennon.testing.headers.spy import UNDECLARED, Reached
 
 # Some decision, as another service would have made it.

@@ -13,9 +13,10 @@ from pennon.context import RequestContext
 from pennon.headers import Boundary, Contract
 from pennon.headers.grammar import BAGGAGE, CORRELATION_ID, REQUEST_ID, TRACEPARENT, TRACESTATE
 from pennon.testing.headers.callers import Caller, callers_at
-from pennon.testing.headers.cases import Case, Needs, Service, Setting, run_all
+from pennon.testing.headers.cases import Case, run_all
 from pennon.testing.headers.driving import App
 from pennon.testing.headers.probing import Probe
+from pennon.testing.headers.service import Needs, Service, Setting
 
 MARK: Final = "kit-hostile"
 """Stands in every value that could be repeated: nobody may."""

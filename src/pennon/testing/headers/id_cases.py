@@ -7,7 +7,8 @@ from typing import Final
 from pennon.headers import parse_id
 from pennon.headers.grammar import CORRELATION_ID, REQUEST_ID, TRACEPARENT, TRACESTATE
 from pennon.testing.headers.callers import Caller
-from pennon.testing.headers.cases import Case, Needs, Service, Setting
+from pennon.testing.headers.cases import Case
+from pennon.testing.headers.service import Needs, Service, Setting
 
 TRACE_ID: Final = "4bf92f3577b34da6a3ce929d0e0e4736"
 SPAN_ID: Final = "00f067aa0ba902b7"

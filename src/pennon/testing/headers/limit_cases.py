@@ -6,9 +6,10 @@ from typing import Final
 
 from pennon.headers import UnknownHeaders
 from pennon.testing.headers.callers import Caller
-from pennon.testing.headers.cases import Case, Needs, Service, Setting
-from pennon.testing.headers.field_cases import is_a_standards, takes_from
+from pennon.testing.headers.cases import Case
+from pennon.testing.headers.declared import is_a_standards, takes_from
 from pennon.testing.headers.samples import longest
+from pennon.testing.headers.service import Needs, Service, Setting
 
 UNKNOWN: Final = "x-kit-unknown"
 # A header that every contract knows: where unknown ones are refused, the size alone must be what counts.

@@ -13,9 +13,10 @@ from pennon.headers.identity import IDENTITY_NAMES
 from pennon.headers.standard import StandardField
 from pennon.headers.std import IDEMPOTENCY_KEY
 from pennon.testing.headers.callers import Caller
-from pennon.testing.headers.cases import Case, Needs, Service, Setting
-from pennon.testing.headers.field_cases import sample, takes_from
+from pennon.testing.headers.cases import Case
+from pennon.testing.headers.declared import sample, takes_from
 from pennon.testing.headers.id_cases import CONVERSATION, GIVEN_ID
+from pennon.testing.headers.service import Needs, Service, Setting
 from pennon.testing.headers.spy import UNDECLARED
 
 _PART: Final = "rule"

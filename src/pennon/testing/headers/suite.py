@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pennon.headers import Boundary, Contract
 from pennon.testing.headers.baggage_cases import baggage_cases
 from pennon.testing.headers.callers import Caller, callers_at
-from pennon.testing.headers.cases import Case, Needs, Setting, door_in, run_all
+from pennon.testing.headers.cases import Case, run_all
 from pennon.testing.headers.deadline_cases import deadline_cases
 from pennon.testing.headers.downstream_cases import downstream_cases
 from pennon.testing.headers.driving import App
@@ -14,6 +14,7 @@ from pennon.testing.headers.id_cases import id_cases
 from pennon.testing.headers.limit_cases import limit_cases
 from pennon.testing.headers.probing import Probe
 from pennon.testing.headers.rule_cases import rule_cases
+from pennon.testing.headers.service import Needs, Setting, door_in
 
 
 def cases_of(

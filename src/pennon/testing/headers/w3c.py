@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 from pennon import otel
 from pennon.headers import Contract, Downstream, parse_traceparent, parse_tracestate
 from pennon.testing.headers.callers import Caller, callers_at
-from pennon.testing.headers.cases import door_in, probed, run_all
+from pennon.testing.headers.cases import run_all
 from pennon.testing.headers.driving import App, drive
 from pennon.testing.headers.probing import Probe
+from pennon.testing.headers.service import door_in, probed
 from pennon.testing.headers.spy import Reached
 from pennon.testing.headers.w3c_cases import CASES, SPAN_ID, TRACE_ID, Exchange, Lines, W3cCase
 

@@ -1,0 +1,237 @@
+"""The service under test: how a case asks it, what can be seen of it, and how it is told what it got wrong."""
+
+import copy
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from pennon.context import RequestContext
+from pennon.headers import Boundary, Contract, Downstream
+from pennon.headers.fields import TOO_LARGE_STATUS
+from pennon.http.arriving import Door
+from pennon.testing.headers.callers import Caller, Callers
+from pennon.testing.headers.driving import Answer, App, drive, is_asgi
+from pennon.testing.headers.probing import Probe
+from pennon.testing.headers.spy import Reached
+
+_FAILED_STATUS: Final = 500
+_REFUSED: Final = range(400, 500)
+
+# With which headers over a limit are refused; any other status is the application's own.
+_LIMITS: Final = (400, TOO_LARGE_STATUS)
+
+# No server lets a request through without it.
+_HOST: Final = ("host", "service.test")
+
+
+class Needs(StrEnum):
+    """Where one must look to see whether a rule is kept."""
+
+    ANSWERS = "answers"
+    """At the responses: any application will do."""
+    INSIDE = "inside"
+    """At what the application sees behind the door: the door itself is given, or a probe has a path in it."""
+    DOOR = "door"
+    """At the door's own contract: the door itself is given."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One request, from outside and from inside.
+
+    context, inside: None where the application was not called. inside: the headers that it saw.
+    reached: by downstream, what the calls brought there.
+    """
+
+    answer: Answer
+    context: RequestContext | None
+    inside: tuple[tuple[str, str], ...] | None
+    reached: dict[str, list[Reached]]
+
+    @property
+    def was_served(self) -> bool:
+        """Whether the application was called, in a request context."""
+        return self.context is not None
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether it was turned away as the caller's mistake."""
+        return not self.was_served and self.answer.status in _REFUSED
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it was answered as the service's own mistake."""
+        return self.answer.status >= _FAILED_STATUS
+
+    @property
+    def context_here(self) -> RequestContext:
+        """The context of a request that was served. Raises: Unmet if it was not."""
+        if self.context is None:
+            raise Unmet(f"expected: the request is served\ncame: {self.answered}")
+        return self.context
+
+    @property
+    def answered(self) -> str:
+        """How, in words."""
+        raised = "" if self.answer.raised is None else f", the application raised {self.answer.raised}"
+        return f"status {self.answer.status}{raised}"
+
+    def taken(self, name: str) -> str | None:
+        """What the context holds of a declared field, as text; None if nothing."""
+        if self.context is None:
+            return None
+        fields = dict(self.context.fields)
+        if name in fields:
+            return fields[name]
+        held = getattr(self.context.identity, _IDENTITY[name]) if name in _IDENTITY else None
+        return None if held is None else str(held)
+
+    def inside_lines(self, name: str) -> list[str]:
+        """The lines of a header that the application saw."""
+        return [value for key, value in self.inside or () if key == name]
+
+
+# Which part of the identity a header's value becomes.
+_IDENTITY: Final = {
+    "x-tenant-id": "tenant",
+    "x-actor-id": "actor",
+    "x-actor-type": "actor_type",
+    "x-on-behalf-of": "on_behalf_of",
+}
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """What the cases of one suite have in common."""
+
+    contract: Contract
+    boundary: Boundary
+    callers: Callers
+
+
+class Service:
+    """The application under test, as a case asks it: it remembers what was sent, by name and size, to tell of it."""
+
+    def __init__(self, app: App, setting: Setting, *, probe: Probe | None, path: str) -> None:
+        self.setting = setting
+        self.contract = setting.contract
+        self.callers = setting.callers
+        self.door = door_in(app)
+        self._path = path
+        self._sent = "nothing"
+        self._probe, self.app = probed(app, probe)
+
+    def ask(
+        self,
+        headers: Iterable[tuple[str, str]] = (),
+        *,
+        caller: Caller,
+        calling: Sequence[str] = (),
+        copied: Sequence[tuple[str, str]] = (),
+    ) -> Seen:
+        """Send a request. calling: downstreams that are called in it. copied: what those calls bring along by hand."""
+        lines = [*self.lines(caller), *headers]
+        self._sent = self._told(lines[1:], caller)
+        probe = self._probe
+        if probe is None:
+            return Seen(drive(self.app, lines, address=caller.address, path=self._path), None, None, {})
+        probe.noted.clear()
+        probe.spy.watch(self.contract).clear()
+        probe.calling = tuple([(name, self._downstream(name)) for name in calling])
+        probe.copied = tuple(copied)
+        answer = drive(self.app, lines, address=caller.address, path=self._path)
+        noted = probe.noted[-1] if probe.noted else None
+        reached = {name: list(probe.spy[name]) for name in calling}
+        if noted is None:
+            return Seen(answer, None, None, reached)
+        return Seen(answer, noted.context, noted.lines, reached)
+
+    def serve(self, headers: Iterable[tuple[str, str]] = (), *, caller: Caller, calling: Sequence[str] = ()) -> Seen:
+        """Send a request that is to be served."""
+        seen = self.ask(headers, caller=caller, calling=calling)
+        self.expect(seen.was_served and seen.answer.raised is None, "the request is served", seen.answered)
+        return seen
+
+    def lines(self, caller: Caller) -> list[tuple[str, str]]:
+        """The headers that every request of this caller has."""
+        return [_HOST, *caller.headers]
+
+    def expect_refused(self, seen: Seen, *, is_over: bool, status: int = TOO_LARGE_STATUS) -> None:
+        """Fail the case unless it was refused if it was over a limit, and not else."""
+        if is_over:
+            self.expect(seen.answer.status == status, f"status {status}", seen.answered)
+            self.expect(not seen.was_served, "the application is not called", "it is")
+        else:
+            self.expect(seen.answer.status not in _LIMITS, "no refusal", seen.answered)
+
+    def expect(self, is_met: object, expected: str, came: str) -> None:
+        """Fail the case unless this holds. Both texts name things and never hold values."""
+        if not is_met:
+            self.fail(expected, came)
+
+    def fail(self, expected: str, came: str) -> NoReturn:
+        """Fail the case."""
+        raise Unmet(f"sent: {self._sent}\nexpected: {expected}\ncame: {came}")
+
+    @property
+    def spoken(self) -> Contract:
+        """The contract that the door speaks. Raises: Unseen if the door is not known."""
+        if self.door is None:
+            raise Unseen(_GIVE_THE_DOOR)
+        return self.door.contract
+
+    def look(self, needs: Needs) -> None:
+        """Raises: Unseen if there is no way to look where a rule can be seen."""
+        if needs is Needs.INSIDE and self._probe is None:
+            raise Unseen(f"{_GIVE_THE_DOOR}, or a Probe that has a path in the application")
+        if needs is Needs.DOOR and self.door is None:
+            raise Unseen(_GIVE_THE_DOOR)
+
+    def _downstream(self, name: str) -> Downstream | None:
+        """The declared one of this name; None for what is not declared."""
+        return next((each for each in self.contract.downstreams if each.name == name), None)
+
+    def _told(self, lines: Sequence[tuple[str, str]], caller: Caller) -> str:
+        shown = ", ".join(f"{_printable(name)} ({len(value)} bytes)" for name, value in lines[:_SHOWN_LIMIT_COUNT])
+        more = len(lines) - _SHOWN_LIMIT_COUNT
+        rest = f" and {more} more" if more > 0 else ""
+        who = "a verified caller" if caller == self.callers.verified else "a stranger"
+        return f"{shown or 'no headers'}{rest}, by {who}"
+
+
+_GIVE_THE_DOOR: Final = "give the door itself (what pennon.http.asgi or wsgi returned)"
+_SHOWN_LIMIT_COUNT: Final = 6
+_NAME_LIMIT_CHARS: Final = 64
+
+
+class Unmet(Exception):
+    """A rule is broken."""
+
+
+class Unseen(Exception):
+    """A rule cannot be seen from where the suite stands; what to give it instead."""
+
+
+def probed(
+    app: App, probe: Probe | None, spoken: Callable[[Contract], Contract] = lambda contract: contract
+) -> tuple[Probe | None, App]:
+    """The probe and the application that is asked: a copy of a door leads to a probe of its own.
+
+    spoken: the contract under which that probe calls, made of the door's.
+    """
+    door = door_in(app)
+    if probe is not None or door is None:
+        return probe, app
+    own = Probe(spoken(door.contract))
+    within: Any = copy.copy(app)
+    within.app = own.asgi if is_asgi(app) else own.wsgi
+    return own, within
+
+
+def door_in(app: object) -> Door[Any] | None:
+    """The door, if the application is one."""
+    return app if isinstance(app, Door) else None
+
+
+def _printable(name: str) -> str:
+    return ascii(name)[1:-1][:_NAME_LIMIT_CHARS]
