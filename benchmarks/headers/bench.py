@@ -120,6 +120,7 @@ def injecting(arrived: Extracted, downstream: Downstream | None) -> Job:
                 baggage=arrived.baggage,
                 ours=arrived.ours,
                 fields=arrived.fields,
+                identity=arrived.identity,
             )
 
     return job
@@ -129,7 +130,8 @@ def checked(headers: Headers) -> Extracted:
     """What arrived, after looking that the hop does what is timed."""
     arrived = extract(CONTRACT, headers, is_trusted=True, entropy=ENTROPY)
     assert arrived.report.dropped == ()
-    assert (len(arrived.baggage), len(arrived.fields)) == (2, 4)
+    assert (len(arrived.baggage), len(arrived.fields)) == (2, 1)
+    assert (arrived.identity.tenant, arrived.identity.actor) == ("tenant-42", "user-991")
     assert arrived.ours == (Member("pennon", OURS),)
     assert extract(CONTRACT, headers, is_trusted=False, entropy=ENTROPY).ours == ()
     return arrived

@@ -104,14 +104,15 @@ class Gathering:
     def _otherwise(self, name: bytes, value: bytes | None) -> str:
         """Our name for a header that is not known as it is written; "" for one that is not read."""
         low = name.lower()
-        slot = self._way.slots.get(low)
-        if slot is not None:
-            return slot
-        own = self._contract.reading.own.get(low)
-        if own is not None:
-            if value is not None:
+        if low != name:
+            slot = self._way.slots.get(low)
+            if slot is not None:
+                return slot
+        if low.startswith(_OWN_PREFIX):
+            own = self._contract.reading.own.get(low)
+            if own is not None and value is not None:
                 self.own.setdefault(own, []).append(value)
-        elif self._contract.unknown is not UnknownHeaders.KEEP and not low.startswith(_OWN_PREFIX):
+        elif self._contract.unknown is not UnknownHeaders.KEEP:
             self._unknown.append(low)
         return ""
 
