@@ -1,10 +1,12 @@
 """The page about the app is held to its routes and limits."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from fastapi import APIRouter
 
+from pennon.headers import DropReason
 from pennon.journeys import api, intake, journey, live, memory, pages, search, spans
 from pennon.journeys.guard import _HEADERS
 
@@ -37,6 +39,14 @@ def test_every_route_is_on_the_page(router: APIRouter) -> None:
 def test_limits_on_the_page_are_those_of_the_code(words: str) -> None:
     """A limit that moves takes its line along."""
     assert words in PAGE
+
+
+@pytest.mark.req(39)
+@pytest.mark.parametrize("reason", DropReason)
+def test_page_in_the_browser_explains_every_reason(reason: DropReason) -> None:
+    """A reason without its words would be shown as a code."""
+    words = files("pennon.journeys.page").joinpath("static/words.js").read_text(encoding="utf-8")
+    assert f"\n  {reason.value}: " in words
 
 
 def test_search_of_the_page_is_bounded() -> None:

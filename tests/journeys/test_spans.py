@@ -151,6 +151,32 @@ def test_report_of_a_crossing_leaves_the_attributes(span: MakeSpan) -> None:
     assert {"url.path": ["/"]} == detail.attributes
 
 
+@pytest.mark.req(39, 66)
+def test_identity_and_deadline_leave_the_attributes(span: MakeSpan) -> None:
+    """They are shown as what they are, in the form that the service has sent."""
+    crossed = span()
+    for key, text in (("tenant", "#51ab"), ("actor", "#9f00"), ("actor_type", "HUMAN"), ("on_behalf_of", "#77aa")):
+        crossed.attributes.add(key=f"pennon.{key}").value.string_value = text
+    crossed.attributes.add(key="pennon.deadline_left_ms").value.int_value = -12
+    crossed.attributes.add(key="pennon.deadline.exceeded").value.bool_value = True
+    detail = detail_of(taken(crossed))
+
+    assert {"tenant": "#51ab", "actor": "#9f00", "actor_type": "HUMAN", "on_behalf_of": "#77aa"} == detail.identity
+    assert (-12, True) == (detail.deadline_left_ms, detail.is_late)
+    assert not [name for name in detail.attributes if name.startswith("pennon.")]
+
+
+def test_identity_and_deadline_of_a_strange_span_are_none(span: MakeSpan) -> None:
+    """Whatever another library calls so."""
+    strange = span()
+    strange.attributes.add(key="pennon.tenant").value.int_value = 7
+    strange.attributes.add(key="pennon.deadline_left_ms").value.string_value = "soon"
+    strange.attributes.add(key="pennon.deadline.exceeded").value.int_value = 1
+    detail = detail_of(taken(strange))
+
+    assert (None, None, False) == (detail.identity, detail.deadline_left_ms, detail.is_late)
+
+
 def test_span_that_is_no_crossing_has_no_headers(span: MakeSpan) -> None:
     """Nothing is shown empty that was never there."""
     assert detail_of(taken(span())).headers is None

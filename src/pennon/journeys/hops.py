@@ -21,6 +21,10 @@ TOOK: Final = "pennon.headers.took"
 ADDED: Final = "pennon.headers.added"
 DROPPED: Final = "pennon.headers.dropped"
 DROP_REASONS: Final = "pennon.headers.drop_reasons"
+# Of `pennon.<name>` those that say who acts for whom.
+IDENTITY: Final = ("tenant", "actor", "actor_type", "on_behalf_of")
+DEADLINE_LEFT: Final = "pennon.deadline_left_ms"
+LATE: Final = "pennon.deadline.exceeded"
 EVALUATION: Final = "feature_flag.evaluation"
 OTHER_UNIT: Final = "pennon.unit.other"
 UNMET: Final = "pennon.prerequisite.unmet"
@@ -87,6 +91,9 @@ class Hop(msgspec.Struct, frozen=True):
 class Detail(msgspec.Struct, frozen=True):
     """What a span says beyond the glance. headers: None where the span is no crossing of a door.
 
+    identity: who acts for whom, as the service's contract lets it be said; None where nobody is known.
+    deadline_left_ms: of a request when it came in, of a call what it was given; None where there is none.
+    is_late: it was refused, not sent or given up, because nobody would have waited.
     uncounted: events that the span has lost, here or where it was made; decisions may be among them.
     """
 
@@ -95,6 +102,9 @@ class Detail(msgspec.Struct, frozen=True):
     status: str
     status_message: str
     headers: dict[str, Any] | None
+    identity: dict[str, str] | None
+    deadline_left_ms: int | None
+    is_late: bool
     decisions: tuple[Decided, ...]
     uncounted: int
     attributes: dict[str, Any]
@@ -115,6 +125,9 @@ def detail_of(hop: Hop) -> Detail:
         status={Status.STATUS_CODE_ERROR: "error", Status.STATUS_CODE_OK: "ok"}.get(span.status.code, "unset"),
         status_message=span.status.message,
         headers=_headers(attributes),
+        identity=_identity(attributes),
+        deadline_left_ms=_deadline_left_ms(attributes),
+        is_late=attributes.pop(LATE, False) is True,
         decisions=_decisions_in(span),
         uncounted=span.dropped_events_count,
         attributes=dict(sorted(attributes.items())),
@@ -156,6 +169,17 @@ def _headers(attributes: dict[str, Any]) -> dict[str, Any] | None:
     took, added, dropped, reasons = map(_texts, found)
     pairs = zip_longest(dropped, reasons[: len(dropped)], fillvalue="")
     return {"took": took, "added": added, "dropped": [{"name": name, "reason": reason} for name, reason in pairs]}
+
+
+def _identity(attributes: dict[str, Any]) -> dict[str, str] | None:
+    found = {name: attributes.pop(f"pennon.{name}", None) for name in IDENTITY}
+    said = {name: value[:NAME_LIMIT_CHARACTERS] for name, value in found.items() if isinstance(value, str)}
+    return said or None
+
+
+def _deadline_left_ms(attributes: dict[str, Any]) -> int | None:
+    left_ms = attributes.pop(DEADLINE_LEFT, None)
+    return left_ms if isinstance(left_ms, int) and not isinstance(left_ms, bool) else None
 
 
 def _texts(names: Any) -> list[str]:

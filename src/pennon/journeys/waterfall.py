@@ -62,6 +62,9 @@ def _row(hop: Hop, depth: int, began_ns: int) -> dict[str, Any]:
         "status": detail.status,
         "status_message": detail.status_message,
         "headers": detail.headers,
+        "identity": detail.identity,
+        "deadline_left_ms": detail.deadline_left_ms,
+        "is_late": detail.is_late,
         "decisions": [
             {
                 "flag": decided.flag,

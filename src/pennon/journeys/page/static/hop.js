@@ -37,10 +37,10 @@ export function updateHopRow(row, hop, scale) {
   say(find(".span-name"), hop.name);
   find(".span-name").title = hop.name;
   say(find(".kind"), KINDS[hop.kind] ?? hop.kind);
-  find(".took").replaceChildren(hop.status === "error" ? h("strong", { class: "bad" }, "error ") : "", duration(hop.duration_ms));
+  find(".took").replaceChildren(hop.is_late ? h("strong", { class: "bad" }, "too late ") : "", hop.status === "error" ? h("strong", { class: "bad" }, "error ") : "", duration(hop.duration_ms));
   find(".decisions").replaceChildren(...decisions.map(decisionLine), ...uncountedOf(hop));
   find(".decisions").hidden = hop.decisions.length === 0;
-  find(".more").replaceChildren(headersOf(hop.headers), ...statusOf(hop), ...attributesOf(hop.attributes));
+  find(".more").replaceChildren(headersOf(hop), ...statusOf(hop), ...attributesOf(hop.attributes));
 }
 
 function momentOf(decision, scale) {
@@ -67,14 +67,31 @@ function variantsOf({ other, variants }) {
 const uncountedOf = ({ uncounted, decisions }) =>
   uncounted && decisions.length ? [h("li", { class: "decision bad" }, `${counted(uncounted, "more event")} of this span ${uncounted === 1 ? "was" : "were"} not kept: there may be more decisions`)] : [];
 
-function headersOf(headers) {
+function headersOf({ headers, identity, deadline_left_ms }) {
   if (!headers) return h("p", { class: "blank" }, "This span tells of no headers: it is within a service, or another library's. Spans of pennon's doors do.");
   const { took, added, dropped } = headers;
   const row = (name, found, make) => h("div", {}, h("dt", {}, name), h("dd", {}, found.length ? found.map(make) : h("span", { class: "none" }, "none")));
   return h("dl", { class: "headers" },
+    h("div", { class: "whose" }, h("dt", {}, "acts"), h("dd", {}, ...whoseOf(identity))),
+    h("div", { class: "deadline" }, h("dt", {}, "waits"), h("dd", {}, waitsOf(deadline_left_ms))),
     row("in", took, (name) => h("code", {}, name)),
     row("added", added, (name) => h("code", { class: "added" }, `+ ${name}`)),
     row("dropped", dropped, ({ name, reason }) => h("span", { class: "dropped" }, h("code", {}, `− ${name}`), h("small", {}, `${reason.replaceAll("_", " ")}: ${droppedBecause(reason)}`))));
+}
+
+const NAMED = { actor: "", actor_type: "", on_behalf_of: "for", tenant: "of" };
+
+/** Who acts for whom, in the order of a sentence; ids stand as the contract lets them be said, mostly hashed. */
+function whoseOf(identity) {
+  const said = Object.entries(NAMED).filter(([name]) => identity?.[name]);
+  if (!said.length) return [h("span", { class: "none" }, "nobody is known")];
+  return said.map(([name, word]) => h("span", {}, word && `${word} `, name === "actor_type" ? h("small", {}, identity[name].toLowerCase()) : h("code", {}, identity[name])));
+}
+
+/** How long whoever asked goes on waiting, when this span began. */
+function waitsOf(left_ms) {
+  if (left_ms === null) return h("span", { class: "none" }, "without a deadline");
+  return left_ms > 0 ? `${duration(left_ms)} more` : h("strong", { class: "bad" }, `no more, for ${duration(-left_ms)}`);
 }
 
 function statusOf({ status, status_message }) {

@@ -114,14 +114,19 @@ export function grouped(decisions) {
 export const forWhom = ({ other, count: units }) => (other ? `for ${units === 1 ? "another" : `each of ${count(units)} other`} ${units === 1 ? other : `${other}s`}` : null);
 
 const DROPPED = {
-  unknown: "no allow list names it",
+  unknown: "nobody has declared it",
   not_trusted: "only a verified caller may send it",
+  misplaced: "it counts elsewhere",
+  nominated: "it was for one connection alone",
   restarted: "a stranger's trace is not continued",
   malformed: "it breaks its syntax",
   unsafe: "it holds a line break or NUL",
   repeated: "it came more than once",
+  contradicted: "another header says something else",
+  skewed: "the clocks differ",
   too_long: "longer than its limit",
   too_many: "beyond the number that is read",
+  not_forwarded: "it came in for this hop alone",
   over_budget: "the budget was used up",
 };
 
