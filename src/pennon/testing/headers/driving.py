@@ -47,25 +47,25 @@ def is_asgi(app: App) -> bool:
     return inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__)
 
 
-def drive(app: App, headers: Lines, *, address: str, method: str = "GET", path: str = "/", body: bytes = b"") -> Answer:
-    """Ask the application. headers: latin-1 text, in order. address: the peer's.
+def drive(app: App, headers: Lines, *, address: str, path: str = "/") -> Answer:
+    """Ask the application: a GET without a body. headers: latin-1 text, in order. address: the peer's.
 
     What the application raises becomes a 500, as a server would make it.
     """
     way = _by_asgi if is_asgi(app) else _by_wsgi
     try:
-        return way(app, headers, address, method, path, body)
+        return way(app, headers, address, path)
     except Exception as error:  # noqa: BLE001  # whatever it is, a server answers 500
         return Answer(_FAILED_STATUS, raised=type(error).__name__)
 
 
-def _by_asgi(app: App, headers: Lines, address: str, method: str, path: str, body: bytes) -> Answer:
+def _by_asgi(app: App, headers: Lines, address: str, path: str) -> Answer:
     sent: list[Any] = []
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
-        "method": method,
+        "method": "GET",
         "scheme": "http",
         "path": path,
         "raw_path": path.encode(),
@@ -75,7 +75,7 @@ def _by_asgi(app: App, headers: Lines, address: str, method: str, path: str, bod
         "client": (address, _PORT),
         "server": ("service.test", 80),
     }
-    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+    waiting = [{"type": "http.request", "body": b"", "more_body": False}]
 
     async def receive() -> Any:
         return waiting.pop() if waiting else {"type": "http.disconnect"}
@@ -109,7 +109,7 @@ def _run(serving: Coroutine[Any, Any, object]) -> None:
         loop.run_until_complete(serving)
 
 
-def _by_wsgi(app: App, headers: Lines, address: str, method: str, path: str, body: bytes) -> Answer:
+def _by_wsgi(app: App, headers: Lines, address: str, path: str) -> Answer:
     started: list[tuple[str, list[tuple[str, str]]]] = []
     written: list[bytes] = []
 
@@ -117,7 +117,7 @@ def _by_wsgi(app: App, headers: Lines, address: str, method: str, path: str, bod
         started.append((status, headers))
         return written.append
 
-    blocks = app(_environ_of(headers, address, method, path, body), start_response)
+    blocks = app(_environ_of(headers, address, path), start_response)
     try:
         written += blocks
     finally:
@@ -127,18 +127,16 @@ def _by_wsgi(app: App, headers: Lines, address: str, method: str, path: str, bod
     return Answer(int(status[:3]), tuple([(name.lower(), value) for name, value in answered]), b"".join(written))
 
 
-def _environ_of(headers: Lines, address: str, method: str, path: str, body: bytes) -> dict[str, Any]:
+def _environ_of(headers: Lines, address: str, path: str) -> dict[str, Any]:
     environ: dict[str, Any] = {
         "SERVER_SOFTWARE": _SOFTWARE,
         "REMOTE_ADDR": address,
-        "REQUEST_METHOD": method,
+        "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",
         "PATH_INFO": path,
         "QUERY_STRING": "",
-        "wsgi.input": BytesIO(body),
+        "wsgi.input": BytesIO(),
     }
-    if body:
-        environ["CONTENT_LENGTH"] = str(len(body))
     for name, value in headers:
         if "_" in name:
             continue

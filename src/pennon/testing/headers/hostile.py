@@ -5,6 +5,7 @@ and no response repeats them.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -29,12 +30,11 @@ _MEGABYTE: Final = 1_000_000
 class Hostile(msgspec.Struct, frozen=True):
     """One set of header lines. name: of the trick. lines: bytes as Latin-1 text, names too.
 
-    is_raw: a server's parser may judge it before any application; in process it stands as some server would pass it on.
+    Over a socket a server's parser judges some of them first; in process they stand as some server would pass them on.
     """
 
     name: str
     lines: tuple[tuple[str, str], ...]
-    is_raw: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -43,8 +43,8 @@ class Hostile(msgspec.Struct, frozen=True):
         return f"Hostile({self.name!r})"
 
 
-def _id(name: str, value: str, *, is_raw: bool = False) -> Hostile:
-    return Hostile(name, ((REQUEST_ID, value), (CORRELATION_ID, value)), is_raw)
+def _id(name: str, value: str) -> Hostile:
+    return Hostile(name, ((REQUEST_ID, value), (CORRELATION_ID, value)))
 
 
 def _bag(name: str, *lines: str) -> Hostile:
@@ -63,14 +63,14 @@ HOSTILE: Final[tuple[Hostile, ...]] = (
     Hostile("two-traceparents", ((TRACEPARENT, _PARENT), (TRACEPARENT, _PARENT[:-2] + "00"))),
     Hostile("overrides-in-lines", (("pennon-override", MARK), ("pennon-override", f"{MARK}-2"))),
     # What ends a line, or a text, or what a terminal obeys.
-    _id("crlf-in-id", f"{MARK}\r\nset-cookie: a={MARK}", is_raw=True),
-    _id("lone-lf-in-id", f"{MARK}\nx: y", is_raw=True),
-    _id("lone-cr-in-id", f"{MARK}\rx", is_raw=True),
-    _id("newline-at-the-end", f"{MARK}\n", is_raw=True),
-    _id("nul-in-id", f"{MARK}\0", is_raw=True),
-    _id("folded-id", f"{MARK}\r\n {MARK}", is_raw=True),
-    _id("escape-in-id", f"\x1b[31m{MARK}", is_raw=True),
-    _id("delete-in-id", f"{MARK}\x7f", is_raw=True),
+    _id("crlf-in-id", f"{MARK}\r\nset-cookie: a={MARK}"),
+    _id("lone-lf-in-id", f"{MARK}\nx: y"),
+    _id("lone-cr-in-id", f"{MARK}\rx"),
+    _id("newline-at-the-end", f"{MARK}\n"),
+    _id("nul-in-id", f"{MARK}\0"),
+    _id("folded-id", f"{MARK}\r\n {MARK}"),
+    _id("escape-in-id", f"\x1b[31m{MARK}"),
+    _id("delete-in-id", f"{MARK}\x7f"),
     _id("tab-in-id", f"{MARK}\t{MARK}"),
     _bag("crlf-percent-encoded", f"k={MARK}%0d%0aset-cookie:%20a=b"),
     _bag("nul-percent-encoded", f"k={MARK}%00"),
@@ -86,9 +86,9 @@ HOSTILE: Final[tuple[Hostile, ...]] = (
     Hostile("underscore-twins", (("x_request_id", MARK), ("x_correlation_id", MARK), ("x_tenant_id", MARK))),
     Hostile("look-alike-names", (("x-request-ld", MARK), ("x-tenant-id-", MARK), ("traceparent2", _PARENT))),
     Hostile("dots-for-dashes", (("x.request.id", MARK), ("trace.parent", _PARENT))),
-    Hostile("name-with-a-space", (("x-request-id ", MARK),), is_raw=True),
-    Hostile("name-with-high-bytes", (("x-request-\xed\xa0\x80", MARK),), is_raw=True),
-    Hostile("empty-name", (("", MARK),), is_raw=True),
+    Hostile("name-with-a-space", (("x-request-id ", MARK),)),
+    Hostile("name-with-high-bytes", (("x-request-\xed\xa0\x80", MARK),)),
+    Hostile("empty-name", (("", MARK),)),
     # Too much.
     _id("id-of-129", "x" * 129),
     _id("huge-id", MARK + "x" * 8_000),
@@ -141,7 +141,7 @@ class HostileHeaders:
         """A case for each trick and each caller there is at the boundary."""
         setting = Setting(contract, boundary, callers_at(boundary, verified=verified, stranger=stranger))
         return [
-            Case(setting, "hostile", f"{hostile.name}/{role}", _SAYS, _Check(hostile, caller), Needs.ANSWERS)
+            Case(setting, "hostile", f"{hostile.name}/{role}", _SAYS, partial(_stands, hostile, caller), Needs.ANSWERS)
             for hostile in self.corpus
             for role, caller in _roles(setting).items()
         ]
@@ -156,27 +156,21 @@ class HostileHeaders:
 _SAYS: Final = "refused, or served as if it were not there; never a failure, never repeated"
 
 
-class _Check:
+def _stands(hostile: Hostile, caller: Caller, service: Service) -> None:
     """Ask with the trick and without."""
-
-    def __init__(self, hostile: Hostile, caller: Caller) -> None:
-        self._hostile = hostile
-        self._caller = caller
-
-    def __call__(self, service: Service) -> None:
-        bare = service.ask(caller=self._caller)
-        seen = service.ask(self._hostile.lines, caller=self._caller)
-        service.expect(not seen.has_failed, "no failure of the service", seen.answered)
-        answer = seen.answer
-        told = [name for name, value in answer.headers if MARK in value or MARK in name]
-        service.expect(not told, "no header of the response repeats it", ", ".join(told))
-        service.expect(MARK.encode() not in answer.body, "nor its body", "it does")
-        if seen.context is not None and bare.context is not None:
-            differs = differences(bare.context, seen.context)
-            service.expect(not differs, "the same request context", f"it differs in: {', '.join(differs)}")
+    bare = service.ask(caller=caller)
+    seen = service.ask(hostile.lines, caller=caller)
+    service.expect(not seen.has_failed, "no failure of the service", seen.answered)
+    answer = seen.answer
+    told = [name for name, value in answer.headers if MARK in value or MARK in name]
+    service.expect(not told, "no header of the response repeats it", ", ".join(told))
+    service.expect(MARK.encode() not in answer.body, "nor its body", "it does")
+    if seen.context is not None and bare.context is not None:
+        differs = _differences(bare.context, seen.context)
+        service.expect(not differs, "the same request context", f"it differs in: {', '.join(differs)}")
 
 
-def differences(one: RequestContext, other: RequestContext) -> list[str]:
+def _differences(one: RequestContext, other: RequestContext) -> list[str]:
     """What two contexts do not have in common, but for what is new for each request: ids, spans, when it is due."""
     names = [name for name in _SAME if getattr(one, name) != getattr(other, name)]
     if (one.trace.state, one.trace.parent_span_id) != (other.trace.state, other.trace.parent_span_id):
