@@ -8,10 +8,10 @@ import pytest
 
 import pennon
 from pennon import ambient, counters, deadlines
-from pennon.context import Deadline, Ledger, RequestContext, Trace
+from pennon.context import Deadline, Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.errors import DeadlineExceeded
 
-HERE = Trace("a" * 32, "b" * 16, None, 1, "")
+HERE = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "")
 pytestmark = pytest.mark.req(59, 62, 65)
 
 
@@ -38,7 +38,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def one_second(clock: Clock) -> Iterator[RequestContext]:
     """A request with one second left."""
     due = Deadline(clock.at_ns + 1_000_000_000)
-    with ambient.entered(RequestContext(HERE, "req-1", Ledger(), deadline=due)) as entered:
+    with ambient.entered(RequestContext(HERE, RequestId("req-1"), Ledger(), deadline=due)) as entered:
         yield entered
 
 
@@ -183,7 +183,7 @@ NOTHING = [None, None, "through"]
 
 def test_without_a_request_or_a_deadline_nothing_is_limited() -> None:
     """A script, a record, a contract without deadlines."""
-    with ambient.entered(RequestContext(HERE, "req-1", Ledger())):
+    with ambient.entered(RequestContext(HERE, RequestId("req-1"), Ledger())):
         assert NOTHING == _asked_everything()
     assert NOTHING == _asked_everything()
 

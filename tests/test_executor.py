@@ -10,17 +10,17 @@ import pytest
 
 import pennon
 from pennon import ambient
-from pennon.context import Ledger, RequestContext, Trace
+from pennon.context import Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 
 Submit = Callable[[Executor, Callable[[], object]], object]
 
-HERE = Trace("a" * 32, "b" * 16, None, 1, "")
+HERE = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "")
 mine: ContextVar[str] = ContextVar("mine", default="nothing")
 
 
 def request_of(request_id: str = "req-1") -> RequestContext:
     """A request."""
-    return RequestContext(HERE, request_id, Ledger())
+    return RequestContext(HERE, RequestId(request_id), Ledger())
 
 
 def by_loop(executor: Executor, call: Callable[[], object]) -> object:

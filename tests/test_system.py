@@ -6,10 +6,22 @@ import pytest
 
 import pennon
 from pennon import ambient
-from pennon.context import ActorType, Deadline, Identity, Ledger, Member, RequestContext, Trace
+from pennon.context import (
+    ActorType,
+    CorrelationId,
+    Deadline,
+    Identity,
+    Ledger,
+    Member,
+    RequestContext,
+    RequestId,
+    SpanId,
+    Trace,
+    TraceId,
+)
 from pennon.errors import SettingInvalid
 
-HERE = Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", None, 1, "")
+HERE = Trace(TraceId("4bf92f3577b34da6a3ce929d0e0e4736"), SpanId("00f067aa0ba902b7"), None, 1, "")
 ADA = Identity(tenant="tenant-42", actor="user-991", units={"user": "991"}, actor_type=ActorType.HUMAN)
 
 
@@ -18,9 +30,9 @@ def request_here() -> RequestContext:
     """A user's request with a deadline, baggage and a correlation id."""
     return RequestContext(
         HERE,
-        "req-1",
+        RequestId("req-1"),
         Ledger(),
-        correlation_id="corr-1",
+        correlation_id=CorrelationId("corr-1"),
         identity=ADA,
         baggage=(Member("tier", "gold"),),
         fields=(("x-region", "eu"),),

@@ -6,15 +6,17 @@ from contextlib import contextmanager
 from benchmarks.engine.jobs import Ask
 
 from pennon.ambient import CURRENT
-from pennon.context import Identity, Ledger, RequestContext, Trace
+from pennon.context import Identity, Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 
 enter = CURRENT.set
 
 
 def context_of(ask: Ask) -> RequestContext:
     """The request of one unit."""
-    trace = Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", None, 1, "")
-    return RequestContext(trace, "request", Ledger(), identity=Identity(units=ask.units, attributes=ask.attributes))
+    trace = Trace(TraceId("0af7651916cd43dd8448eb211c80319c"), SpanId("b7ad6b7169203331"), None, 1, "")
+    return RequestContext(
+        trace, RequestId("request"), Ledger(), identity=Identity(units=ask.units, attributes=ask.attributes)
+    )
 
 
 @contextmanager

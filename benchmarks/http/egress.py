@@ -26,7 +26,21 @@ import pennon.http
 from pennon import ambient
 from pennon.carry import decode
 from pennon.clock import SYSTEM_CLOCK
-from pennon.context import ActorType, Deadline, Entry, Identity, Ledger, Member, Origin, RequestContext, Trace
+from pennon.context import (
+    ActorType,
+    CorrelationId,
+    Deadline,
+    Entry,
+    Identity,
+    Ledger,
+    Member,
+    Origin,
+    RequestContext,
+    RequestId,
+    SpanId,
+    Trace,
+    TraceId,
+)
 from pennon.headers import (
     BaggagePolicy,
     Contract,
@@ -87,10 +101,16 @@ def served(number: int) -> RequestContext:
         ledger.arrived[7, flag] = (entry,)
     letter = "ABCDEFGHJKMNPQRS"[number]
     return RequestContext(
-        Trace(f"{number:04x}60f7d188f8fa79d48a391a778fa6", f"{number:04x}7d188f8fa79d", None, 1, "rojo=00f067aa0ba9"),
-        f"req_01KAH6ZK3T8V9QWX2M5N7P4R6{letter}",
+        Trace(
+            TraceId(f"{number:04x}60f7d188f8fa79d48a391a778fa6"),
+            SpanId(f"{number:04x}7d188f8fa79d"),
+            None,
+            1,
+            "rojo=00f067aa0ba9",
+        ),
+        RequestId(f"req_01KAH6ZK3T8V9QWX2M5N7P4R6{letter}"),
         ledger,
-        correlation_id=f"corr_01KAH6ZK4B1C2D3E4F5G6H7J8{letter}",
+        correlation_id=CorrelationId(f"corr_01KAH6ZK4B1C2D3E4F5G6H7J8{letter}"),
         identity=Identity(tenant=f"tenant-42{number}", actor=f"user-991{number}", actor_type=ActorType.HUMAN),
         baggage=(Member("tenant.tier", "regulated"), Member("region", "eu-west-1")),
         fields=(("idempotency-key", f'"idem_{number}"'), ("x-caller-service", "checkout")),

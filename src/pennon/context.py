@@ -221,9 +221,9 @@ class Trace(msgspec.Struct, frozen=True, gc=False):
     state: the tracestate header's value, "" if none.
     """
 
-    trace_id: str
-    span_id: str
-    parent_span_id: str | None
+    trace_id: TraceId
+    span_id: SpanId
+    parent_span_id: SpanId | None
     flags: int
     state: str
 
@@ -314,10 +314,10 @@ class RequestContext(msgspec.Struct, frozen=True):
     """
 
     trace: Trace
-    request_id: str
+    request_id: RequestId
     ledger: Ledger
-    correlation_id: str | None = None
-    caller_request_id: str | None = None
+    correlation_id: CorrelationId | None = None
+    caller_request_id: RequestId | None = None
     identity: Identity = Identity()
     baggage: tuple[Member, ...] = ()
     is_replay: bool = False

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import structs
 
 from pennon import ambient, otel
-from pennon.context import ActorType, Identity, Ledger, RequestContext, Trace
+from pennon.context import ActorType, Identity, Ledger, RequestContext, SpanId, Trace, TraceId
 from pennon.errors import Fault, SettingInvalid
 from pennon.headers import new_request_id
 from pennon.headers.signed import outlived, system_actor
@@ -51,4 +51,4 @@ def _entered(name: str, tenant: str | None, *, is_delegated: bool) -> Iterator[R
 
 
 def _new_trace() -> Trace:
-    return Trace(os.urandom(16).hex(), os.urandom(8).hex(), None, RANDOM, "")
+    return Trace(TraceId(os.urandom(16).hex()), SpanId(os.urandom(8).hex()), None, RANDOM, "")

@@ -13,7 +13,18 @@ import pytest
 import pennon
 from pennon.carry import fingerprint_of
 from pennon.client import Client, Timing
-from pennon.context import Entry, Environment, Identity, Ledger, Origin, RequestContext, Trace
+from pennon.context import (
+    Entry,
+    Environment,
+    Identity,
+    Ledger,
+    Origin,
+    RequestContext,
+    RequestId,
+    SpanId,
+    Trace,
+    TraceId,
+)
 from pennon.counters import Count, samples
 from pennon.flags import (
     BUCKETS,
@@ -249,9 +260,9 @@ class Make:
         self, units: Mapping[str, str] | None = None, attributes: Mapping[str, Any] | None = None, **fields: Any
     ) -> RequestContext:
         """A request of these units."""
-        trace = Trace("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", None, 1, "")
+        trace = Trace(TraceId("0af7651916cd43dd8448eb211c80319c"), SpanId("b7ad6b7169203331"), None, 1, "")
         identity = Identity(units=units or {}, attributes=attributes or {})
-        return RequestContext(trace, "request", Ledger(), identity=identity, **fields)
+        return RequestContext(trace, RequestId("request"), Ledger(), identity=identity, **fields)
 
     def arrived(
         self, context: RequestContext, *, flag_id: int = 10, kind: str = "user", unit: str = "u", **fields: Any

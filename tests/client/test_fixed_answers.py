@@ -8,6 +8,7 @@ import pytest
 import pennon
 from pennon.ambient import entered
 from pennon.client import Client, Status
+from pennon.context import RequestId, SpanId, TraceId
 from pennon.errors import SettingInvalid
 from pennon.testing import FixedFlag
 
@@ -89,7 +90,10 @@ def test_blocks_in_one_request_do_not_mix() -> None:
     from pennon.context import Identity, Ledger, RequestContext, Trace
 
     context = RequestContext(
-        Trace("0" * 31 + "1", "0" * 15 + "1", None, 0, ""), "r", Ledger(), identity=Identity(units={"user": "u"})
+        Trace(TraceId("0" * 31 + "1"), SpanId("0" * 15 + "1"), None, 0, ""),
+        RequestId("r"),
+        Ledger(),
+        identity=Identity(units={"user": "u"}),
     )
     with entered(context), pennon.testing.flags({}), pennon.connect() as client:
         seen = []

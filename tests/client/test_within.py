@@ -15,7 +15,20 @@ from pennon.client import Client, answering
 from pennon.client.spans import Spans
 from pennon.client.units import settled_within
 from pennon.client.within import value_within
-from pennon.context import LEDGER_LIMIT_COUNT, Entry, Identity, Ledger, Origin, Reason, RequestContext, Trace, Unit
+from pennon.context import (
+    LEDGER_LIMIT_COUNT,
+    Entry,
+    Identity,
+    Ledger,
+    Origin,
+    Reason,
+    RequestContext,
+    RequestId,
+    SpanId,
+    Trace,
+    TraceId,
+    Unit,
+)
 from pennon.flags import FlagType, Ruleset
 
 
@@ -267,8 +280,8 @@ def _ignore(note: Note) -> None:
 
 def _context(units: dict[str, str], attributes: dict[str, str]) -> RequestContext:
     return RequestContext(
-        Trace("0" * 31 + "1", "0" * 15 + "1", None, 0, ""),
-        "r",
+        Trace(TraceId("0" * 31 + "1"), SpanId("0" * 15 + "1"), None, 0, ""),
+        RequestId("r"),
         Ledger(),
         identity=Identity(None, None, units, attributes),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pennon.context import ActorType, Identity, Member, Trace
+from pennon.context import ActorType, Identity, Member, SpanId, Trace, TraceId
 from pennon.headers import (
     BaggagePolicy,
     Budgets,
@@ -24,7 +24,7 @@ from pennon.headers import (
     std,
 )
 
-TRACE = Trace("8a3c60f7d188f8fa79d48a391a778fa6", "00f7d188f8fa79d4", None, 3, "rojo=1")
+TRACE = Trace(TraceId("8a3c60f7d188f8fa79d48a391a778fa6"), SpanId("00f7d188f8fa79d4"), None, 3, "rojo=1")
 WHOLE = [
     ("traceparent", "00-8a3c60f7d188f8fa79d48a391a778fa6-00f7d188f8fa79d4-01"),
     ("tracestate", "rojo=1"),
@@ -209,9 +209,9 @@ def test_inject_never_sends_more_than_the_next_hop_takes(send: Send) -> None:
         ({"baggage": (Member("a b", "1"),)}, "baggage:a b"),
         ({"baggage": (Member("a", "1", "p\r\n"),)}, "baggage:a"),
         ({"ours": (Member("", "1"),)}, "baggage:"),
-        ({"trace": Trace("0" * 32, "1" * 16, None, 1, "")}, "traceparent"),
-        ({"trace": Trace("x\r\n", "1" * 16, None, 1, "")}, "traceparent"),
-        ({"trace": Trace("1" * 32, "1" * 16, None, 1, "a=\r\n")}, "tracestate"),
+        ({"trace": Trace(TraceId("0" * 32), SpanId("1" * 16), None, 1, "")}, "traceparent"),
+        ({"trace": Trace(TraceId("x\r\n"), SpanId("1" * 16), None, 1, "")}, "traceparent"),
+        ({"trace": Trace(TraceId("1" * 32), SpanId("1" * 16), None, 1, "a=\r\n")}, "tracestate"),
         ({"fields": (("x-region", "a\nb"),)}, "x-region"),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pennon.context import Member, Trace
+from pennon.context import Member, SpanId, Trace, TraceId
 from pennon.headers import (
     BaggagePolicy,
     Contract,
@@ -40,7 +40,7 @@ def test_extract_of_nothing_begins_everything(take: Take) -> None:
     """No headers: a trace with the random flag, not sampled, and a request id; both from the entropy."""
     arrived = take([])
 
-    assert Trace(bytes(range(1, 17)).hex(), bytes(range(17, 25)).hex(), None, 2, "") == arrived.trace
+    assert Trace(TraceId(bytes(range(1, 17)).hex()), SpanId(bytes(range(17, 25)).hex()), None, 2, "") == arrived.trace
     assert "req_" + bytes(range(25, 41)).hex() == arrived.request_id
     assert (None, None, (), (), ()) == (
         arrived.correlation_id,
@@ -71,7 +71,10 @@ def test_extract_continues_a_verified_trace(take: Take) -> None:
     trace = take([TRACEPARENT, ("tracestate", "rojo=1")]).trace
 
     own_span_id = bytes(range(17, 25)).hex()
-    assert Trace("8a3c60f7d188f8fa79d48a391a778fa6", own_span_id, "00f7d188f8fa79d4", 1, "rojo=1") == trace
+    assert (
+        Trace(TraceId("8a3c60f7d188f8fa79d48a391a778fa6"), SpanId(own_span_id), SpanId("00f7d188f8fa79d4"), 1, "rojo=1")
+        == trace
+    )
 
 
 @pytest.mark.req(9)
@@ -80,7 +83,10 @@ def test_extract_restarts_a_strangers_trace_and_notes_it(take: Take) -> None:
     arrived = take([TRACEPARENT, ("tracestate", "rojo=1")], is_trusted=False)
 
     assert 2 == arrived.trace.flags
-    assert Trace("8a3c60f7d188f8fa79d48a391a778fa6", "00f7d188f8fa79d4", None, 1, "") == arrived.stranger_trace
+    assert (
+        Trace(TraceId("8a3c60f7d188f8fa79d48a391a778fa6"), SpanId("00f7d188f8fa79d4"), None, 1, "")
+        == arrived.stranger_trace
+    )
     assert {_drop("traceparent", DropReason.RESTARTED), _drop("tracestate", DropReason.RESTARTED)} == set(
         arrived.report.dropped
     )

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pennon.context import RequestId
 from pennon.headers import Contract, Downstream, Drop, DropReason, Extracted, extract, inject
 
 CONTRACT = Contract("orders", version="1", owner="tests", downstreams=(Downstream("posts", host="posts.internal"),))
@@ -79,7 +80,7 @@ def test_it_is_taken_off_whatever_leaves(is_declared: bool) -> None:
     """Also where somebody copied it in by hand."""
     downstream = CONTRACT.downstreams[0] if is_declared else None
     leaving = inject(
-        CONTRACT, downstream, trace=None, request_id="r", correlation_id=None, baggage=(), ours=(), fields=()
+        CONTRACT, downstream, trace=None, request_id=RequestId("r"), correlation_id=None, baggage=(), ours=(), fields=()
     )
 
     assert b"pennon-override" in leaving.remove

@@ -15,7 +15,7 @@ from opentelemetry.trace import SpanKind
 
 import pennon.http
 from pennon import ambient
-from pennon.context import Ledger, RequestContext, Trace
+from pennon.context import Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.headers import Contract, Downstream
 
 Received = list[dict[str, str]]
@@ -25,7 +25,9 @@ NOTHING = Contract("none", version="1", owner="tests")
 @pytest.fixture(autouse=True)
 def serving() -> Iterator[RequestContext]:
     """A request being served."""
-    with ambient.entered(RequestContext(Trace("a" * 32, "b" * 16, None, 1, ""), "req-1", Ledger())) as entered:
+    with ambient.entered(
+        RequestContext(Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, ""), RequestId("req-1"), Ledger())
+    ) as entered:
         yield entered
 
 

@@ -17,11 +17,11 @@ import pennon
 import pennon.http
 from pennon import ambient, counters
 from pennon.clock import SYSTEM_CLOCK
-from pennon.context import Deadline, Ledger, RequestContext, Trace
+from pennon.context import Deadline, Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.errors import DeadlineExceeded
 from pennon.headers import Contract, DeadlineForm, DeadlinePolicy, Downstream
 
-HERE = Trace("a" * 32, "b" * 16, None, 1, "")
+HERE = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "")
 FORMS = {
     "absolute.internal": "ABSOLUTE",
     "ms.internal": "TIMEOUT_MS",
@@ -45,7 +45,7 @@ NAMES = {form.value for form in DeadlineForm}
 def serving(left_s: float | None) -> Any:
     """A request with this long left; None: without a deadline."""
     due = None if left_s is None else Deadline(SYSTEM_CLOCK.monotonic_ns() + round(left_s * 1e9))
-    return ambient.entered(RequestContext(HERE, "req-1", Ledger(), deadline=due))
+    return ambient.entered(RequestContext(HERE, RequestId("req-1"), Ledger(), deadline=due))
 
 
 def exceeded() -> dict[str, int]:

@@ -20,10 +20,10 @@ import pennon
 import pennon.http
 from pennon import ambient, counters
 from pennon.carry import encode_entries, fingerprint_of
-from pennon.context import Entry, Ledger, Member, Origin, RequestContext, Trace
+from pennon.context import Entry, Ledger, Member, Origin, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.headers import BaggagePolicy, Contract, Downstream
 
-HERE = Trace("a" * 32, "b" * 16, None, 1, "vendor=1")
+HERE = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "vendor=1")
 OURS = {"traceparent", "tracestate", "baggage", "x-request-id", "x-correlation-id"}
 PARENT = "00-" + "c" * 32 + "-" + "d" * 16 + "-01"
 
@@ -162,7 +162,7 @@ def call(request: pytest.FixtureRequest, hosts: Hosts) -> Call:
 def request_of(**more: Any) -> Iterator[RequestContext]:
     """A request being served."""
     given: dict[str, Any] = {"correlation_id": "journey-1", "baggage": (Member("region", "eu", "p=1"),), **more}
-    with ambient.entered(RequestContext(HERE, "req-1", Ledger(), **given)) as entered:
+    with ambient.entered(RequestContext(HERE, RequestId("req-1"), Ledger(), **given)) as entered:
         yield entered
 
 

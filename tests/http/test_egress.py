@@ -10,7 +10,7 @@ from opentelemetry import baggage, context
 
 import pennon.http
 from pennon import ambient, counters
-from pennon.context import Identity, Ledger, Member, RequestContext, Trace
+from pennon.context import Identity, Ledger, Member, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.headers import BaggagePolicy, Contract, Downstream, std
 
 CONTRACT = Contract(
@@ -24,7 +24,7 @@ CONTRACT = Contract(
         Downstream("secure", host="secure.internal:443"),
     ),
 )
-HERE = Trace("a" * 32, "b" * 16, None, 1, "vendor=1")
+HERE = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "vendor=1")
 PARENT = "00-" + "c" * 32 + "-" + "d" * 16 + "-01"
 OURS = {"traceparent", "tracestate", "baggage", "x-request-id", "x-correlation-id"}
 
@@ -66,7 +66,7 @@ def client(wire: Wire, contract: Contract = CONTRACT) -> httpx.Client:
 def request_of(**more: Any) -> Iterator[RequestContext]:
     """A request being served."""
     fields: dict[str, Any] = {"correlation_id": "journey-1", "baggage": (Member("region", "eu", "p=1"),), **more}
-    with ambient.entered(RequestContext(HERE, "req-1", Ledger(), **fields)) as entered:
+    with ambient.entered(RequestContext(HERE, RequestId("req-1"), Ledger(), **fields)) as entered:
         yield entered
 
 

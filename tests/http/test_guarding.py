@@ -19,11 +19,11 @@ import stamina
 
 import pennon.http
 from pennon import ambient, counters
-from pennon.context import Deadline, Ledger, RequestContext, Trace
+from pennon.context import Deadline, Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.errors import CircuitOpen, DeadlineExceeded, SettingInvalid
 from pennon.headers import Breaker, Contract, DeadlinePolicy, Downstream, Retries
 
-HERE = Trace("a" * 32, "b" * 16, None, 1, "")
+HERE = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "")
 # A port that nobody listens on: reserved by IANA, and never given out by a kernel.
 NOBODY = "http://127.0.0.1:1/"
 
@@ -271,7 +271,10 @@ def test_no_attempt_begins_that_could_not_finish(
     monkeypatch.setattr("pennon.deadlines.SYSTEM_CLOCK", _Standing())
     host.answers = [(503, {})] * 3
     due = Deadline(round(left_s * 1e9))
-    with ambient.entered(RequestContext(HERE, "req-1", Ledger(), deadline=due)), pytest.raises(httpx.HTTPStatusError):
+    with (
+        ambient.entered(RequestContext(HERE, RequestId("req-1"), Ledger(), deadline=due)),
+        pytest.raises(httpx.HTTPStatusError),
+    ):
         guard(retries=RETRIES).call(by_httpx(host.url), is_idempotent=True)
 
     assert asked_count == host.asked_count

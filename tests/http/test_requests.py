@@ -19,7 +19,7 @@ from urllib3 import HTTPConnectionPool
 
 import pennon.http
 from pennon import ambient
-from pennon.context import Ledger, RequestContext, Trace
+from pennon.context import Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.headers import Contract, Downstream
 
 CONTRACT = Contract("test", version="1", owner="tests", downstreams=(Downstream("posts", host="posts.internal"),))
@@ -59,7 +59,9 @@ def session_over(wire: BaseAdapter, contract: Contract = CONTRACT) -> requests.S
 @pytest.fixture(autouse=True)
 def serving() -> Iterator[RequestContext]:
     """A request being served."""
-    with ambient.entered(RequestContext(Trace("a" * 32, "b" * 16, None, 1, ""), "req-1", Ledger())) as entered:
+    with ambient.entered(
+        RequestContext(Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, ""), RequestId("req-1"), Ledger())
+    ) as entered:
         yield entered
 
 

@@ -16,7 +16,7 @@ import pennon.http
 from pennon import ambient, counters
 from pennon.carry import decode as decoded
 from pennon.carry import encode_entries, fingerprint_of
-from pennon.context import Entry, Ledger, Origin, RequestContext, Trace
+from pennon.context import Entry, Ledger, Origin, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.headers import Boundary, Contract, Downstream, mesh, networks, public
 
 CONTRACT = Contract(
@@ -172,7 +172,7 @@ def total(name: str, cause: str = "") -> int:
 
 def request_here() -> RequestContext:
     """A request being served."""
-    return RequestContext(Trace("a" * 32, "b" * 16, None, 1, ""), "req-1", Ledger())
+    return RequestContext(Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, ""), RequestId("req-1"), Ledger())
 
 
 Answer = Callable[[httpx.Request], httpx.Response]

@@ -9,11 +9,11 @@ from opentelemetry import baggage, context
 
 import pennon.http
 from pennon import ambient, counters
-from pennon.context import Ledger, Member, RequestContext, Trace
+from pennon.context import Ledger, Member, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.headers import BaggageKey, BaggagePolicy, Contract, Downstream, UnknownMembers
 
 ALLOW = (BaggageKey("region", enum=["eu", "us"]), BaggageKey("exp.*", max_length=2))
-HERE = Trace("a" * 32, "b" * 16, None, 1, "")
+HERE = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "")
 SECRETS = ["eyJhbGciOiJFZERTQSJ9.e30.x", "AKIAIOSFODNN7EXAMPLE", "jane@example.com", "4111 1111 1111 1111"]
 
 
@@ -39,7 +39,7 @@ def _within(is_serving: bool) -> Iterator[None]:
     if not is_serving:
         yield
         return
-    with ambient.entered(RequestContext(HERE, "req-1", Ledger(), baggage=(Member("region", "eu"),))):
+    with ambient.entered(RequestContext(HERE, RequestId("req-1"), Ledger(), baggage=(Member("region", "eu"),))):
         yield
 
 

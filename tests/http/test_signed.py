@@ -10,7 +10,7 @@ import requests
 
 import pennon.http
 from pennon import ambient
-from pennon.context import ActorType, Identity, Ledger, RequestContext, Trace
+from pennon.context import ActorType, Identity, Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.headers import Contract, Downstream, mesh
 from pennon.signing import ContextSigner, SignedContext, new_key
 
@@ -34,8 +34,8 @@ Call = Callable[[str], dict[str, str]]
 
 def serving(identity: Identity) -> ambient.entered:
     """A request of theirs."""
-    here = Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", None, 1, "")
-    return ambient.entered(RequestContext(here, "req-1", Ledger(), identity=identity))
+    here = Trace(TraceId("4bf92f3577b34da6a3ce929d0e0e4736"), SpanId("00f067aa0ba902b7"), None, 1, "")
+    return ambient.entered(RequestContext(here, RequestId("req-1"), Ledger(), identity=identity))
 
 
 def by_httpx(url: str) -> dict[str, str]:

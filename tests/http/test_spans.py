@@ -27,7 +27,7 @@ from starlette.routing import Mount, Route
 
 import pennon.http
 from pennon import ambient
-from pennon.context import Ledger, Member, RequestContext, Trace
+from pennon.context import Ledger, Member, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.headers import Contract, Downstream, mesh, networks, public
 
 CONTRACT = Contract(
@@ -264,8 +264,8 @@ def client(wire: Wire) -> httpx.Client:
 
 def serving() -> RequestContext:
     """A request with a member that form encoding would spoil."""
-    here = Trace("a" * 32, "b" * 16, None, 1, "")
-    return RequestContext(here, "req-1", Ledger(), baggage=(Member("promo", "1+1 ", "p=1"),))
+    here = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "")
+    return RequestContext(here, RequestId("req-1"), Ledger(), baggage=(Member("promo", "1+1 ", "p=1"),))
 
 
 @pytest.mark.req(116)

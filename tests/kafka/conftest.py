@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from pennon.context import (
     Answer,
+    CorrelationId,
     Decision,
     Environment,
     Ledger,
@@ -19,8 +20,11 @@ from pennon.context import (
     Origin,
     Reason,
     RequestContext,
+    RequestId,
     Scope,
+    SpanId,
     Trace,
+    TraceId,
 )
 
 HeaderList = list[tuple[str, bytes | None]]
@@ -149,8 +153,10 @@ def context(decision: Decision) -> RequestContext:
     """A request under way that has decided something, with ids and a baggage member of somebody else's."""
     ledger = Ledger()
     ledger.enter(decision)
-    here = Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", None, 1, "")
-    return RequestContext(here, "req-1", ledger, correlation_id="corr-1", baggage=(Member("tier", "gold"),))
+    here = Trace(TraceId("4bf92f3577b34da6a3ce929d0e0e4736"), SpanId("00f067aa0ba902b7"), None, 1, "")
+    return RequestContext(
+        here, RequestId("req-1"), ledger, correlation_id=CorrelationId("corr-1"), baggage=(Member("tier", "gold"),)
+    )
 
 
 @pytest.fixture

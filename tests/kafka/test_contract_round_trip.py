@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import pennon.kafka
 from pennon import ambient
-from pennon.context import ActorType, Identity, RequestContext
+from pennon.context import ActorType, Identity, RequestContext, RequestId
 from pennon.headers import Boundary, Contract, Downstream, mesh, std
 from pennon.headers.cloudevents import CloudEvent, EventMode
 from pennon.kafka import aio
@@ -47,7 +47,7 @@ def sent(request: pytest.FixtureRequest, kafka: Kafka, context: RequestContext) 
     topic = kafka.fresh_topic()
     contract = contract_of(topic)
     signer = ContextSigner(KEY, issuer="orders")
-    within = RequestContext(context.trace, "req-1", context.ledger, identity=ADA)
+    within = RequestContext(context.trace, RequestId("req-1"), context.ledger, identity=ADA)
     event = pennon.kafka.event_record(EVENT)
     gone = pennon.kafka.event_record(CloudEvent(id="2", source="/orders", type="order.deleted"))
     records = [{"value": b"plain", "headers": [("X-Actor-Id", b"copied")]}, event, event, gone]

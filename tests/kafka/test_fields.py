@@ -8,7 +8,7 @@ import pytest
 
 import pennon.kafka
 from pennon import ambient
-from pennon.context import RequestContext
+from pennon.context import RequestContext, RequestId
 from pennon.headers import (
     BaggagePolicy,
     Budgets,
@@ -63,7 +63,7 @@ def test_field_is_read_by_its_name_on_records(name: str, record: Callable[..., A
 @pytest.mark.req(15, 43)
 def test_field_leaves_by_its_name_on_records_and_once(wrapped: Any, context: RequestContext) -> None:
     """Whatever a forwarded record brought under it."""
-    within = RequestContext(context.trace, "req-1", context.ledger, fields=(("x-lane", "fast"),))
+    within = RequestContext(context.trace, RequestId("req-1"), context.ledger, fields=(("x-lane", "fast"),))
     with ambient.entered(within):
         pennon.kafka.producer(wrapped, contract_of()).produce("posts", headers=[("LANE", b"slow"), ("lane", b"slow")])
     assert [("lane", b"fast")] == [header for header in wrapped.headers if "lane" in header[0].lower()]
@@ -102,7 +102,7 @@ def test_record_with_too_much_baggage_is_handled_without(record: Callable[..., A
 def test_record_leaves_without_custom_fields_over_their_budget(wrapped: Any, context: RequestContext) -> None:
     """As over HTTP: the field declared last goes, the record does not stay."""
     fields = (("x-lane", "f" * 60), ("x-dock", "d" * 60))
-    within = RequestContext(context.trace, "req-1", context.ledger, fields=fields)
+    within = RequestContext(context.trace, RequestId("req-1"), context.ledger, fields=fields)
     contract = contract_of(budgets=Budgets(custom_bytes=100))
     with ambient.entered(within):
         pennon.kafka.producer(wrapped, contract).produce("posts")

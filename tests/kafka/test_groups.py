@@ -11,7 +11,7 @@ import pennon
 import pennon.kafka
 from pennon import ambient
 from pennon.client import Client, answering
-from pennon.context import Ledger, RequestContext, Trace
+from pennon.context import Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.flags import DecideAt
 from pennon.headers import Contract, Downstream, Identity, mesh
 from pennon.testing import Kafka
@@ -43,8 +43,8 @@ def contract_of(*topics: str) -> Contract:
 @contextmanager
 def request_of(user: str) -> Iterator[None]:
     """A request of this user."""
-    trace = Trace("a" * 32, "b" * 16, None, 1, "")
-    with ambient.entered(RequestContext(trace, "req-1", Ledger(), identity=Identity(units={"user": user}))):
+    trace = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "")
+    with ambient.entered(RequestContext(trace, RequestId("req-1"), Ledger(), identity=Identity(units={"user": user}))):
         yield
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import pennon.kafka
 from pennon import ambient
-from pennon.context import ActorType, Identity, RequestContext
+from pennon.context import ActorType, Identity, RequestContext, RequestId
 from pennon.headers import Boundary, Contract, Downstream, mesh, std
 from pennon.signing import ContextSigner, SignedContext, new_key
 from pennon.testing import ManualClock
@@ -59,7 +59,7 @@ def boundary(signer: ContextSigner, clock: ManualClock) -> Boundary:
 @pytest.fixture
 def ada_s(context: RequestContext) -> RequestContext:
     """A user's request."""
-    return RequestContext(context.trace, "req-1", context.ledger, identity=ADA)
+    return RequestContext(context.trace, RequestId("req-1"), context.ledger, identity=ADA)
 
 
 @pytest.fixture(params=["produce", "send", "send_and_wait"])
@@ -148,7 +148,9 @@ def test_record_whose_identity_must_not_be_signed_leaves_without(
     send: Callable[..., Any], wrapped: Any, context: RequestContext
 ) -> None:
     """An identity callable that answers an address breaks no request: the record goes, and nobody vouches for it."""
-    named = RequestContext(context.trace, "req-1", context.ledger, identity=Identity(actor="ada@example.org"))
+    named = RequestContext(
+        context.trace, RequestId("req-1"), context.ledger, identity=Identity(actor="ada@example.org")
+    )
     with ambient.entered(named):
         send("zone", b"hello")
     assert {} == identities_of(wrapped.headers)

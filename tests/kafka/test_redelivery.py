@@ -11,7 +11,7 @@ import pennon.kafka
 from pennon import ambient
 from pennon.carry import decode, exposure_of
 from pennon.client.exposures import Buffer
-from pennon.context import Ledger, RequestContext, Trace
+from pennon.context import Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.headers import Contract, Downstream, Identity, Inbound, mesh, parse_baggage, public
 
 CONTRACT = Contract(
@@ -25,7 +25,7 @@ CONTRACT = Contract(
         Downstream("ranking", host="ranking.internal"),
     ),
 )
-BARE = Trace("a" * 32, "b" * 16, None, 1, "")
+BARE = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "")
 
 Headers = list[tuple[str, Any]]
 Produced = Callable[..., Headers]
@@ -33,7 +33,7 @@ Produced = Callable[..., Headers]
 
 def request_here() -> RequestContext:
     """A request being served, of user 7."""
-    return RequestContext(BARE, "req-1", Ledger(), identity=Identity(units={"user": "7"}))
+    return RequestContext(BARE, RequestId("req-1"), Ledger(), identity=Identity(units={"user": "7"}))
 
 
 @pytest.fixture

@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 
 from pennon import ambient
-from pennon.context import ActorType, Deadline, Identity, Ledger, RequestContext, Trace
+from pennon.context import (
+    ActorType,
+    CorrelationId,
+    Deadline,
+    Identity,
+    Ledger,
+    RequestContext,
+    RequestId,
+    SpanId,
+    Trace,
+    TraceId,
+)
 from pennon.headers import Contract
 from pennon.logs import ContextFilter
 from pennon.testing import ManualClock
@@ -25,11 +36,11 @@ def clock() -> ManualClock:
 def request_context(clock: ManualClock) -> RequestContext:
     """A request of which everything is known."""
     return RequestContext(
-        trace=Trace("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", None, 1, ""),
-        request_id="req_1",
+        trace=Trace(TraceId("4bf92f3577b34da6a3ce929d0e0e4736"), SpanId("00f067aa0ba902b7"), None, 1, ""),
+        request_id=RequestId("req_1"),
         ledger=Ledger(),
-        correlation_id="order-4711",
-        caller_request_id="theirs",
+        correlation_id=CorrelationId("order-4711"),
+        caller_request_id=RequestId("theirs"),
         identity=Identity(tenant="acme", actor="support-3", actor_type=ActorType.SUPPORT, on_behalf_of="user-7"),
         is_replay=True,
         deadline=Deadline(clock.monotonic_ns() + 250_900_000),

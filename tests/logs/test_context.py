@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pennon import ambient
-from pennon.context import Identity, Ledger, RequestContext
+from pennon.context import Identity, Ledger, RequestContext, RequestId
 from pennon.headers import Contract, Log, std
 from pennon.headers.redaction import Redaction
 from pennon.logs import ContextFilter, facts, structlog_processor
@@ -82,7 +82,7 @@ def test_requests_side_by_side_are_told_apart(request_context: RequestContext, w
     """What a task logs is about its own request, also where another has come in between."""
 
     async def serve(request_id: str, go_on: asyncio.Event, other: asyncio.Event) -> None:
-        with ambient.entered(RequestContext(request_context.trace, request_id, Ledger())):
+        with ambient.entered(RequestContext(request_context.trace, RequestId(request_id), Ledger())):
             go_on.set()
             await other.wait()
             written.log.info("served")
@@ -112,7 +112,7 @@ def test_tenant_stands_as_the_contract_says(
 
 def test_what_is_not_known_is_not_said(request_context: RequestContext, written: Any) -> None:
     """A stranger's request without identity and deadline has three ids."""
-    with ambient.entered(RequestContext(request_context.trace, "req_1", Ledger(), identity=Identity())):
+    with ambient.entered(RequestContext(request_context.trace, RequestId("req_1"), Ledger(), identity=Identity())):
         written.log.info("order.placed")
 
     assert {"trace_id", "span_id", "request_id"} == added(written.record).keys()

@@ -15,7 +15,7 @@ import pennon
 import pennon.http
 import pennon.kafka
 from pennon import ambient, otel
-from pennon.context import Identity, Ledger, Member, RequestContext, Trace
+from pennon.context import CorrelationId, Identity, Ledger, Member, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.headers import Contract, Downstream
 
 CONTRACT = Contract(
@@ -29,9 +29,14 @@ CONTRACT = Contract(
 @pytest.fixture
 def request_here() -> Iterator[RequestContext]:
     """A request being served, with a unit, a member of baggage, and OpenTelemetry's baggage beside it."""
-    here = Trace("a" * 32, "b" * 16, None, 1, "")
+    here = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "")
     given = RequestContext(
-        here, "req-1", Ledger(), "journey-1", identity=Identity(units={"user": "7"}), baggage=(Member("region", "eu"),)
+        here,
+        RequestId("req-1"),
+        Ledger(),
+        CorrelationId("journey-1"),
+        identity=Identity(units={"user": "7"}),
+        baggage=(Member("region", "eu"),),
     )
     token = context.attach(baggage.set_baggage("promo", "x"))
     with ambient.entered(given) as entered:
@@ -68,7 +73,7 @@ def test_baggage_is_gone_within_and_back_after(request_here: RequestContext) -> 
 
 def test_another_request_may_be_served_within(request_here: RequestContext) -> None:
     """A consumer's loop that was begun in a request serves its own records."""
-    other = RequestContext(request_here.trace, "req-2", Ledger())
+    other = RequestContext(request_here.trace, RequestId("req-2"), Ledger())
     with pennon.detached():
         with ambient.entered(other):
             assert other is pennon.current()

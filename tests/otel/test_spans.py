@@ -21,14 +21,17 @@ from pennon.context import (
     Origin,
     Reason,
     RequestContext,
+    RequestId,
     Scope,
+    SpanId,
     Trace,
+    TraceId,
 )
 from pennon.headers import Drop, DropReason, Report
 
-ARRIVED = Trace("a" * 32, "b" * 16, "c" * 16, 1, "vendor=1")
-BEGUN = Trace("a" * 32, "b" * 16, None, 3, "")
-STRANGER = Trace("d" * 32, "e" * 16, None, 1, "")
+ARRIVED = Trace(TraceId("a" * 32), SpanId("b" * 16), SpanId("c" * 16), 1, "vendor=1")
+BEGUN = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 3, "")
+STRANGER = Trace(TraceId("d" * 32), SpanId("e" * 16), None, 1, "")
 
 
 def one(spans: InMemorySpanExporter) -> ReadableSpan:
@@ -247,7 +250,7 @@ def test_record_decision_says_that_it_is_about_another(
     spans: InMemorySpanExporter, units: dict[str, str], expected: str | None
 ) -> None:
     """Only where the request has a unit of that kind, and never whom: a fan-out's decisions are told from its own."""
-    request = RequestContext(BEGUN, "r", Ledger(), identity=Identity(units=units))
+    request = RequestContext(BEGUN, RequestId("r"), Ledger(), identity=Identity(units=units))
     with otel.server_span("GET", path="/", scheme="http", trace=None), entered(request):
         otel.record_decision(decision_of(Reason.SPLIT))
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,12 @@ from pennon.headers import Contract, Downstream, inject, std
 
 ROOT = Path(__file__).parents[2]
 IDS = ("TraceId", "SpanId", "RequestId", "CorrelationId", "IdempotencyKey")
+OF_A_REQUEST = (
+    ("TraceId", "request.trace.trace_id"),
+    ("SpanId", "request.trace.span_id"),
+    ("RequestId", "request.request_id"),
+    ("CorrelationId", "request.correlation_id"),
+)
 TRACE_ID = "8a3c60f7d188f8fa79d48a391a778fa6"
 CONTRACT = Contract(
     "orders",
@@ -36,12 +41,14 @@ REQUEST = {
 @pytest.mark.slow
 @pytest.mark.req(23, 40, 103)
 def test_type_checker_takes_no_id_for_another(tmp_path: Path) -> None:
-    """Of the 25 ways to pass one of the five where one is wanted, the 5 right ones stand."""
-    pairs = list(product(IDS, IDS))
+    """Wherever one of the five is wanted, another is refused: made by hand, or the request's own."""
+    given = [*((each, f'{each}("x")') for each in IDS), *OF_A_REQUEST]
+    pairs = [(wanted, kind, text) for wanted in IDS for kind, text in given]
     lines = [
-        f"from pennon.context import {', '.join(IDS)}",
-        *(f"def takes_{wanted}(given: {wanted}) -> None: ..." for wanted in IDS),
-        *(f'takes_{wanted}({given}("x"))' for wanted, given in pairs),
+        f"from pennon.context import RequestContext, {', '.join(IDS)}",
+        *(f"def takes_{wanted}(given: {wanted} | None) -> None: ..." for wanted in IDS),
+        "def serves(request: RequestContext) -> None:",
+        *(f"    takes_{wanted}({text})" for wanted, _, text in pairs),
     ]
     (tmp_path / "mixing.py").write_text("\n".join(lines), encoding="utf-8")
     checked = subprocess.run(
@@ -54,7 +61,8 @@ def test_type_checker_takes_no_id_for_another(tmp_path: Path) -> None:
     )
     refused = {int(line.split(":")[1]) for line in checked.stdout.splitlines() if "[arg-type]" in line}
     first = len(lines) - len(pairs) + 1
-    assert {first + place for place, (wanted, given) in enumerate(pairs) if wanted != given} == refused, checked.stdout
+    mixed = {first + place for place, (wanted, kind, _) in enumerate(pairs) if wanted != kind}
+    assert mixed == refused, checked.stdout
 
 
 def _arrived(*, is_trusted: bool = True, **changed: str) -> Any:

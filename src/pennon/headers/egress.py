@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from pennon.context import Identity, Member, Trace
+from pennon.context import CorrelationId, Identity, Member, RequestId, Trace
 from pennon.headers.baggage import encoded_bytes, fit_baggage, is_writable, join_baggage, plain_baggage
 from pennon.headers.contract import Contract
 from pennon.headers.deadline import format_deadline
@@ -52,8 +52,8 @@ def inject(
     downstream: Downstream | None,
     *,
     trace: Trace | None,
-    request_id: str | None,
-    correlation_id: str | None,
+    request_id: RequestId | None,
+    correlation_id: CorrelationId | None,
     baggage: Sequence[Member],
     ours: Sequence[Member],
     fields: Sequence[tuple[str, str]] = (),

@@ -63,8 +63,9 @@ def is_same_request_id(left: str, right: str, *, ignores_trace_reason: bool = Fa
 
 def shares_an_id(context: RequestContext) -> bool:
     """Whether a caller gave one value to two of the ids: they have different scopes, and one of them is then wrong."""
-    trace_id, correlation_id = context.trace.trace_id, context.correlation_id
-    request_id = context.caller_request_id or context.request_id
+    trace_id: str = context.trace.trace_id
+    request_id: str = context.caller_request_id or context.request_id
+    correlation_id: str | None = context.correlation_id
     if request_id == correlation_id or trace_id in (request_id, correlation_id):
         return True
     for name, value in context.fields:

@@ -6,12 +6,12 @@ continued, ids are kept, and declared identity headers say who asks; for a stran
 request id is only noted. What concerns one connection is never kept.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 import msgspec
 
-from pennon.context import Deadline, Forwarded, Identity, Member, Trace
+from pennon.context import CorrelationId, Deadline, Forwarded, Identity, Member, RequestId, SpanId, Trace, TraceId
 from pennon.headers.admission import NOTHING, Admitted, admit
 from pennon.headers.carrier import Headers
 from pennon.headers.contract import Contract
@@ -48,6 +48,9 @@ _TRACE_RESTARTED: Final = Drop(TRACEPARENT, DropReason.RESTARTED)
 _STATE_RESTARTED: Final = Drop(TRACESTATE, DropReason.RESTARTED)
 
 
+IdT = TypeVar("IdT")
+
+
 class Extracted(msgspec.Struct, frozen=True):
     """What came in.
 
@@ -68,9 +71,9 @@ class Extracted(msgspec.Struct, frozen=True):
     """
 
     trace: Trace
-    request_id: str
-    correlation_id: str | None
-    caller_request_id: str | None
+    request_id: RequestId
+    correlation_id: CorrelationId | None
+    caller_request_id: RequestId | None
     baggage: tuple[Member, ...]
     ours: tuple[Member, ...]
     fields: tuple[tuple[str, str], ...]
@@ -149,7 +152,7 @@ class _Crossing(Gathering):
     def extracted(self) -> Extracted:
         trace, stranger_trace = self._trace()
         request_id, caller_request_id = self._request_id()
-        correlation_id = self._id(CORRELATION_ID) if CORRELATION_ID in self.found else None
+        correlation_id = self._id(CORRELATION_ID, CorrelationId) if CORRELATION_ID in self.found else None
         baggage = self._baggage
         lost = self.lost
         took = tuple([name for name in self.found if name not in lost]) if lost else tuple(self.found)
@@ -174,7 +177,7 @@ class _Crossing(Gathering):
     def _trace(self) -> tuple[Trace, Trace | None]:
         parent = self._parent() if TRACEPARENT in self.found else None
         entropy = self._entropy
-        span_id = _nonzero(entropy[16:24].hex())
+        span_id = SpanId(_nonzero(entropy[16:24].hex()))
         if parent is not None and self._is_trusted:
             state = self._state() if TRACESTATE in self.found else ""
             return Trace(parent.trace_id, span_id, parent.parent_id, parent.flags, state), None
@@ -183,7 +186,7 @@ class _Crossing(Gathering):
             self.dropped.append(_STATE_RESTARTED)
             self.lost.append(TRACESTATE)
         # Not sampled: nobody here has decided to record; all 16 bytes are random.
-        trace = Trace(_nonzero(entropy[:16].hex()), span_id, None, RANDOM, "")
+        trace = Trace(TraceId(_nonzero(entropy[:16].hex())), span_id, None, RANDOM, "")
         if parent is None:
             return trace, None
         self.dropped.append(_TRACE_RESTARTED)
@@ -207,22 +210,22 @@ class _Crossing(Gathering):
             self.spoiled.append(TRACESTATE)
         return read.value
 
-    def _request_id(self) -> tuple[str, str | None]:
+    def _request_id(self) -> tuple[RequestId, RequestId | None]:
         """This request's id, and what a stranger calls it."""
-        given = self._id(REQUEST_ID) if REQUEST_ID in self.found else None
+        given = self._id(REQUEST_ID, RequestId) if REQUEST_ID in self.found else None
         if given is not None and self._is_trusted:
             return given, None
         self._added.append(REQUEST_ID)
         return new_request_id(self._entropy[24:]), given
 
-    def _id(self, name: str) -> str | None:
+    def _id(self, name: str, kind: Callable[[str], IdT]) -> IdT | None:
         if name in self.more and not agree(self.more[name]):
             self.spoil(name, DropReason.REPEATED)
             return None
         parsed = parse_id(self.found[name])
         if parsed is None:
             self.spoil(name, DropReason.MALFORMED)
-        return parsed
+        return None if parsed is None else kind(parsed)
 
     def _read_own(self, *, takes_override: bool) -> None:
         """A stranger's count for nothing, but for an override at a public boundary; of ours the rest is not read."""

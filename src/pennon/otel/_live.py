@@ -17,7 +17,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags, TraceState
 
 from pennon import ambient, counters
-from pennon.context import Answer, Decision, Member, Trace
+from pennon.context import Answer, Decision, Member, SpanId, Trace, TraceId
 from pennon.otel.spans import SILENT, Attributes, AttributeValue, Span, server_name
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def trace_of(span: trace.Span) -> Trace | None:
     if not where.is_valid:
         return None
     trace_id, span_id = trace.format_trace_id(where.trace_id), trace.format_span_id(where.span_id)
-    return Trace(trace_id, span_id, None, int(where.trace_flags), where.trace_state.to_header())
+    return Trace(TraceId(trace_id), SpanId(span_id), None, int(where.trace_flags), where.trace_state.to_header())
 
 
 def span_context_of(where: Trace, span_id: str) -> SpanContext:

@@ -13,17 +13,17 @@ import requests
 import pennon.http
 import pennon.kafka
 from pennon import ambient
-from pennon.context import Ledger, RequestContext, Trace
+from pennon.context import Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.headers import Contract, Downstream
 from pennon.testing.headers import UNDECLARED, DownstreamSpy
 
-TRACE = Trace("a" * 32, "b" * 16, None, 1, "")
+TRACE = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "")
 
 
 @pytest.fixture(autouse=True)
 def request_here() -> Iterator[None]:
     """A request is being served."""
-    with ambient.entered(RequestContext(TRACE, "req-1", Ledger(), fields=(("x-desk", "desk-1"),))):
+    with ambient.entered(RequestContext(TRACE, RequestId("req-1"), Ledger(), fields=(("x-desk", "desk-1"),))):
         yield
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from pennon.carry import CARRY_KEY, encode_entries
-from pennon.context import ActorType, Entry, Identity, Member, Origin, Trace
+from pennon.context import ActorType, Entry, Identity, Member, Origin, SpanId, Trace, TraceId
 from pennon.errors import SettingInvalid
 from pennon.headers import (
     Boundary,
@@ -66,7 +66,7 @@ class Probe(msgspec.Struct, frozen=True):
 def probe_for(contract: Contract) -> Probe:
     """A new probe: ids that no other has."""
     drawn = os.urandom(32).hex()
-    trace = Trace(drawn[:32], drawn[32:48], None, 1, "")
+    trace = Trace(TraceId(drawn[:32]), SpanId(drawn[32:48]), None, 1, "")
     request_id, correlation_id = f"probe-{drawn[48:56]}", f"probe-{drawn[56:]}"
     member = _member(contract)
     entry = Entry(1, 1, 1, time.time_ns() // _MINUTE_NS, 1, 1, Origin.SPLIT, 1)
