@@ -99,8 +99,10 @@ class Processing:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._entered.__exit__(kind, error, traceback)
-        self._span.__exit__(kind, error, traceback)
+        try:
+            self._entered.__exit__(kind, error, traceback)
+        finally:
+            self._span.__exit__(kind, error, traceback)
 
 
 def arrived(record: Record | PlainRecord, found: Received, reading: Reading) -> Arrival:
