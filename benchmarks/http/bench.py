@@ -1,10 +1,12 @@
-"""What carrying costs per HTTP hop: in by the ASGI door and out by the httpx door, CPU time of this thread.
+"""What the HTTP doors cost; CPU time of this thread.
 
     make bench ARGS=http
 
-In process: the application and the transport inside do nothing and are taken off, so that what is left is the doors'
-own work. The request is one of a mesh: 14 headers, a trace, two ids, three foreign members and some decisions
-of ours. Measured without an OpenTelemetry SDK, and with one that records every span and keeps none.
+First a production request, in (`ingress.py`) and out (`egress.py`), each with its bar. Then what carrying costs per
+hop, by how many decisions there are. In process: the application and the transport inside do nothing and are taken off,
+so that what is left is the doors' own work. The request is one of a mesh: 14 headers, a trace, two ids, three foreign
+members and some decisions of ours. Measured without an OpenTelemetry SDK, and with one that records every span and
+keeps none.
 """
 
 import sys
@@ -20,6 +22,7 @@ from opentelemetry.sdk.trace import TracerProvider
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.floor import Job, floor_ns, keep, machine, median_ns
+from benchmarks.http import egress, ingress
 
 import pennon.http
 from pennon import ambient
@@ -80,19 +83,6 @@ def serve(app: Any, scope: dict[str, Any]) -> None:
     raise SystemExit("the application waited")
 
 
-class Answering(httpx.BaseTransport):
-    """A transport that answers at once, and keeps the last request."""
-
-    def __init__(self) -> None:
-        self.last: httpx.Request | None = None
-        self._response = httpx.Response(204)
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """The one prepared response."""
-        self.last = request
-        return self._response
-
-
 def serving(app: Any, scope: dict[str, Any]) -> Job:
     """Serve the request so often."""
 
@@ -134,7 +124,7 @@ def row_of(decision_count: int, *, is_recording: bool) -> dict[str, float | bool
     """In and out with so many decisions, ns; checked before timed."""
     scope = scope_of(decision_count)
     door = pennon.http.asgi(application, CONTRACT, boundary=BOUNDARY)
-    bare = Answering()
+    bare = egress.Answering()
     wrapped = pennon.http.httpx(httpx.Client(transport=bare), CONTRACT)._transport
     request = httpx.Request("GET", "http://posts.internal/posts", headers=[(b"accept", b"*/*")])
     with request_of(scope) as context:
@@ -149,6 +139,8 @@ def row_of(decision_count: int, *, is_recording: bool) -> dict[str, float | bool
 
 def main() -> None:
     """Measure, print and keep."""
+    ingress.main()
+    egress.main()
     floor = floor_ns()
     print(f"HTTP carrying, CPU time per hop; floor {floor:.0f} ns")
     print(f"{'decisions':>9}  {'spans':>5}  {'in µs':>7}  {'out µs':>7}  {'hop µs':>7}  {'x floor':>8}")
