@@ -209,6 +209,15 @@ class Record:
     def offset(self) -> int:
         return 0
 
+    def timestamp(self) -> tuple[int, int]:
+        return (0, -1)
+
+    def value(self) -> bytes | None:
+        return None
+
+    def error(self) -> None:
+        return None
+
 
 class Producer:
     """Keeps the headers of what it sends."""
