@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 from pennon.server import create_app
+from pennon.server.app import CONTRACT
 from pennon.web import logs
 
 
@@ -20,7 +21,7 @@ def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     stream = io.StringIO()
     root = logging.getLogger()
     before = root.handlers[:], root.level
-    logs.configure(level=logging.DEBUG, stream=stream)
+    logs.configure(CONTRACT, level=logging.DEBUG, stream=stream)
     # The test's own HTTP client logs what it asks for, too.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("httpcore").setLevel(logging.WARNING)
@@ -114,8 +115,8 @@ def test_failure_is_answered_500_and_logged_without_locals(
 
         def projects(self) -> Any:
             """Fail."""
-            secret = plane.admin_token  # noqa: F841 - a local that must not be logged
-            raise ZeroDivisionError("a bug")
+            secret = plane.admin_token  # a local that must not be logged, nor what somebody made of it
+            raise ZeroDivisionError(f"a bug with {secret}")
 
     broken = create_app(Broken())
     with serving(broken) as url:
@@ -133,7 +134,7 @@ def test_logs_go_to_standard_error_by_default(capfd: pytest.CaptureFixture[str])
     root = logging.getLogger()
     before = root.handlers[:], root.level
     try:
-        logs.configure(stream=sys.stderr)
+        logs.configure(CONTRACT, stream=sys.stderr)
         structlog.get_logger("pennon.test").info("test.event", number=1)
     finally:
         root.handlers[:] = before[0]

@@ -11,7 +11,7 @@ import structlog
 import uvicorn
 
 from pennon.errors import Fault, SettingInvalid
-from pennon.journeys.app import LOOPBACK_HOSTS, create_app
+from pennon.journeys.app import CONTRACT, LOOPBACK_HOSTS, create_app
 from pennon.journeys.control import ControlPlane
 from pennon.journeys.memory import LIMIT_JOURNEYS_COUNT, Memory
 from pennon.web import logs
@@ -47,7 +47,7 @@ def serve(
     on_started: called with the base URL once connections are accepted.
     Raises: SettingInvalid if it cannot or must not listen there.
     """
-    logs.configure(level=logging.WARNING)
+    logs.configure(CONTRACT, level=logging.WARNING)
     log = structlog.get_logger("pennon.journeys")
     _check(host, hosts, limit_traces)
     control = None

@@ -11,7 +11,7 @@ import uvicorn
 
 from pennon.errors import Fault, SettingInvalid
 from pennon.server import credentials as credentials_file
-from pennon.server.app import App, create_app
+from pennon.server.app import CONTRACT, App, create_app
 from pennon.store import open_store
 from pennon.web import logs
 from pennon.web.protocol import Protocol, Server
@@ -50,7 +50,7 @@ def serve(
     on_started: called with the base URL once connections are accepted.
     Raises: SettingInvalid if it cannot listen there, or the credentials file is not one.
     """
-    logs.configure()
+    logs.configure(CONTRACT)
     log = structlog.get_logger("pennon.server")
     with closing(_listen(host, port)) as listener, closing(open_store(database)) as store:
         url = _url_of(listener)

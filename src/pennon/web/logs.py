@@ -1,6 +1,7 @@
 """Structured logs: one JSON object a line on standard error, events not sentences, ours and the libraries' alike.
 
-Keys are the glossary's words. No token, no unit key and no flag value is ever logged.
+Keys are the glossary's words. No token, no unit key and no flag value is ever logged; what looks like a secret and slips in
+all the same is taken out by `pennon.logs`.
 """
 
 import logging
@@ -9,18 +10,21 @@ from typing import TextIO
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import Processor
 
-from pennon import ambient
+from pennon.headers import Contract
+from pennon.logs import structlog_processor
 
 
-def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> None:
-    """Route structlog and the standard library's logging to `stream` (standard error) from this level on."""
+def configure(contract: Contract, *, level: int = logging.INFO, stream: TextIO | None = None) -> None:
+    """Route structlog and the standard library's logging to `stream` (standard error) from this level on.
+
+    contract: how headers may be logged, and what a line says of its request.
+    """
     shared: list[Processor] = [
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        with_request,
     ]
     structlog.configure(
         processors=[
@@ -38,6 +42,7 @@ def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> Non
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             # Without locals: they hold tokens and unit keys.
             structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+            structlog_processor(contract),
             structlog.processors.JSONRenderer(),
         ],
     )
@@ -51,13 +56,3 @@ def configure(*, level: int = logging.INFO, stream: TextIO | None = None) -> Non
         library.handlers.clear()
         library.propagate = name != "uvicorn.access"
         library.setLevel(max(level, logging.WARNING))
-
-
-def with_request(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """The event with the ids of the request being served, if one is."""
-    context = ambient.current()
-    if context is not None:
-        event["request_id"] = context.request_id
-        event["trace_id"] = context.trace.trace_id
-        event["span_id"] = context.trace.span_id
-    return event
