@@ -60,7 +60,7 @@ def test_page_walk(address: str, look: Look, size: dict[str, Any]) -> None:
     expect(first.locator(".dropped").nth(1)).to_contain_text("baggage:pennon")
     expect(first.locator(".dropped").nth(1)).to_contain_text("not trusted")
     expect(first.locator(".whose")).to_contain_text(re.compile("#9f00d1e2c3b4a596.*human.*of.*#51ab0c9d2e3f4a56"))
-    expect(first.locator(".deadline")).to_contain_text(re.compile("waits.*5.00 s more"))
+    expect(first.locator(".deadline")).to_contain_text(re.compile(r"waits.*5.00\ss more"))
 
     show(page, "Flags")
     switch = page.get_by_role("switch", name="reactions on")
