@@ -16,6 +16,7 @@ from pennon.headers.carrier import Headers
 from pennon.headers.contract import Contract
 from pennon.headers.deadline import DeadlineForm, DeadlinePolicy
 from pennon.headers.egress import Outgoing, inject
+from pennon.headers.extracted import Extracted
 from pennon.headers.fields import (
     BaggageKey,
     BaggagePolicy,
@@ -34,7 +35,7 @@ from pennon.headers.fields import (
 )
 from pennon.headers.grammar import DECIDED
 from pennon.headers.ids import new_request_id, parse_id
-from pennon.headers.ingress import ENTROPY_BYTES, Extracted, extract
+from pennon.headers.ingress import ENTROPY_BYTES, extract
 from pennon.headers.report import Drop, DropReason, Refusal, Report
 from pennon.headers.tracecontext import (
     TraceParent,

@@ -9,13 +9,12 @@ request id is only noted. What concerns one connection is never kept.
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-import msgspec
-
-from pennon.context import CorrelationId, Deadline, Forwarded, Identity, Member, RequestId, SpanId, Trace, TraceId
+from pennon.context import CorrelationId, Deadline, Forwarded, Identity, RequestId, SpanId, Trace, TraceId
 from pennon.headers.admission import NOTHING, Admitted, admit
 from pennon.headers.carrier import Headers
 from pennon.headers.contract import Contract
 from pennon.headers.deadline import read_deadline
+from pennon.headers.extracted import Extracted
 from pennon.headers.gathering import Gathering
 from pennon.headers.grammar import (
     BAGGAGE,
@@ -32,7 +31,7 @@ from pennon.headers.identity import identity_of
 from pennon.headers.ids import new_request_id, parse_id
 from pennon.headers.proxies import client_behind
 from pennon.headers.reading import REMEMBERED_BYTES, REMEMBERED_COUNT, Rule
-from pennon.headers.report import Drop, DropReason, Refusal, Report
+from pennon.headers.report import Drop, DropReason, Report
 from pennon.headers.std import FORWARDING
 from pennon.headers.tracecontext import RANDOM, TraceParent, parse_traceparent, read_tracestate
 
@@ -49,42 +48,6 @@ _STATE_RESTARTED: Final = Drop(TRACESTATE, DropReason.RESTARTED)
 
 
 IdT = TypeVar("IdT")
-
-
-class Extracted(msgspec.Struct, frozen=True):
-    """What came in.
-
-    trace: where this hop stands: its own span id is new, parent_span_id the verified caller's.
-    request_id: the verified caller's, else a new one. caller_request_id: a stranger's own; for logs only.
-    correlation_id: as received, from anybody; None if there was none or it was invalid.
-    baggage: members that were kept, without ours. ours: those whose key begins with "pennon",
-        in order; from strangers none, and theirs were never decoded.
-    fields: name (lower-case) and value of declared fields, as far as this sender may set them; who asks is not among
-        them. Of a list that came in several lines they are joined by ", ".
-    refusal: set if the request must not be handled; for a record it may be ignored, the rest is usable.
-    stranger_trace: what a stranger's traceparent said, to link to: its span_id is the caller's span.
-    override: the token of an override, as it came; nobody has verified it.
-    identity: what a verified caller's declared identity headers say.
-    deadline: None where the contract declares none, and without readings of the clocks.
-    forwarded: who asked behind trusted proxies; None where the contract declares none, or the peer is none of them.
-    spoiled: the names of headers that were dropped for what they said, so that nobody else should read them either.
-    """
-
-    trace: Trace
-    request_id: RequestId
-    correlation_id: CorrelationId | None
-    caller_request_id: RequestId | None
-    baggage: tuple[Member, ...]
-    ours: tuple[Member, ...]
-    fields: tuple[tuple[str, str], ...]
-    report: Report
-    refusal: Refusal | None
-    stranger_trace: Trace | None
-    override: str | None = None
-    identity: Identity = _NOBODY
-    deadline: Deadline | None = None
-    forwarded: Forwarded | None = None
-    spoiled: tuple[str, ...] = ()
 
 
 def extract(
