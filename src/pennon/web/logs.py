@@ -1,7 +1,7 @@
 """Structured logs: one JSON object a line on standard error, events not sentences, ours and the libraries' alike.
 
-Keys are the glossary's words. No token, no unit key and no flag value is ever logged; what looks like a secret and slips in
-all the same is taken out by `pennon.logs`.
+Keys are the glossary's words. No token, no unit key and no flag value is ever logged; what looks like a secret and
+slips in all the same is taken out by `pennon.logs`.
 """
 
 import logging
