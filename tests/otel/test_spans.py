@@ -47,6 +47,7 @@ def ids(span: ReadableSpan) -> tuple[str, str]:
     return trace.format_trace_id(where.trace_id), trace.format_span_id(where.span_id)
 
 
+@pytest.mark.req(33, 116)
 def test_server_span_continues_the_trace_that_arrived(spans: InMemorySpanExporter) -> None:
     """The caller's span is the parent, the tracestate is kept, and the trace to hand on is the span's own."""
     with otel.server_span("GET", path="/posts/7", scheme="http", trace=ARRIVED) as span:
@@ -85,6 +86,7 @@ def test_server_span_of_an_invented_method_has_a_bounded_name(spans: InMemorySpa
     assert ("BREW" * 8) == attributes["http.request.method_original"]
 
 
+@pytest.mark.req(33, 116)
 def test_client_span_is_the_child_of_the_span_here(spans: InMemorySpanExporter) -> None:
     """One span per call, under the request's."""
     outer = otel.server_span("GET", path="/", scheme="http", trace=None)
@@ -99,6 +101,7 @@ def test_client_span_is_the_child_of_the_span_here(spans: InMemorySpanExporter) 
     assert ("posts", 8001) == ((ended.attributes or {})["server.address"], (ended.attributes or {})["server.port"])
 
 
+@pytest.mark.req(33, 116)
 def test_messaging_spans_are_named_by_operation_and_destination(spans: InMemorySpanExporter) -> None:
     """`{operation} {destination}`, with the conventions' attributes."""
     with otel.producer_span("posts", partition=3, conversation_id="j-1"):
@@ -183,6 +186,7 @@ def test_unsampled_span_still_says_where_it_stands(monkeypatch: pytest.MonkeyPat
     assert 0 == here.flags & 1
 
 
+@pytest.mark.req(33, 116)
 def test_span_without_an_sdk_is_silent() -> None:
     """With the API alone nothing is made, so that a hop does not hand on a trace that nobody keeps."""
     with otel.server_span("GET", path="/", scheme="http", trace=ARRIVED) as span:
