@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+FUZZ ?=
 
 .PHONY: demo test quick check bench bench-peers soak lock clean
 .DELETE_ON_ERROR:
@@ -30,9 +31,11 @@ bench: .venv/made
 bench-peers: .venv/made
 	@$(BIN)/python benchmarks/peers/bench.py $(ARGS)
 
-# The model of carrying by time, an hour unless ARGS="--minutes 10" says otherwise; it goes on where it stopped.
+# The model of carrying for an hour, then every codec fuzzed for ten minutes; ARGS="--minutes 10" and FUZZ="--minutes 1
+# --codecs baggage" say otherwise. Both go on where they stopped.
 soak: .venv/made
 	@$(BIN)/python -m tests.carry.model.soak $(ARGS)
+	@$(BIN)/python -m tests.fuzz.soak $(FUZZ)
 
 # Names and versions of everything in the environment, found by installing it once without constraints.
 lock:
