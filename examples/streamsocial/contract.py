@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pennon.headers import (
     BaggageKey,
     BaggagePolicy,
+    Breaker,
     Budgets,
     Contract,
     DeadlineForm,
     DeadlinePolicy,
     Downstream,
+    Retries,
     std,
 )
 from pennon.headers.proxies import ForwardedSource, TrustedProxies
@@ -26,6 +28,12 @@ TOPICS = (POSTS_TOPIC, UPDATES_TOPIC, METRICS_TOPIC, EXPOSURES_TOPIC)
 
 # Above the 3 s within which a service that was killed is back: whoever has called it meanwhile is still answered.
 CAP_S = 5.0
+
+
+# A page without somebody's profile is still a page: `profiles` is asked a few times, then left alone for a moment.
+GUARDED = "profiles"
+RETRIES = Retries(attempts=3, initial_s=0.05, max_s=0.3)
+BREAKER = Breaker(failures=5, rest_s=1.0)
 
 
 def simulated_name(number: int) -> str:
@@ -90,6 +98,8 @@ def _service(name: str, host: str) -> Downstream:
         tenant=True,
         actor=True,
         deadline=DeadlineForm.ABSOLUTE,
+        retries=RETRIES if name == GUARDED else None,
+        breaker=BREAKER if name == GUARDED else None,
     )
 
 

@@ -31,6 +31,8 @@ from streamsocial.telling import tell, tell_hop
 
 CONTRACT = contract()
 READ_COUNT = 10
+# Of each try, so that several fit what a request may take.
+PROFILE_TIMEOUT_S = 1.0
 
 log = logging.getLogger("streamsocial.gateway")
 
@@ -85,6 +87,7 @@ class Gateway:
         region = os.environ["REGION"]
         self._posts = client("gateway", CONTRACT, f"http://{hosts()['posts']}", region=region)
         self._profiles = client("gateway", CONTRACT, f"http://{hosts()['profiles']}", region=region)
+        self._guard = pennon.http.Guard(CONTRACT, "profiles", fallback=lambda _: None)
 
     @logged_in
     async def write(self, request: Request, user: str) -> JSONResponse:
@@ -126,10 +129,20 @@ class Gateway:
         """
         whom, headers = request.path_params["user"], _tier()
         profile, posts = await asyncio.gather(
-            ask(self._profiles, "GET", "/profiles", params={"reader": user, "users": whom}, headers=headers),
+            self._profile(user, whom, headers),
             ask(self._posts, "GET", f"/users/{whom}/posts", params={"reader": user}, headers=headers),
         )
-        return JSONResponse({**profile.json(), **posts.json()}, status_code=max(profile.status_code, posts.status_code))
+        return JSONResponse({**profile, **posts.json()}, status_code=posts.status_code)
+
+    async def _profile(self, reader: str, whom: str, headers: dict[str, str]) -> dict[str, Any]:
+        """Somebody's profile; none while `profiles` is away."""
+
+        async def asked() -> httpx.Response | None:
+            about = {"reader": reader, "users": whom}
+            return await self._profiles.get("/profiles", params=about, headers=headers, timeout=PROFILE_TIMEOUT_S)
+
+        found = await self._guard.acall(asked, is_idempotent=True)
+        return found.json() if found is not None and found.is_success else {"profiles": {}}
 
     def app(self) -> ASGIApp:
         """The application behind its door: strangers call, nothing that they say about decisions is believed."""

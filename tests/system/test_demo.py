@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from pennon.carry import Decoded, decode
 from pennon.context import Origin
-from pennon.headers import parse_baggage
+from pennon.headers import DropReason, parse_baggage
 from pennon.testing import Kafka
 
 pytestmark = [pytest.mark.system, pytest.mark.kafka, pytest.mark.slow]
@@ -199,6 +199,35 @@ def test_page_of_the_demo_shows_causes_and_what_holds_a_flag_off(lasting: Demo, 
     lasting.pennon("flags", "unkill", "moderation-on")
 
 
+@pytest.mark.req(39, 62, 68, 123)
+@pytest.mark.timeout(180)
+def test_page_of_the_demo_shows_who_acts_until_when_and_what_was_dropped(lasting: Demo, tools: Any) -> None:
+    """Hashed, and the same in every service; what hostile clients forge is dropped with its reason."""
+    lasting.wait_for("ready")
+    lasting.wait(lambda: _forgeries(lasting), "somebody forges something")
+    tools.wait_until(lambda: any(_dropped(lasting, forged) for forged in _forgeries(lasting)))
+    reasons = {reason for forged in _forgeries(lasting) for _, reason in _dropped(lasting, forged)}
+    assert reasons <= {reason.value for reason in DropReason}
+    hops = list(_hops(lasting))
+
+    journeys: dict[str, set[tuple[str, str]]] = {}
+    for hop in hops:
+        who = hop["identity"]
+        if who is not None and "actor" in who:
+            assert who["actor"].startswith("#"), who
+            assert "HUMAN" == who["actor_type"]
+            journeys.setdefault(hop["attributes"].get("enduser.id", ""), set()).add((who["tenant"], who["actor"]))
+    journeys.pop("", None)
+    assert {1} == {len(said) for said in journeys.values()}, "one user is one actor in every service"
+    assert len(set.union(*journeys.values())) > 1
+    acting = {hop["service"] for hop in hops if hop["identity"]}
+    assert {"gateway", "posts", "feed", "notify"} <= acting
+    left = [hop["deadline_left_ms"] for hop in hops if hop["kind"] == "server" and hop["service"] == "posts"]
+    assert left
+    assert all(0 < left_ms <= 5_000 for left_ms in left)
+    assert "community-" not in json.dumps(hops)
+
+
 @pytest.mark.timeout(180)
 def test_batch_of_followers_fits_a_record(lasting: Demo, kafka: Kafka) -> None:
     """The most famous author's batches carry what was decided for ten people and for the author; nothing is cut."""
@@ -233,6 +262,25 @@ def test_followers_are_told_as_was_decided_for_each(lasting: Demo, tools: Any) -
     tools.wait_until(lambda: lasting.of("updated")[-1]["dotted"] == lasting.of("updated")[-1]["readers"])
 
 
+# What hostile clients forge, and nobody takes: it is dropped, and the request is served.
+FORGED = {"forged decisions", "broken trace", "two trace parents", "bytes that are no text"}
+
+
+def _forgeries(demo: Demo) -> list[str]:
+    """The correlation ids of requests that forged something and were served."""
+    return [told["id"] for told in demo.of("answered") if told["hostile"] in FORGED and told["status"] == 201]
+
+
+def _dropped(demo: Demo, journey: str) -> set[tuple[str, str]]:
+    """Name and reason of all drops in a journey, as far as the page remembers it."""
+    return {
+        (drop["name"], drop["reason"])
+        for hop in _hops(demo, journey)
+        if hop["headers"]
+        for drop in hop["headers"]["dropped"]
+    }
+
+
 def _decided(demo: Demo, user: str = "") -> set[tuple[str, str, str | None]]:
     """Flag, way and what took it down, of all decisions in journeys that the page remembers."""
     return {(each["flag"], each["how"], each["unmet"]) for hop in _hops(demo, user) for each in hop["decisions"]}
@@ -248,7 +296,7 @@ def _overridden_in(demo: Demo) -> set[str]:
     }
 
 
-def _hops(demo: Demo, user: str) -> Iterator[dict[str, Any]]:
+def _hops(demo: Demo, user: str = "") -> Iterator[dict[str, Any]]:
     for summary in demo.page(f"/journeys?limit=50&q={user}")["items"]:
         yield from demo.page(f"/journeys/{summary['trace_id']}")["hops"]
 
