@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.middleware.gzip import GZipMiddleware
 
 import pennon.http
+from pennon.cli import doctor
 from pennon.cli import propagation as doctoring
 from pennon.cli.main import cli
 from pennon.cli.propagation import Client, Crossing, Finding, Item, Level, State, environment
@@ -438,3 +439,12 @@ def test_record_really_goes_through_a_broker(kafka: Any) -> None:
     assert [] == [each for each in through if each.is_broken]
     topics = AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=10).topics
     assert not any(name.startswith("pennon-doctor-") or name == "feed.posts" for name in topics)
+
+
+def test_page_names_every_option() -> None:
+    """A new one needs its line."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "doctor.md").read_text(encoding="utf-8")
+    command = doctor.propagation
+
+    options = [option for each in command.params for option in each.opts if option.startswith("--")]
+    assert [] == [option for option in options if f"`{option}" not in page]

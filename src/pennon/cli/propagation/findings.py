@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Final
 
 import msgspec
+
+# Where a probe never gets into a request.
+REFUSED: Final = "the door refused the probe: it is over a budget of the contract"
 
 
 class Item(StrEnum):

@@ -6,18 +6,16 @@ from typing import Final
 
 from pennon.cli.propagation.clients import Client
 from pennon.cli.propagation.entering import DOORS, STRANGERS, TRUSTED, call
-from pennon.cli.propagation.findings import Crossing, Verdict
+from pennon.cli.propagation.findings import REFUSED, Crossing, Verdict
 from pennon.cli.propagation.judging import Began, arrived, came_in, came_in_from_stranger, came_to_stranger
 from pennon.cli.propagation.probe import Probe, probe_for
-from pennon.cli.propagation.spans import recorded_spans
+from pennon.cli.propagation.spans import begun_spans
 from pennon.cli.propagation.standin import REDIRECT, Received, StandIn
 from pennon.context import RequestContext
 from pennon.headers import Contract, Downstream
 
 # RFC 6761: a name that nobody has, and so no contract can mean.
 STRANGER: Final = "stranger.invalid"
-
-_REFUSED: Final = "the door refused the probe: it is over a budget of the contract"
 
 Judge = Callable[[Contract, Probe, RequestContext], tuple[Verdict, ...]]
 
@@ -32,7 +30,7 @@ def coming_in(contract: Contract) -> Iterator[Crossing]:
             probe, seen = probe_for(contract), _Seen()
             enter(contract, boundary, probe.headers, seen.look)
             judged = _judged(judge, contract, probe, seen.context)
-            yield Crossing(sender, door, judged, "" if judged else _REFUSED)
+            yield Crossing(sender, door, judged, "" if judged else REFUSED)
 
 
 def going_out(contract: Contract, clients: Sequence[Client]) -> Iterator[Crossing]:
@@ -69,7 +67,7 @@ class _Calls:
         self._contract, self._client, self._proxy, self._urls = contract, client, proxy, urls
         self.context: RequestContext | None = None
         self.began = Began(0, 0)
-        self.fault = _REFUSED
+        self.fault = REFUSED
 
     async def make(self, context: RequestContext) -> None:
         self.context, self.fault = context, ""
@@ -89,13 +87,13 @@ def _to(contract: Contract, downstream: Downstream, door: str, client: Client, s
     probe, name = probe_for(contract), f"{door} > {client.name}"
     url = f"http://{host_of(downstream)}/{probe.request_id}"
     calls = _Calls(contract, client, standin.url, [url])
-    with recorded_spans() as spans:
-        DOORS[door](contract, TRUSTED, probe.headers, calls.make)
+    spans = begun_spans()
+    DOORS[door](contract, TRUSTED, probe.headers, calls.make)
     got = _received(standin, url)
     if calls.fault or calls.context is None or got is None:
         return Crossing(downstream.name, name, (), calls.fault or "the request never arrived")
     member = probe.member
-    verdicts = arrived(contract, downstream, calls.context, got, began=calls.began, spans=spans.ids, sent=member)
+    verdicts = arrived(contract, downstream, calls.context, got, began=calls.began, spans=spans, sent=member)
     return Crossing(downstream.name, name, verdicts)
 
 

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import pennon.kafka
 from pennon.cli.propagation.entering import TRUSTED, by_asgi
-from pennon.cli.propagation.findings import Crossing, Item, State, Verdict
+from pennon.cli.propagation.findings import REFUSED, Crossing, Item, State, Verdict
 from pennon.cli.propagation.judging import Began, arrived
 from pennon.cli.propagation.probe import probe_for, reader, signer
-from pennon.cli.propagation.spans import recorded_spans
+from pennon.cli.propagation.spans import begun_spans
 from pennon.context import Identity, RequestContext
 from pennon.headers import Contract, Downstream
 from pennon.kafka import aio
@@ -81,7 +81,7 @@ class _Producing:
         self.context: RequestContext | None = None
         self.began = Began(0, 0)
         self.headers: _Headers = ()
-        self.fault = "the door refused the probe: it is over a budget of the contract"
+        self.fault = REFUSED
 
     async def send(self, context: RequestContext) -> None:
         self.context, self.fault = context, ""
@@ -128,14 +128,14 @@ def produced(contract: Contract, bootstrap: str | None) -> Iterator[Crossing]:
 
 def _through(contract: Contract, downstream: Downstream, topic: str, name: str, way: _Way) -> Iterator[Crossing]:
     probe, producing = probe_for(contract), _Producing(contract, topic, way)
-    with recorded_spans() as spans:
-        by_asgi(contract, TRUSTED, probe.headers, producing.send)
+    spans = begun_spans()
+    by_asgi(contract, TRUSTED, probe.headers, producing.send)
     context = producing.context
     if producing.fault or context is None:
         yield Crossing(downstream.name, name, (), producing.fault)
         return
     got = [(name.encode(), value) for name, value in producing.headers if isinstance(value, bytes)]
-    verdicts = arrived(contract, downstream, context, got, began=producing.began, spans=spans.ids, sent=probe.member)
+    verdicts = arrived(contract, downstream, context, got, began=producing.began, spans=spans, sent=probe.member)
     yield Crossing(downstream.name, f"{name}, sent", verdicts)
     record = _Record(topic, producing.headers)
     with pennon.kafka.process(record, contract, boundary=reader(downstream)) as handled:

@@ -1,11 +1,11 @@
-"""Which spans were begun while a probe was under way: each of them may be the parent that arrives."""
+"""Which spans have begun in this process: any of them may be the parent that arrives."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Collection
+from typing import Any, Final
+from weakref import WeakSet
 
 
-class Spans:
+class _Begun:
     """The ids of spans that have begun; a span processor of OpenTelemetry's SDK."""
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class Spans:
         """Called by the SDK."""
 
     def _on_ending(self, span: Any) -> None:
-        """Called by the SDK from 1.3x on."""
+        """Called by the SDK, by this name."""
 
     def shutdown(self) -> None:
         """Called by the SDK."""
@@ -29,16 +29,19 @@ class Spans:
         return True
 
 
-@contextmanager
-def recorded_spans() -> Iterator[Spans]:
-    """The ids of what begins in the block, if an SDK is set up in this process."""
-    spans = Spans()
+_BEGUN: Final = _Begun()
+# Nothing takes a processor off again.
+_heard: Final[WeakSet[Any]] = WeakSet()
+
+
+def begun_spans() -> Collection[str]:
+    """The ids of all that begins from now on, and of what was heard before; none without an SDK."""
     try:
         from opentelemetry import trace
     except ImportError:
-        yield spans
-        return
-    provider = trace.get_tracer_provider()
-    if hasattr(provider, "add_span_processor"):
-        provider.add_span_processor(spans)
-    yield spans
+        return ()
+    provider: Any = trace.get_tracer_provider()
+    if hasattr(provider, "add_span_processor") and provider not in _heard:
+        _heard.add(provider)
+        provider.add_span_processor(_BEGUN)
+    return _BEGUN.ids
