@@ -31,7 +31,7 @@ from pennon.headers.standard import Direction, HeaderScope, StandardField
 
 Make = Callable[..., Field]
 DEADLINE = DeadlinePolicy(accept=[], cap_s=30)
-PROPERTIES = [each.name for each in fields(Field) if each.name not in ("name", "kafka")]
+PROPERTIES = [each.name for each in fields(Field) if each.name not in ("name", "kafka", "required")]
 
 
 def _faults(**changes: Any) -> dict[str, str]:
@@ -174,6 +174,7 @@ def test_contract_refuses_twins_across_http_and_records(make_field: Make) -> Non
         (std.REGION, {"max_length": 8, "syntax": "eu|us", "log": Log.HASH, "description": "ours"}, None),
         (std.REGION, {"propagate": Propagate.NEVER, "owner": "edge", "kafka": "region"}, None),
         (std.IDEMPOTENCY_KEY, {"max_length": 64, "classification": Classification.INTERNAL}, None),
+        (std.IDEMPOTENCY_KEY, {"required": True}, None),
         (std.TRACEPARENT, {"owner": "platform", "log": Log.REDACTED, "description": "ours"}, None),
         (std.REGION, {"category": Category.SECURITY}, "category"),
         (std.ETAG, {"direction": Direction.REQUEST}, "direction"),
@@ -185,6 +186,10 @@ def test_contract_refuses_twins_across_http_and_records(make_field: Make) -> Non
         (std.CORRELATION_ID, {"max_length": 64}, "max_length"),
         (std.REQUEST_ID, {"kafka": "request"}, "kafka"),
         (std.CONTEXT, {"gateway_overwrites": False}, "gateway_overwrites"),
+        (std.CORRELATION_ID, {"required": True}, "required"),
+        (std.HOST, {"required": True}, "required"),
+        (std.ETAG, {"required": True}, "required"),
+        (std.REGION, {"required": "yes"}, "required"),
         (std.HOST, {"downstream_may_forward": True}, "downstream_may_forward"),
         (std.AUTHORIZATION, {"classification": Classification.PUBLIC}, "classification"),
         (std.X_FORWARDED_FOR, {"classification": Classification.INTERNAL}, "classification"),

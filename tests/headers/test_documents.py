@@ -1,6 +1,7 @@
 """The contract's documents: complete, valid, the same for the same contract."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # it has none
@@ -247,6 +248,23 @@ def test_asyncapi_schema_takes_a_record_and_refuses_another() -> None:
 
     assert validator.is_valid({"plan": "pro", "x-tenant-id": "tenant-42"})
     assert not validator.is_valid({"plan": "gratis"})
+
+
+@pytest.mark.req(99)
+def test_every_document_says_which_fields_are_required() -> None:
+    """Each in its own words, and for who reads it by program."""
+    fields = [_field("x-plan", required=True), _field("x-zone", kafka=None), replace(std.TENANT_ID, required=True)]
+    contract = replace(CONTRACT, fields=[*fields, *CONTRACT.fields[1:4]], downstreams=[Downstream("feed", topic="f")])
+    required = {row[0]: row[2] for row in _rows(markdown(contract))}
+    parameters = openapi(contract)["components"]["parameters"]
+    headers = asyncapi(contract)["components"]["messageTraits"]["feed"]["headers"]
+
+    named = "`x-plan`, on records `plan`"
+    assert ["yes", "no", "yes", "no"] == [required[each] for each in (named, "`x-zone`", "`x-tenant-id`", "`baggage`")]
+    assert {"x-plan", "x-tenant-id"} == {name for name, each in parameters.items() if each["required"]}
+    assert ["plan"] == headers["required"]
+    assert not jsonschema.Draft7Validator(headers).is_valid({})
+    assert jsonschema.Draft7Validator(headers).is_valid({"plan": "pro"})
 
 
 @both

@@ -94,6 +94,7 @@ def test_good_contract_is_asked_nothing(good: Contract) -> None:
         ("x-api-key", {}, Rule.UNMARKED_SECRET, "classification"),
         ("x-customer-email", {}, Rule.PERSONAL_DATA, "classification"),
         ("x-plan", {"classification": Classification.INTERNAL_ID}, Rule.LOGGED_IN_CLEAR, "log"),
+        ("x-plan", {"required": True}, Rule.REQUIRED_OF_STRANGERS, "required"),
         ("x-user-id", OPEN, Rule.PUBLIC_IDENTITY, "trust"),
         ("x-is-admin", OPEN, Rule.PUBLIC_IDENTITY, "trust"),
         ("x-tenant-id", OPEN, Rule.PUBLIC_IDENTITY, "trust"),
@@ -102,6 +103,14 @@ def test_good_contract_is_asked_nothing(good: Contract) -> None:
 def test_field_is_asked_for(make_field: Make, name: str, changes: dict[str, Any], rule: Rule, part: str) -> None:
     """One doubtful thing, one finding, at its place."""
     assert {(rule.value, f"/fields/0/{part}")} == _found(_contract(fields=[make_field(name, **(PLAN | changes))]))
+
+
+@pytest.mark.req(99)
+def test_required_field_that_strangers_may_set_is_asked_nothing(make_field: Make) -> None:
+    """Nor is who asks: at a public boundary its `identity` tells it."""
+    fields = [make_field("x-plan", **(PLAN | OPEN), required=True), replace(std.TENANT_ID, required=True)]
+
+    assert set() == _found(_contract(fields=fields))
 
 
 @pytest.mark.req(5)

@@ -47,6 +47,7 @@ PLAN = Field(
     classification=Classification.INTERNAL,
     description="Which plan the tenant has",
     kafka="plan",
+    required=True,
 )
 PLAN_TOML = """
 [[fields]]
@@ -64,6 +65,7 @@ log = "clear"
 classification = "internal"
 description = "Which plan the tenant has"
 kafka = "plan"
+required = true
 """
 IDENTITY = (std.TENANT_ID, std.ACTOR_ID, std.ACTOR_TYPE, std.ON_BEHALF_OF)
 IDENTITY_TOML = 'std = ["x-tenant-id", "X-Actor-Id", "x-actor-type", "x-on-behalf-of"]\n'
@@ -209,7 +211,7 @@ def test_every_setting_is_spelled_in_these_tests() -> None:
 
 
 @pytest.mark.req(4)
-@pytest.mark.parametrize("missing", [each.name for each in fields(Field) if each.name != "kafka"])
+@pytest.mark.parametrize("missing", [each.name for each in fields(Field) if each.name not in ("kafka", "required")])
 def test_from_toml_wants_every_property_of_a_field(missing: str) -> None:
     """Nothing about a header of one's own is decided by leaving it out."""
     kept = [line for line in PLAN_TOML.splitlines() if not line.startswith(f"{missing} =")]

@@ -146,6 +146,7 @@ def _through_asgi(
     *,
     answer: Raw | None = None,
     run: Callable[[], object] | None = None,
+    method: str = "GET",
     **options: Any,
 ) -> Asked:
     asked = Asked()
@@ -165,7 +166,7 @@ def _through_asgi(
             asked.body += message["body"]
 
     peers = {"client": ("127.0.0.1", 4711), "server": ("127.0.0.1", 80)}
-    scope = {"type": "http", "method": "GET", "path": "/", "scheme": "http", **peers, "headers": list(sent)}
+    scope = {"type": "http", "method": method, "path": "/", "scheme": "http", **peers, "headers": list(sent)}
     asyncio.run(pennon.http.asgi(app, contract, boundary=boundary, **options)(scope, receive, send))
     return asked
 
@@ -192,6 +193,7 @@ def _through_wsgi(
     *,
     answer: Raw | None = None,
     run: Callable[[], object] | None = None,
+    method: str = "GET",
     **options: Any,
 ) -> Asked:
     asked = Asked()
@@ -211,7 +213,7 @@ def _through_wsgi(
         asked.headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
     door = pennon.http.wsgi(app, contract, boundary=boundary, **options)
-    body: Any = door(environ_of(sent), start_response)
+    body: Any = door(environ_of(sent, REQUEST_METHOD=method), start_response)
     try:
         asked.body = b"".join(body)
     finally:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import pennon.kafka
-from pennon import ambient
+from pennon import ambient, counters
 from pennon.context import RequestContext, RequestId
 from pennon.headers import (
     BaggagePolicy,
@@ -108,3 +108,22 @@ def test_record_leaves_without_custom_fields_over_their_budget(wrapped: Any, con
         pennon.kafka.producer(wrapped, contract).produce("posts")
     assert {"lane"} == {"lane", "x-dock"} & dict(wrapped.headers).keys()
     assert "traceparent" in dict(wrapped.headers)
+
+
+@pytest.mark.req(12)
+@pytest.mark.parametrize("headers", [[], [("lane", b"NOT A LANE")]], ids=["absent", "malformed"])
+def test_record_without_a_required_field_is_handled_and_counted(
+    headers: list[tuple[str, bytes]], record: Callable[..., Any]
+) -> None:
+    """Who wrote it cannot be told; the consumer's numbers say that it is missing."""
+    contract = Contract("feed", version="1", owner="feed-team", fields=[replace(LANE, required=True)])
+    before = _missed()
+    with pennon.kafka.process(record(headers), contract, boundary=mesh()) as context:
+        assert () == context.fields
+    assert before + 1 == _missed()
+    with pennon.kafka.process(record([("lane", b"fast")]), contract, boundary=mesh()):
+        assert before + 1 == _missed()
+
+
+def _missed() -> int:
+    return sum(each.total for each in counters.samples() if each.cause == "missing")

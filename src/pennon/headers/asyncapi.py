@@ -41,9 +41,13 @@ def _trait(contract: Contract, topic: Downstream, fields: dict[str, Field]) -> d
         }
         for name, wire in wires.items()
     }
+    headers: dict[str, Any] = {"type": "object", "properties": properties}
+    required = [(wire or name.encode()).decode() for name, wire in wires.items() if fields[name].required]
+    if required:
+        headers["required"] = required
     trait: dict[str, Any] = {
         "summary": f"Headers of records in {topic.topic}, under the header contract {contract.name}",
-        "headers": {"type": "object", "properties": properties},
+        "headers": headers,
     }
     if route.correlation_id:
         trait["correlationId"] = {"description": CORRELATION_ID.description, "location": _CORRELATION}

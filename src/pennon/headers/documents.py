@@ -56,9 +56,9 @@ def _field(each: Field) -> Sequence[str]:
     name = f"`{each.name.lower()}`"
     if each.kafka is not None and each.kafka.lower() != each.name.lower():
         name += f", on records `{each.kafka.lower()}`"
-    # No door refuses a message for a field that is missing.
+    required = "yes" if each.required else "no"
     return (
-        *(name, direction_of(each).value, "no", _SOURCES[each.trust], _words(each.propagate), _words(each.log)),
+        *(name, direction_of(each).value, required, _SOURCES[each.trust], _words(each.propagate), _words(each.log)),
         *(_words(each.classification), f"{each.max_length:,}", each.description),
     )
 

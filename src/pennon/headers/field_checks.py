@@ -6,7 +6,7 @@ from typing import Final
 from pennon.errors import Fault
 from pennon.headers.fields import PRIVATE, Budgets, Category, Classification, Field, Log, Propagate, Trust
 from pennon.headers.naming import folded, name_fault
-from pennon.headers.standard import HeaderScope, StandardField
+from pennon.headers.standard import Direction, HeaderScope, StandardField
 from pennon.headers.std import BY_NAME, HANDLED
 from pennon.headers.values import booleans, members_of, naturals, pattern, texts
 
@@ -15,7 +15,7 @@ _KINDS: Final = {"trust": Trust, "propagate": Propagate, "log": Log, "classifica
 _FACTS: Final = ("category", "scope", "direction", "is_list")
 _DEEDS: Final = (
     *("syntax", "max_length", "trust", "caller_may_set", "gateway_overwrites", "downstream_may_forward"),
-    *("propagate", "kafka"),
+    *("propagate", "kafka", "required"),
 )
 
 
@@ -54,7 +54,7 @@ def _kinds(each: Field, path: str) -> Iterator[Fault]:
         yield Fault(fault.path, f"{fault.message}: a header that belongs to none of the seven is to be questioned")
     yield from texts(each, path, ("owner", "description"))
     yield from naturals(each, path, ("max_length",))
-    yield from booleans(each, path, ("caller_may_set", "gateway_overwrites", "downstream_may_forward"))
+    yield from booleans(each, path, ("caller_may_set", "gateway_overwrites", "downstream_may_forward", "required"))
     yield from members_of(each, path, _KINDS)
 
 
@@ -78,6 +78,8 @@ def _changes(each: StandardField, path: str) -> Iterator[Fault]:
         if found != told:
             reason = "it is handled so, whatever is declared" if name in _DEEDS else "the header is so"
             yield Fault(f"{path}/{name}", f"{_said(found)} cannot be declared, only {_said(told)}: {reason}")
+    if each.required is True and not is_fixed and each.direction is Direction.RESPONSE:
+        yield Fault(f"{path}/required", f"is True, but {standard.name!r} stands in responses alone")
     if standard.classification in PRIVATE and each.classification != standard.classification:
         message = f"{_said(each.classification)} cannot be declared, only {_said(standard.classification)}"
         yield Fault(f"{path}/classification", f"{message}: it is so, whoever declares it")

@@ -98,7 +98,7 @@ class UnknownMembers(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """The declaration of one header of yours. Nothing about it has a default: each is a decision.
+    """The declaration of one header of yours. Nothing about it has a default but the last two: each is a decision.
 
     name: on HTTP; compared without case, sent in lower case. kafka: on records; None: the same.
     owner: who answers for it. syntax: a regular expression that the whole value matches. max_length: in bytes.
@@ -107,6 +107,8 @@ class Field:
     downstream_may_forward: False: who received it keeps it to itself, whatever `propagate` says.
     log, classification: for whoever logs; a field that is PUBLIC is also left alone where you set it by hand on a
         request to a host that may not get it from us.
+    required: a request in which the field is missing, or its value does not count, is refused with 400; a record is
+        handled without it, and says so. Where the boundary's `identity` tells who asks, its headers need not be there.
     """
 
     name: str
@@ -124,6 +126,7 @@ class Field:
     classification: Classification
     description: str
     kafka: str | None = None
+    required: bool = False
 
     @property
     def is_open(self) -> bool:

@@ -27,11 +27,11 @@ from pennon.headers.grammar import (
     agree,
     is_visible,
 )
-from pennon.headers.identity import identity_of
+from pennon.headers.identity import IDENTITY_NAMES, identity_of
 from pennon.headers.ids import new_request_id, parse_id
 from pennon.headers.proxies import client_behind
 from pennon.headers.reading import REMEMBERED_BYTES, REMEMBERED_COUNT, Rule
-from pennon.headers.report import Drop, DropReason, Report
+from pennon.headers.report import Drop, DropReason, Refusal, Report
 from pennon.headers.std import FORWARDING
 from pennon.headers.tracecontext import RANDOM, TraceParent, parse_traceparent, read_tracestate
 
@@ -41,7 +41,7 @@ ENTROPY_BYTES: Final = 40
 # A signed token with a key id, a flag, a variant and a unit is about 500; the rest is room for long unit keys.
 OVERRIDE_MAX_BYTES: Final = 2_048
 
-
+_MISSING_STATUS: Final = 400
 _NOBODY: Final = Identity()
 _TRACE_RESTARTED: Final = Drop(TRACEPARENT, DropReason.RESTARTED)
 _STATE_RESTARTED: Final = Drop(TRACESTATE, DropReason.RESTARTED)
@@ -80,6 +80,8 @@ def extract(
     crossing.gather(headers, stops=stops)
     if crossing.refusal is None or not stops:
         crossing.read_others(now_ns, monotonic_ns, peer, takes_override=takes_override)
+        if contract.reading.required:
+            crossing.require(takes_identity=takes_identity)
     return crossing.extracted()
 
 
@@ -111,6 +113,16 @@ class _Crossing(Gathering):
             self._baggage = self._read_baggage()
         if self._way.rules:
             self._read_fields()
+
+    def require(self, *, takes_identity: bool) -> None:
+        """Refuse a request without what it must have; a record is told of."""
+        for name in self._contract.reading.required:
+            is_here = name in self.found and name not in self.lost
+            if is_here or (name in IDENTITY_NAMES and not takes_identity):
+                continue
+            self.dropped.append(Drop(name, DropReason.MISSING))
+            if self.refusal is None:
+                self.refusal = Refusal(_MISSING_STATUS, name, is_missing=True)
 
     def extracted(self) -> Extracted:
         trace, stranger_trace = self._trace()

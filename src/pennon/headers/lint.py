@@ -46,6 +46,7 @@ class Rule(StrEnum):
     FORWARD_EVERYTHING = "forward-everything"
     BROAD_DOWNSTREAM = "broad-downstream"
     PUBLIC_IDENTITY = "public-identity"
+    REQUIRED_OF_STRANGERS = "required-of-strangers"
     UNMARKED_SECRET = "unmarked-secret"  # noqa: S105  # a rule
     PERSONAL_DATA = "personal-data"
     LOGGED_IN_CLEAR = "logged-in-clear"
@@ -165,6 +166,9 @@ def _any_field(path: str, each: Field) -> Iterator[Finding]:
     if each.is_open and name not in HANDLED and (name in IDENTITY_NAMES or _WHO.fullmatch(name)):
         message = f"anybody may say {each.name!r}; take it from a verified identity"
         yield Finding(Rule.PUBLIC_IDENTITY, f"{path}/trust", message)
+    if each.required and not each.is_open and name not in IDENTITY_NAMES:
+        message = f"{each.name!r} must be there, and strangers cannot set it: a public boundary would refuse everybody"
+        yield Finding(Rule.REQUIRED_OF_STRANGERS, f"{path}/required", message)
     if name == IDEMPOTENCY_KEY.name and each.propagate is not Propagate.NEVER:
         message = f"{str(each.propagate)!r}, but a key is for one deed of one service; give each call a derived one"
         yield Finding(Rule.KEY_FORWARDED, f"{path}/propagate", message)

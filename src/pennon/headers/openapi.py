@@ -31,7 +31,7 @@ def openapi(contract: Contract) -> dict[str, Any]:
 
 
 def _parameter(each: Field) -> dict[str, Any]:
-    return {"name": each.name.lower(), "in": "header", "required": False, **_header(each)}
+    return {"name": each.name.lower(), "in": "header", "required": each.required, **_header(each)}
 
 
 def _header(each: Field) -> dict[str, Any]:

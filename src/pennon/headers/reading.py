@@ -72,7 +72,8 @@ class Reading(msgspec.Struct, frozen=True):
     """A contract's ways to read.
 
     own: pennon's own headers, by their names on the wire. custom: the fields that are no standard's, as declared.
-    wires: our name -> all its names on the wire. members: of baggage whose key is declared, as they were read.
+    wires: our name -> all its names on the wire. required: our names of the fields that must be there.
+    members: of baggage whose key is declared, as they were read.
     """
 
     stranger: Way
@@ -81,6 +82,7 @@ class Reading(msgspec.Struct, frozen=True):
     own: dict[bytes, str]
     custom: tuple[str, ...]
     wires: dict[str, tuple[bytes, ...]]
+    required: tuple[str, ...] = ()
     members: dict[bytes, Member] = {}  # msgspec copies it
 
     def way(self, *, is_trusted: bool, takes_identity: bool) -> Way:
@@ -104,6 +106,7 @@ def reading_of(contract: "Contract") -> Reading:
         own,
         tuple(name for name, each in declared if name in contract.fields_by_name and not _is_a_standards(each)),
         {name: wires.get(name) or (name.encode(),) for name in {*wires, *IDENTITY_NAMES, *FORWARDING}},
+        tuple(name for name, (each, _) in contract.fields_by_name.items() if each.required),
     )
 
 

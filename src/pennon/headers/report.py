@@ -40,6 +40,8 @@ class DropReason(StrEnum):
     """It came in for this hop alone, and was copied onto a message that leaves."""
     OVER_BUDGET = "over_budget"
     """Valid, but the budget of all together was used up."""
+    MISSING = "missing"
+    """A required field that did not come, or did not count."""
 
 
 class Drop(msgspec.Struct, frozen=True):
@@ -68,12 +70,15 @@ class Refusal(msgspec.Struct, frozen=True):
 
     status: 431 (RFC 6585 §5), 400 or 504, or what the contract says. field: the header at fault, "headers" for all
         together, "custom" for the fields that no standard defines.
-    limit: what it went over, with its unit, e.g. "8192 bytes"; "" where there is none: nobody has declared the header.
+    limit: what it went over, with its unit, e.g. "8192 bytes"; "" where there is none: nobody has declared the header,
+        or it is missing.
+    is_missing: the header is required, and did not come or did not count.
     """
 
     status: int
     field: str
     limit: str = ""
+    is_missing: bool = False
 
 
 def header_drop(name: bytes, reason: DropReason) -> Drop:

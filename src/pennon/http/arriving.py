@@ -97,6 +97,9 @@ class Door(Generic[AppT]):
             report = structs.replace(arrival.report, dropped=(*doubted, *arrival.report.dropped))
             spoiled = (*[drop.name for drop in doubted], *arrival.spoiled)
             arrival = structs.replace(arrival, report=report, spoiled=spoiled)
+        refusal = arrival.refusal
+        if refusal is not None and refusal.is_missing and _is_preflight(inbound):
+            arrival = structs.replace(arrival, refusal=None)
         counters.count_arrival(arrival)
         if arrival.refusal is not None:
             return Admission(self._contract, arrival, is_trusted)
@@ -147,6 +150,11 @@ class Door(Generic[AppT]):
             link=arrival.stranger_trace,
             extra={**_connected(peer(), arrival.context), **_said(self._contract, arrival.context)},
         )
+
+
+def _is_preflight(inbound: Inbound) -> bool:
+    """Whether a browser asks what it may send, in a request that itself can hold none of it (Fetch, "CORS")."""
+    return inbound.method == "OPTIONS" and inbound.header("access-control-request-method") is not None
 
 
 def note_answer(span: otel.Span, admission: Admission, context: RequestContext, status: int | None) -> None:

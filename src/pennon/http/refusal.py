@@ -1,7 +1,7 @@
 """How a request is turned away for what its headers say: problem details (RFC 9457).
 
-It is one of three: over the contract's limits (431, or 400), with a header that nobody has declared (400), or too late
-(504). The field is named, its value never is.
+It is one of four: over the contract's limits (431, or 400), with a header that nobody has declared (400), without one
+that is required (400), or too late (504). The field is named, its value never is.
 """
 
 from http import HTTPStatus
@@ -16,6 +16,7 @@ from pennon.http.rewriting import ids_of
 from pennon.http.types import RawHeaders, Receive, Scope, Send
 
 CODE: Final = "headers_refused"
+MISSING_CODE: Final = "header_required"
 LATE_STATUS: Final = 504
 
 # RFC 6455 §7.4.1: a message that violates the endpoint's policy.
@@ -53,7 +54,7 @@ async def _respond(send: Send, kind: str, refusal: Refusal, context: RequestCont
 
 
 def _problem(refusal: Refusal) -> dict[str, object]:
-    code = DeadlineExceeded.code if refusal.status == LATE_STATUS else CODE
+    code = _code_of(refusal)
     return {
         "type": f"urn:pennon:problem:{code}",
         "title": HTTPStatus(refusal.status).phrase,
@@ -64,7 +65,15 @@ def _problem(refusal: Refusal) -> dict[str, object]:
     }
 
 
+def _code_of(refusal: Refusal) -> str:
+    if refusal.status == LATE_STATUS:
+        return DeadlineExceeded.code
+    return MISSING_CODE if refusal.is_missing else CODE
+
+
 def _what_is_wrong(refusal: Refusal) -> str:
+    if refusal.is_missing:
+        return "required; it is missing, or its value does not count here"
     if refusal.status == LATE_STATUS:
         return f"less than {refusal.limit} left"
     return f"over the limit of {refusal.limit}" if refusal.limit else "not declared here"

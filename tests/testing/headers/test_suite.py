@@ -255,6 +255,13 @@ CONTRACTS = [
         ],
     ),
     Contract(
+        "demanding",
+        version="1",
+        owner="tests",
+        deadline=FORMS,
+        fields=[dataclasses.replace(std.IDEMPOTENCY_KEY, required=True), std.TENANT_ID],
+    ),
+    Contract(
         "narrow",
         version="1",
         owner="tests",
@@ -349,6 +356,33 @@ def test_caller_that_proves_itself_by_headers_is_named(door: Door, contract: Con
     with pytest.raises(ValueError, match=r"stranger: the boundary verifies '192\.0\.2\.1'"):
         cases_of(contract, boundary, stranger=known)
     assert run_suite(door("asgi", contract, boundary), contract, verified=known) > 100
+
+
+@pytest.mark.req(126)
+def test_stranger_who_cannot_bring_what_is_required_is_turned_away(
+    door: Door, contract: Contract, boundaries: Any
+) -> None:
+    """Nothing else is asked of it; at a boundary where everybody is one, no case could be asked of anybody."""
+    strict = changed(contract, "x-desk", required=True)
+    cases = {case.id: case for case in cases_of(strict, boundaries["mesh"])}
+
+    assert ["x-desk/required/stranger"] == [each for each in cases if each.endswith("/stranger")]
+    assert len(cases) == run_suite(door("asgi", strict, boundaries["mesh"]), strict)
+    with pytest.raises(AssertionError):
+        cases["x-desk/required/stranger"].run(door("asgi", contract, boundaries["mesh"]))
+    with pytest.raises(ValueError, match="x-desk: required, and nobody at this boundary can set it"):
+        cases_of(strict, boundaries["public"])
+
+
+def test_required_field_of_which_no_value_can_be_made_is_said(door: Door, contract: Contract) -> None:
+    """By whoever knows one."""
+    odd = changed(contract, "x-case-kind", syntax=r"([a-z])\1", required=True)
+    boundary = mesh(verify=networks("10.0.0.0/8"))
+    known, stranger = (Caller(address, (("x-case-kind", "aa"),)) for address in ("10.0.0.9", "203.0.113.9"))
+
+    with pytest.raises(ValueError, match="x-case-kind: required, and no value can be made of the syntax"):
+        cases_of(odd, boundary)
+    assert run_suite(door("asgi", odd, boundary), odd, verified=known, stranger=stranger) > 100
 
 
 def test_field_case_needs_nothing_of_a_field_that_a_codec_handles(boundaries: Any) -> None:

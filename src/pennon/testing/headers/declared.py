@@ -1,15 +1,15 @@
 """What a field's declaration means to a case: what is decided by it, who may set it, and values that it takes."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from pennon.context import ActorType
-from pennon.headers import Downstream, Field
+from pennon.headers import Boundary, Contract, Downstream, Field
 from pennon.headers.identity import ACTOR_ID, ACTOR_TYPE, IDENTITY_NAMES, ON_BEHALF_OF, is_opaque_id
 from pennon.headers.standard import Direction, HeaderScope, StandardField
 from pennon.headers.std import HANDLED, STANDARDS_OWNERS
-from pennon.testing.headers.callers import Caller
+from pennon.testing.headers.callers import Caller, Callers, callers_at
 from pennon.testing.headers.cases import Case
 from pennon.testing.headers.samples import values_of
 from pennon.testing.headers.service import Needs, Seen, Service, Setting
@@ -21,6 +21,51 @@ def takes_from(setting: Setting, declared: Field, caller: Caller) -> bool:
     if not is_decided_here(declared) or is_left_to_the_boundary(setting, declared):
         return False
     return declared.is_open or caller == setting.callers.verified
+
+
+def setting_of(
+    contract: Contract, boundary: Boundary, *, verified: Caller | None = None, stranger: Caller | None = None
+) -> Setting:
+    """Who asks under this contract at this boundary, and what they must bring along. Raises: ValueError.
+
+    verified, stranger: as for `callers_at`.
+    """
+    callers = callers_at(boundary, verified=verified, stranger=stranger)
+    setting = Setting(contract, boundary, callers)
+    needed = [each for each in contract.fields if must_bring(setting, each)]
+    closed = [each.name.lower() for each in needed if is_closed_to_strangers(each)]
+    turned_away = callers.stranger if closed else None
+    if turned_away is not None:
+        callers = Callers(callers.verified, None)
+        if callers.verified is None:
+            raise ValueError(f"{', '.join(closed)}: required, and nobody at this boundary can set it: none is served")
+    for caller in callers.each():
+        said = {name.lower() for name, _ in caller.headers}
+        unknown = [each.name for each in needed if sample(each) is None and each.name.lower() not in said]
+        if unknown:
+            told = f"{', '.join(unknown)}: required, and no value can be made of the syntax"
+            raise ValueError(f"{told}; say one: Caller(address, headers)")
+    return Setting(contract, boundary, callers, turned_away, brought_with(needed))
+
+
+def brought_with(fields: Iterable[Field]) -> tuple[tuple[str, str], ...]:
+    """What a request must have: some value for each of these fields that is required."""
+    brought: dict[str, str] = {}
+    for each in fields:
+        value = sample(each) if each.required else None
+        if value is not None:
+            brought |= {each.name.lower(): value, **dict(beside(each))}
+    return tuple(brought.items())
+
+
+def must_bring(setting: Setting, declared: Field) -> bool:
+    """Whether a request without the field is refused."""
+    return declared.required and not is_left_to_the_boundary(setting, declared)
+
+
+def is_closed_to_strangers(declared: Field) -> bool:
+    """Whether a stranger's value never counts; who asks is no stranger's to say, whatever is declared."""
+    return not declared.is_open or declared.name.lower() in IDENTITY_NAMES
 
 
 def is_a_standards(declared: Field) -> bool:

@@ -6,17 +6,22 @@ from dataclasses import fields as dataclass_fields
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from pennon.headers import Classification, Field, Log
 from pennon.headers.identity import ACTOR_TYPE, IDENTITY_NAMES, is_opaque_id
 from pennon.headers.redaction import REDACTED, Redaction, is_sensitive_name
 from pennon.headers.standard import StandardField
+from pennon.http.refusal import MISSING_CODE
 from pennon.testing.headers.callers import Caller
 from pennon.testing.headers.cases import Case
 from pennon.testing.headers.declared import (
     ask_with,
     case_of,
+    is_closed_to_strangers,
     is_decided_here,
     is_left_to_the_boundary,
+    must_bring,
     sample,
     values_for,
 )
@@ -29,6 +34,7 @@ from pennon.testing.headers.service import Needs, Seen, Service, Setting
 # What no visible value holds, at its end and within: a newline that "$" lets pass, what a terminal or a log reads.
 _INVISIBLE: Final = ("\n", "\r\n", "\0", "\x1b", "\x7f", "\x80", "\xff")
 _SALT: Final = b"kit"
+_MISSING_STATUS: Final = 400
 _HASHED: Final = re.compile(r"#[0-9a-f]{16}")
 
 
@@ -44,7 +50,12 @@ def field_cases(setting: Setting, declared: Field) -> Iterator[Case]:
     if is_left_to_the_boundary(setting, declared):
         sender = None
     if sender is not None:
+        says = f"a request without it is {'refused with 400, which names it' if declared.required else 'served'}"
+        yield make("required", says, partial(_required, sender=sender), Needs.ANSWERS)
         yield from _reading(setting, declared, sender)
+    if setting.turned_away is not None and must_bring(setting, declared) and is_closed_to_strangers(declared):
+        says = "a stranger cannot set it, so that nobody is served who is not verified"
+        yield make("required/stranger", says, partial(_turned_away, sender=setting.turned_away), Needs.ANSWERS)
     if stranger is not None and not declared.is_open:
         says = "a stranger's value is not taken: `trust`, `caller_may_set` and `gateway_overwrites` do not all allow it"
         yield make("trust/stranger", says, partial(_strangers, sender=stranger), Needs.INSIDE)
@@ -98,6 +109,38 @@ def _strictest(declared: Field) -> Log:
     if is_secret or declared.log in (Log.NEVER, Log.REDACTED):
         return Log.REDACTED
     return Log.HASH if declared.classification is Classification.PERSONAL else declared.log
+
+
+def _required(service: Service, *, declared: Field, sender: Caller) -> None:
+    service.expect_refused(service.ask(caller=sender), is_over=False)
+    bare = service.ask(caller=sender, without=declared.name.lower())
+    service.expect_refused(bare, is_over=declared.required, status=_MISSING_STATUS)
+    if declared.required:
+        _expect_told(service, bare, declared)
+
+
+def _turned_away(service: Service, *, declared: Field, sender: Caller) -> None:
+    for lines in ([], [(declared.name, sample(declared) or "x")]):
+        seen = service.ask(lines, caller=sender)
+        service.expect_refused(seen, is_over=True, status=_MISSING_STATUS)
+
+
+def _expect_told(service: Service, seen: Seen, declared: Field) -> None:
+    """The answer's problem details name the field."""
+    try:
+        told = msgspec.json.decode(seen.answer.body, type=_Told)
+    except msgspec.DecodeError:
+        service.fail("problem details", "something else")
+    found = (told.code, told.field)
+    wanted = (MISSING_CODE, declared.name.lower())
+    service.expect(found == wanted, f"problem details with {MISSING_CODE!r} and the field", "others")
+
+
+class _Told(msgspec.Struct):
+    """Of problem details, what names the field."""
+
+    code: str = ""
+    field: str = ""
 
 
 def _takes(service: Service, *, declared: Field, sender: Caller) -> None:

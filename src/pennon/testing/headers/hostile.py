@@ -13,8 +13,9 @@ import msgspec
 from pennon.context import RequestContext
 from pennon.headers import Boundary, Contract
 from pennon.headers.grammar import BAGGAGE, CORRELATION_ID, REQUEST_ID, TRACEPARENT, TRACESTATE
-from pennon.testing.headers.callers import Caller, callers_at
+from pennon.testing.headers.callers import Caller
 from pennon.testing.headers.cases import Case, run_all
+from pennon.testing.headers.declared import setting_of
 from pennon.testing.headers.driving import App
 from pennon.testing.headers.probing import Probe
 from pennon.testing.headers.service import Needs, Service, Setting
@@ -139,7 +140,7 @@ class HostileHeaders:
         self, contract: Contract, boundary: Boundary, *, verified: Caller | None = None, stranger: Caller | None = None
     ) -> list[Case]:
         """A case for each trick and each caller there is at the boundary."""
-        setting = Setting(contract, boundary, callers_at(boundary, verified=verified, stranger=stranger))
+        setting = setting_of(contract, boundary, verified=verified, stranger=stranger)
         return [
             Case(setting, "hostile", f"{hostile.name}/{role}", _SAYS, partial(_stands, hostile, caller), Needs.ANSWERS)
             for hostile in self.corpus

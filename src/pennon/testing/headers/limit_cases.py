@@ -81,8 +81,9 @@ def _unknown(caller: Caller, service: Service) -> None:
 
 
 def _custom(setting: Setting, caller: Caller) -> list[tuple[str, str]]:
-    """The longest values of all fields that no standard defines and that this caller may set."""
+    """The longest values of all fields that no standard defines and that this caller may set, required ones first."""
     own = [each for each in setting.contract.fields if not is_a_standards(each)]
+    own.sort(key=lambda each: not each.required)
     values = [(each, longest(each.syntax, each.max_length)) for each in own if takes_from(setting, each, caller)]
     return [(each.name.lower(), value) for each, value in values if value is not None]
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from pennon.context import RequestContext
-from pennon.headers import Propagate
+from pennon.headers import Field, Propagate
 from pennon.headers.grammar import BAGGAGE, CORRELATION_ID, REQUEST_ID
 from pennon.headers.identity import IDENTITY_NAMES
 from pennon.headers.standard import StandardField
@@ -64,8 +64,9 @@ def _forwards(caller: Caller, service: Service) -> None:
         service.expect(not passed, f"none of them reaches {downstream!r}", f"it got {', '.join(passed)}")
 
 
-def _stays(declared: object) -> bool:
-    return getattr(declared, "propagate", None) is Propagate.NEVER
+def _stays(declared: Field) -> bool:
+    """Whether it is one that no call takes along, and that may hold anything, or nobody is served."""
+    return declared.propagate is Propagate.NEVER and not declared.required
 
 
 def _hidden(caller: Caller, service: Service) -> None:

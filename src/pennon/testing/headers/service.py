@@ -1,7 +1,7 @@
 """The service under test: how a case asks it, what can be seen of it, and how it is told what it got wrong."""
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from enum import StrEnum
 from typing import Any, Final, NoReturn
 
@@ -102,11 +102,17 @@ _IDENTITY: Final = {
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """What the cases of one suite have in common."""
+    """What the cases of one suite have in common.
+
+    callers: those who can be served. turned_away: a stranger who cannot set what every request must have.
+    brought: what they all bring along, because it is required; names lower-case.
+    """
 
     contract: Contract
     boundary: Boundary
     callers: Callers
+    turned_away: Caller | None = None
+    brought: tuple[tuple[str, str], ...] = ()
 
 
 class Service:
@@ -128,9 +134,15 @@ class Service:
         caller: Caller,
         calling: Sequence[str] = (),
         copied: Sequence[tuple[str, str]] = (),
+        without: str = "",
     ) -> Seen:
-        """Send a request. calling: downstreams that are called in it. copied: what those calls bring along by hand."""
-        lines = [*self.lines(caller), *headers]
+        """Send a request. calling: downstreams that are called in it. copied: what those calls bring along by hand.
+
+        without: a header that it does not have, although it is required.
+        """
+        own = list(headers)
+        said = {name.lower() for name, _ in own}
+        lines = [line for line in self.lines(caller, besides=said) if line[0].lower() != without] + own
         self._sent = self._told(lines[1:], caller)
         probe = self._probe
         if probe is None:
@@ -152,9 +164,11 @@ class Service:
         self.expect(seen.was_served and seen.answer.raised is None, "the request is served", seen.answered)
         return seen
 
-    def lines(self, caller: Caller) -> list[tuple[str, str]]:
-        """The headers that every request of this caller has."""
-        return [_HOST, *caller.headers]
+    def lines(self, caller: Caller, *, besides: Container[str] = ()) -> list[tuple[str, str]]:
+        """The headers that every request of this caller has. besides: names, lower-case, of what it says itself."""
+        proven = {name.lower() for name, _ in caller.headers}
+        brought = [line for line in self.setting.brought if line[0] not in proven and line[0] not in besides]
+        return [_HOST, *caller.headers, *brought]
 
     def expect_refused(self, seen: Seen, *, is_over: bool, status: int = TOO_LARGE_STATUS) -> None:
         """Fail the case unless it was refused if it was over a limit, and not else."""

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from pennon.headers import Boundary, Contract
 from pennon.testing.headers.baggage_cases import baggage_cases
-from pennon.testing.headers.callers import Caller, callers_at
+from pennon.testing.headers.callers import Caller
 from pennon.testing.headers.cases import Case, run_all
 from pennon.testing.headers.deadline_cases import deadline_cases
+from pennon.testing.headers.declared import setting_of
 from pennon.testing.headers.downstream_cases import downstream_cases
 from pennon.testing.headers.driving import App
 from pennon.testing.headers.field_cases import field_cases
@@ -26,10 +27,9 @@ def cases_of(
         def test_contract(case): case.run(door)
 
     verified, stranger: who the boundary verifies, and who not, where its callables want more than a usual address.
-    Raises: ValueError if a mesh's verifier knows none of these.
+    Raises: ValueError if a mesh's verifier knows none of these, or nobody can bring what every request must have.
     """
-    setting = Setting(contract, boundary, callers_at(boundary, verified=verified, stranger=stranger))
-    return list(_cases(setting))
+    return list(_cases(setting_of(contract, boundary, verified=verified, stranger=stranger)))
 
 
 def run_suite(

@@ -18,6 +18,7 @@ from pennon import otel
 from pennon.headers import Contract, Downstream, parse_traceparent, parse_tracestate
 from pennon.testing.headers.callers import Caller, callers_at
 from pennon.testing.headers.cases import run_all
+from pennon.testing.headers.declared import brought_with
 from pennon.testing.headers.driving import App, drive
 from pennon.testing.headers.probing import Probe
 from pennon.testing.headers.service import door_in, probed
@@ -78,11 +79,13 @@ class W3cTraceContext:
         host = next((each for each in own.contract.downstreams if each.host is not None and each.trace), None)
         if host is None:
             raise ValueError("probe: its contract declares no host that gets the trace")
+        said = {name.lower() for name, _ in caller.headers}
+        brought = [line for line in brought_with(own.contract.fields) if line[0] not in said]
 
         def ask(lines: Lines, calls: int) -> Sequence[Reached]:
             own.spy.watch(own.contract).clear()
             own.calling, own.copied = ((host.name, host),) * calls, ()
-            drive(asked, [("host", "service.test"), *caller.headers, *lines], address=caller.address)
+            drive(asked, [("host", "service.test"), *caller.headers, *brought, *lines], address=caller.address)
             return list(own.spy[host.name])
 
         return ask

@@ -128,6 +128,7 @@ const DROPPED = {
   too_many: "beyond the number that is read",
   not_forwarded: "it came in for this hop alone",
   over_budget: "the budget was used up",
+  missing: "it is required, and did not come or did not count",
 };
 
 /** Why a header was dropped, for people; an unknown reason as it came. */
