@@ -1,12 +1,13 @@
 """Counters of this process, with bounded labels.
 
-Every counter is a member of `Count`; its one optional label, `cause`, is a member of an enum of the room that counts.
-Nothing that a caller sends can therefore become a label. Read by `pennon.counters()`, exported as OpenTelemetry
-metrics by `pennon.otel`, and at `/metrics` by the apps.
+Every counter is a member of `Count`; its one optional label, `cause`, is a member of an enum of the room that counts,
+or a name out of a contract (`Declared`). Nothing that a caller sends can therefore become a label. Read by
+`pennon.counters()`, exported as OpenTelemetry metrics by `pennon.otel`, and at `/metrics` by the apps.
 """
 
 import os
 import sys
+from collections.abc import Iterable
 from enum import Enum, StrEnum
 from threading import Lock
 from types import ModuleType
@@ -18,7 +19,9 @@ from pennon.headers.ids import shares_an_id
 
 if TYPE_CHECKING:
     from pennon.carry import Arrival, Departure
+    from pennon.context import Member
     from pennon.headers import DropReason
+    from pennon.headers.allowlist import AllowList
 
 
 class Count(StrEnum):
@@ -26,6 +29,7 @@ class Count(StrEnum):
 
     HEADERS_DROPPED = "pennon.headers.dropped"
     IDS_SHARED = "pennon.headers.ids_shared"
+    BAGGAGE_CROWDED = "pennon.baggage.crowded"
     CARRY_GROUPS_DROPPED = "pennon.carry.groups_dropped"
     CARRY_NOTED = "pennon.carry.noted"
     CARRY_RETURNS_DROPPED = "pennon.carry.returns_dropped"
@@ -64,13 +68,21 @@ class Sample(msgspec.Struct, frozen=True):
     total: int
 
 
+class Declared(msgspec.Struct, frozen=True):
+    """A label that the contract's author has written, e.g. a baggage key."""
+
+    value: str
+
+
 _totals: dict[tuple[Count, str], int] = {}
 # A lock, although it costs 0.1 µs: `+=` on a dict's value loses counts between threads, and no hot path counts.
 _lock: Final = Lock()
+# Of each declared baggage key with a limit: hashes of the values that were seen, one more than the limit at most.
+_values_seen: Final[dict[tuple[str, int], set[int]]] = {}
 
 
-def count(name: Count, cause: Enum | None = None, *, by: int = 1) -> None:
-    """Add `by` to a counter. cause: a member of a closed enum, never a caller's text."""
+def count(name: Count, cause: Enum | Declared | None = None, *, by: int = 1) -> None:
+    """Add `by` to a counter. cause: a member of a closed enum or a declared name, never a caller's text."""
     place = (name, "" if cause is None else str(cause.value))
     with _lock:
         _totals[place] = _totals.get(place, 0) + by
@@ -98,6 +110,26 @@ def count_departure(departure: "Departure") -> None:
         count(Count.HEADERS_DROPPED, drop.reason)
     if departure.cut_count:
         count(Count.CARRY_CUT, by=departure.cut_count)
+
+
+def count_values(baggage: Iterable["Member"], allow: "AllowList") -> None:
+    """Count each declared key under which this process has now seen more different values than its `max_values`.
+
+    Once for each key: how many more there are is not remembered, nor is any value. Call it where `allow.has_crowds`.
+    """
+    for member in baggage:
+        crowd = allow.crowd(member.key)
+        if crowd is not None and _is_first_too_many(crowd, hash(member.value)):
+            count(Count.BAGGAGE_CROWDED, Declared(crowd[0]))
+
+
+def _is_first_too_many(crowd: tuple[str, int], value: int) -> bool:
+    with _lock:
+        seen = _values_seen.setdefault(crowd, set())
+        if value in seen or len(seen) > crowd[1]:
+            return False
+        seen.add(value)
+        return len(seen) > crowd[1]
 
 
 def samples() -> tuple[Sample, ...]:

@@ -96,7 +96,7 @@ SPELLINGS: dict[str, tuple[str, dict[str, Any]]] = {
         on_unknown = "drop"
         refuse_status = 400
         allow = ["tenant.tier", { key = "region", enum = ["eu", "us"], classification = "public" },
-                 { key = "exp.*", syntax = "[a-z]+", max_length = 32, description = "arms" }]
+                 { key = "exp.*", syntax = "[a-z]+", max_length = 32, max_values = 64, description = "arms" }]
         """,
         {
             "baggage": BaggagePolicy(
@@ -108,7 +108,7 @@ SPELLINGS: dict[str, tuple[str, dict[str, Any]]] = {
                 allow=[
                     "tenant.tier",
                     BaggageKey("region", enum=["eu", "us"], classification=Classification.PUBLIC),
-                    BaggageKey("exp.*", syntax="[a-z]+", max_length=32, description="arms"),
+                    BaggageKey("exp.*", syntax="[a-z]+", max_length=32, max_values=64, description="arms"),
                 ],
             )
         },

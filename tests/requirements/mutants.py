@@ -217,10 +217,13 @@ FOR_PEOPLE: Final = frozenset(
 )
 _LATE: Final = "tests/requirements/test_late_requests.py"
 _DEADLINES: Final = "tests/headers/test_deadline.py"
+_CROWDS: Final = "tests/requirements/test_crowds.py"
 # What the kit cannot bring about by asking a service, and where it is seen instead.
 SEEN_ELSEWHERE: Final = {
     "Downstream.retries": "tests/http/test_guarding.py::test_usual_wait_is_within_what_is_declared",
     "Downstream.breaker": "tests/http/test_guarding.py::test_circuit_opens_after_failures_in_a_row_and_then_refuses",
+    # It is counted once in the life of a process.
+    "BaggageKey.max_values": f"{_CROWDS}::test_one_value_too_many_is_counted_once_by_its_declared_key",
     "DeadlinePolicy.max_refused_share": f"{_LATE}::test_share_of_late_requests_that_is_refused_is_the_contract_s",
     "Contract.proxies": "tests/headers/test_forwarded.py::test_client_is_found_as_the_vector_says",
     "Downstream.audience": "tests/kafka/test_identity.py::test_topic_with_an_audience_gets_the_identity_signed",

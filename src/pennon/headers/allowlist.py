@@ -21,12 +21,17 @@ def spec_of(allowed: str | BaggageKey) -> BaggageKey:
 
 
 class _Rule(msgspec.Struct, frozen=True):
-    """What may stand under a key. rank: 0 is the most important. None: whatever fits the budget of all."""
+    """What may stand under a key. rank: 0 is the most important. None: whatever fits the budget of all.
 
+    key: as it was declared.
+    """
+
+    key: str
     rank: int
     values: frozenset[str] | None
     syntax: re.Pattern[str] | None
     max_length: int | None
+    max_values: int | None
 
     def unfit(self, value: str) -> DropReason | None:
         if self.max_length is not None and len(value) > self.max_length:
@@ -45,13 +50,14 @@ class AllowList(Mapping[str, int]):
     `in` and `get` answer for the keys of members.
     """
 
-    __slots__ = ("_exact", "_prefixes")
+    __slots__ = ("_exact", "_prefixes", "has_crowds")
 
     def __init__(self, allow: Sequence[str | BaggageKey]) -> None:
         rules = {each.key: _rule(rank, each) for rank, each in enumerate(map(spec_of, allow))}
         self._exact = {key: rule for key, rule in rules.items() if not key.endswith(PREFIX_MARK)}
         prefixes = [(key[:-1], rule) for key, rule in rules.items() if key.endswith(PREFIX_MARK)]
         self._prefixes = sorted(prefixes, key=lambda each: len(each[0]), reverse=True)
+        self.has_crowds = any(rule.max_values is not None for rule in rules.values())
 
     def __getitem__(self, key: str) -> int:
         rule = self._rule(key)
@@ -95,6 +101,11 @@ class AllowList(Mapping[str, int]):
         reason = None if rule is None else rule.unfit(value)
         return DropReason.UNSAFE if reason is None and leak_in(value) is not None else reason
 
+    def crowd(self, key: str) -> tuple[str, int] | None:
+        """The key as it was declared, and how many different values are expected under it; None: any number."""
+        rule = self._rule(key)
+        return None if rule is None or rule.max_values is None else (rule.key, rule.max_values)
+
     def _rule(self, key: str) -> _Rule | None:
         rule = self._exact.get(key)
         if rule is not None:
@@ -107,8 +118,10 @@ class AllowList(Mapping[str, int]):
 
 def _rule(rank: int, spec: BaggageKey) -> _Rule:
     return _Rule(
+        spec.key,
         rank,
         None if spec.enum is None else frozenset(spec.enum),
         None if spec.syntax is None else re.compile(spec.syntax),
         spec.max_length,
+        spec.max_values,
     )

@@ -12,6 +12,8 @@ from pennon.headers.values import members_of, naturals, pattern
 
 _PATH: Final = "/baggage"
 _STATUSES: Final = (400, 431)
+# Of each value a hash is remembered: about 600 kB for so many.
+MAX_VALUES: Final = 10_000
 
 
 def baggage_faults(policy: BaggagePolicy) -> Iterator[Fault]:
@@ -56,10 +58,23 @@ def _spec(each: BaggageKey, path: str, policy: BaggagePolicy) -> Iterator[Fault]
         yield from faults
         if not faults and each.max_length > policy.max_bytes:
             yield Fault(f"{path}/max_length", f"{each.max_length} is more than max_bytes, {policy.max_bytes}")
+    if each.max_values is not None:
+        yield from _crowd(each, path)
     if isinstance(each.enum, str) or each.enum == ():
         yield Fault(f"{path}/enum", f"{each.enum!r} is not a list of at least one value")
     elif each.enum is not None:
         yield from _enum(each, path)
+
+
+def _crowd(each: BaggageKey, path: str) -> Iterator[Fault]:
+    faults = list(naturals(each, path, ("max_values",)))
+    yield from faults
+    if faults or each.max_values is None:
+        return
+    if each.max_values > MAX_VALUES:
+        yield Fault(f"{path}/max_values", f"{each.max_values} is more than {MAX_VALUES}, which a process remembers")
+    if each.enum is not None:
+        yield Fault(f"{path}/max_values", "is given beside enum, which has as many values as it lists")
 
 
 def _enum(each: BaggageKey, path: str) -> Iterator[Fault]:

@@ -93,6 +93,8 @@ def _key(each: BaggageKey) -> Sequence[str]:
         values = _listed(f"`{value}`" for value in each.enum)
     else:
         values = f"`{each.syntax}`" if each.syntax is not None else "any"
+    if each.max_values is not None:
+        values += f", {each.max_values:,} different"
     length = _NOTHING if each.max_length is None else f"{each.max_length:,}"
     return f"`{each.key}`", values, length, _words(each.classification), each.description or _NOTHING
 

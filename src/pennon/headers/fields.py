@@ -141,6 +141,7 @@ class BaggageKey:
     key: as it stands in the header; with "*" at its end, every key that begins so ("exp.*").
     enum: the values. syntax: a regular expression that the whole value matches. One of the two; None: anything.
     max_length: in characters, decoded; None: what the policy's max_bytes leaves. A value that does not fit is dropped.
+    max_values: how many different values a process is to see; more are counted, and kept. None: any number.
     classification: what is PERSONAL or SECRET cannot be declared: baggage goes to every service.
     """
 
@@ -149,6 +150,7 @@ class BaggageKey:
     enum: Sequence[str] | None = None
     syntax: str | None = None
     max_length: int | None = None
+    max_values: int | None = None
     classification: Classification = Classification.INTERNAL
     description: str = ""
 

@@ -106,6 +106,9 @@ class Door(Generic[AppT]):
         is_late = False
         if valve is not None and monotonic_ns is not None:
             arrival, is_late = self._in_time(arrival, valve, monotonic_ns)
+        allow = self._contract.priorities
+        if allow.has_crowds:
+            counters.count_values(arrival.context.baggage, allow)
         if boundary.identity is not None and arrival.refusal is None:
             identity = boundary.identity_of(inbound, is_trusted=is_trusted) or _UNASKED
             arrival = structs.replace(arrival, context=structs.replace(arrival.context, identity=identity))

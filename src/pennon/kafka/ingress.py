@@ -12,7 +12,7 @@ from pennon import ambient
 from pennon.carry import Arrival, arrive
 from pennon.clock import SYSTEM_CLOCK, Clock
 from pennon.context import ActorType, RequestContext
-from pennon.counters import count_arrival
+from pennon.counters import count_arrival, count_values
 from pennon.headers import ENTROPY_BYTES, Boundary, Contract, Inbound
 from pennon.headers.signed import outlived
 from pennon.kafka.carrier import PlainRecord, Received, Record, produced_ms, received
@@ -129,6 +129,8 @@ def arrived(record: Record | PlainRecord, found: Received, reading: Reading) -> 
     )
     count_arrival(arrival)
     context = arrival.context
+    if contract.priorities.has_crowds:
+        count_values(context.baggage, contract.priorities)
     if boundary.identity is None and context.identity.actor is not None and _has_left(record, context, reading):
         identity = outlived(context.identity, contract.name)
         return structs.replace(arrival, context=structs.replace(context, identity=identity))
