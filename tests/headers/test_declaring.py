@@ -135,7 +135,7 @@ def test_contract_names_the_standard_that_a_field_of_ones_own_shadows(
     "name",
     [
         *("x-tenant-id", "x-actor-id", "x-region", "x-shard", "x-canary", "x-caller-service", "X-Plan", "tenant"),
-        *("X-Content-Type-Options", "x-hub-signature-256", "x-accepted-terms", "x-etag-source", "x-customer-segment"),
+        *("X-Content-Type-Sniffed", "x-hub-signature-256", "x-accepted-terms", "x-etag-source", "x-customer-segment"),
         *("x-retryable", "x-sunrise", "x-host-group", "x-connection-pool", "x-trace-sampling"),
     ],
 )

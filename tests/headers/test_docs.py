@@ -1,15 +1,18 @@
 """The reference page says what the code does."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from pennon.headers import BaggagePolicy, Budgets, Contract, DropReason, Field, std
+from pennon.headers import BaggagePolicy, Budgets, Contract, DropReason, Field, std, std_http
 from pennon.headers.deadline import DeadlineForm, DeadlinePolicy
 from pennon.headers.proxies import ForwardedSource, TrustedProxies
 
-PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "headers.md").read_text(encoding="utf-8")
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+PAGE = (REFERENCE / "headers.md").read_text(encoding="utf-8")
+FIELDS = (REFERENCE / "fields.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("reason", DropReason)
@@ -31,11 +34,13 @@ def test_page_shows_code_that_runs() -> None:
 
 
 def test_page_shows_every_built_in_field_as_it_is() -> None:
-    """One row each, in order."""
-    said = [(each.category, each.trust, each.scope, each.propagate, each.log, each.classification) for each in std.ALL]
-    rows = [f"| `{each.name}` | {' | '.join(words)} |" for each, words in zip(std.ALL, said, strict=True)]
+    """One row each, in order: first those that contracts work with, then everyday ones, with their source."""
+    own = [each for each in std.ALL if each not in std_http.ALL]
+    said = [(each.category, each.trust, each.scope, each.propagate, each.log, each.classification) for each in own]
+    everyday = [(each.category, each.direction, each.log, each.classification, each.source) for each in std_http.ALL]
 
-    assert "\n".join(rows) in PAGE
+    assert _rows(own, said) in FIELDS
+    assert _rows(std_http.ALL, everyday) in FIELDS
 
 
 def test_page_states_the_defaults_of_deadlines_and_proxies() -> None:
@@ -59,3 +64,7 @@ def test_page_states_the_limits_that_hold() -> None:
     assert stated["wire_max_bytes"] == policy.wire_max_bytes
     assert stated["max_bytes"] == policy.max_bytes
     assert stated["max_members"] == policy.max_members
+
+
+def _rows(fields: Iterable[Field], said: Iterable[tuple[str, ...]]) -> str:
+    return "\n".join(f"| `{each.name}` | {' | '.join(words)} |" for each, words in zip(fields, said, strict=True))

@@ -1,13 +1,25 @@
 """The built-in fields: complete, consistent, and usable in a contract as far as it takes them today."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pennon.headers import Category, Classification, Contract, Log, Propagate, Trust, std
+from pennon.headers import (
+    Category,
+    Classification,
+    Contract,
+    Extracted,
+    Log,
+    Propagate,
+    Trust,
+    UnknownHeaders,
+    std,
+    std_http,
+)
 from pennon.headers.cloudevents import CONTENT_TYPE
 from pennon.headers.deadline import DeadlineForm
 from pennon.headers.grammar import HOP_BY_HOP, OWN, STANDARD
@@ -42,6 +54,21 @@ VALUES = {
     "content-length": ("12", "1e2"),
     "x-forwarded-port": ("443, 80", "https"),
     "pennon-override": ("eyJhbGciOiJFZERTQSJ9.e30.x", "a b"),
+}
+STRICT = Contract("c", version="1", owner="t", unknown=UnknownHeaders.REJECT)
+# As they were sent, but for the host: a browser's first page, its preflight, its stream and its WebSocket; two tools.
+CLIENTS = {
+    "browser": """host connection cache-control sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform upgrade-insecure-requests
+        user-agent accept sec-fetch-site sec-fetch-mode sec-fetch-user sec-fetch-dest accept-encoding accept-language
+        cookie dnt sec-gpc priority te referer origin pragma if-none-match if-modified-since range if-range""",
+    "preflight": """host connection accept access-control-request-method access-control-request-headers origin
+        sec-fetch-mode sec-fetch-site sec-fetch-dest referer user-agent accept-encoding accept-language""",
+    "stream": "host accept cache-control last-event-id user-agent sec-fetch-mode",
+    "websocket": """host connection upgrade origin sec-websocket-version sec-websocket-key sec-websocket-extensions
+        sec-websocket-protocol user-agent pragma cache-control accept-encoding""",
+    "curl": "host user-agent accept content-length content-type expect authorization",
+    "script": """host x-requested-with accept-encoding accept connection user-agent content-type content-length date
+        from via""",
 }
 every = pytest.mark.parametrize("each", std.ALL, ids=lambda each: each.name)
 
@@ -113,7 +140,53 @@ def test_identity_and_routing_are_not_a_strangers_to_set() -> None:
         assert Trust.CLIENT is not std.BY_NAME[name].trust
 
 
-@every
+@pytest.mark.req(12)
+@pytest.mark.parametrize("client", CLIENTS)
+def test_nothing_that_clients_send_by_themselves_is_unknown(client: str, take: Callable[..., Extracted]) -> None:
+    """A contract that rejects unknown headers serves browsers and tools, whatever the spelling."""
+    names = CLIENTS[client].split()
+
+    assert take([(name, "1") for name in names], under=STRICT).refusal is None
+    assert take([(name.title(), "1") for name in names], under=STRICT).refusal is None
+
+
+@pytest.mark.req(1, 3, 113)
+@pytest.mark.parametrize("each", std_http.ALL, ids=lambda each: each.name)
+def test_everyday_field_says_where_it_is_defined_and_stays_here(each: StandardField) -> None:
+    """An RFC's is named with its section; none travels on, and requests' are anybody's to send, answers' nobody's."""
+    assert (re.fullmatch(r"RFC [0-9]{4} §[0-9.]+", each.source) is not None) is (each.owner == "IETF")
+    assert each.owner in std.STANDARDS_OWNERS
+    assert each.source
+    assert (Propagate.NEVER, False) == (each.propagate, each.downstream_may_forward)
+    assert HeaderScope.END_TO_END is each.scope
+    assert each.is_open is (each.direction is not Direction.RESPONSE)
+
+
+@pytest.mark.req(96, 97)
+def test_who_asks_from_where_and_on_what_is_not_logged_in_clear() -> None:
+    """A person, a page, a device or a token stands in no log line; what is personal cannot be declared otherwise."""
+    names = ["from", "referer", "ping-from", "ping-to", "origin", "location", "sec-websocket-protocol", "dpop"]
+    names += ["user-agent", "accept-language", "x-requested-with", "www-authenticate", "last-event-id"]
+    names += [name for name in std.BY_NAME if name.startswith("sec-ch-")]
+    personal = {each.name for each in std_http.ALL if each.classification is Classification.PERSONAL}
+
+    assert all(std.BY_NAME[name].log is not Log.CLEAR for name in names)
+    assert {"from", "referer", "ping-from", "ping-to"} == personal
+
+
+@pytest.mark.req(3)
+def test_everyday_values_pass_as_the_vectors_say(vectors: Callable[[str, str], list[dict[str, Any]]]) -> None:
+    """Each field takes its standard's examples within its length, and refuses what is no value of it."""
+    cases = vectors("fields.json", "values")
+    for case in cases:
+        each = std.BY_NAME[case["field"]]
+        assert all(re.fullmatch(each.syntax, good) and len(good) <= each.max_length for good in case["good"]), case
+        assert not any(re.fullmatch(each.syntax, bad) for bad in case["bad"]), case
+
+    assert [each.name for each in std_http.ALL] == [case["field"] for case in cases]
+
+
+@pytest.mark.parametrize("each", [each for each in std.ALL if each not in std_http.ALL], ids=lambda each: each.name)
 def test_syntax_takes_and_refuses(each: StandardField) -> None:
     """One good value passes within the length, one bad does not; free text is text."""
     good, bad = VALUES.get(each.name, ("text, of any kind", "a\nb"))

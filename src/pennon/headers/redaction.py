@@ -157,7 +157,7 @@ def _extent(rules: Mapping[str, Log], name: str, *, is_quoted: bool = False) -> 
     if rule is not None:
         return None if rule is Log.CLEAR or (folded in _EVERYDAY and not is_quoted) else Extent.LINE
     # Of names that nobody has declared, only a header's looks so, in prose and in the repr of a dict.
-    is_header = name.lower().startswith(("x-", "http_")) or (is_quoted and ("-" in name or folded in _OTHERS))
+    is_header = name.lower().startswith(("x-", "http_")) or (is_quoted and "-" in name)
     if not (is_header or is_sensitive_name(folded)):
         return None
     return Extent.LINE if "-" in name else Extent.WORD
@@ -221,12 +221,10 @@ def _hashed(value: bytes | str, salt: bytes) -> str:
     return f"#{hmac.digest(salt, raw.strip(OWS), 'sha256').hex()[:_HASH_DIGITS_COUNT]}"
 
 
-# Names that are words of their own, and give nothing away as headers: "link=https://…" is prose.
-_EVERYDAY: Final = frozenset(
+# Names that are words of their own: "link=https://…" and "from: a to b" are prose.
+_EVERYDAY: Final = frozenset({"from", "location", "origin"}) | {
     each.name for each in ALL if "-" not in each.name and each.classification is Classification.PUBLIC
-)
-# Headers of one word that `std` does not declare.
-_OTHERS: Final = frozenset({"from", "origin", "referer", "via"})
+}
 # Without any of these neither a name tells of a value nor does anything look like a secret; most lines are done here.
 _MAY_TELL: Final = re.compile(r"[:=@,_]|eyJ|-----BEGIN|A(?:K|S)IA|xox|(?i:bearer|basic)|[2-6][0-9 \-]{12}")
 _STANDARD: Final = {each.name: _rule(each.name, each) for each in ALL}

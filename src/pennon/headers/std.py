@@ -1,4 +1,6 @@
-"""The built-in fields: every standard header that the header contract knows, pennon's own, and routing metadata.
+"""The built-in fields: the standards' headers that a contract is likely to use, pennon's own, and routing metadata.
+
+What every client and server sends beside them stands in `std_http`; `ALL` and `BY_NAME` hold both.
 
 Each has one category, and says whose word counts, how far it means something, where it goes and how it is logged. The
 syntax bounds what may stand there at all; where a codec of this room reads the value, the codec decides.
@@ -7,6 +9,7 @@ syntax bounds what may stand there at all; where a codec of this room reads the 
 from collections.abc import Mapping
 from typing import Final
 
+from pennon.headers import std_http
 from pennon.headers.fields import Category, Classification, Log
 from pennon.headers.grammar import TOKEN
 from pennon.headers.standard import (
@@ -22,6 +25,7 @@ from pennon.headers.standard import (
     Direction,
     StandardField,
 )
+from pennon.headers.syntaxes import HTTP_DATE, NUMBER, PARAMETERS, TAG, TEXT
 
 _BOTH: Final = Direction.BOTH
 _INTERNAL: Final = Classification.INTERNAL
@@ -29,21 +33,11 @@ _INTERNAL_ID: Final = Classification.INTERNAL_ID
 _PERSONAL: Final = Classification.PERSONAL
 _SECRET: Final = Classification.SECRET
 
-_TEXT: Final = r"[ -~\t]++"
 _ID: Final = r"[A-Za-z0-9._:\-]++"
-_NUMBER: Final = r"[0-9]{1,15}"
 _LABEL: Final = r"[A-Za-z0-9][A-Za-z0-9._\-]*+"
 _HOST: Final = r"(?:[A-Za-z0-9._\-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{1,5})?"
-_QUOTED: Final = r'"(?:[^"\\]|\\.)*+"'
-_PARAMETERS: Final = rf"(?:[ \t]*+;[ \t]*+(?:{TOKEN}=(?:{TOKEN}|{_QUOTED}))?)*+"
-# RFC 9110 §8.8.3, §13.1.1.
-_TAG: Final = r'(?:W/)?"[!#-~]*+"'
-_TAGS: Final = rf"\*|{_TAG}(?:[ \t]*+,[ \t]*+{_TAG})*+"
-# RFC 9110 §5.6.7, the one form that may be written.
-_HTTP_DATE: Final = (
-    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [0-9]{4}"
-    r" [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
-)
+# RFC 9110 §13.1.1.
+_TAGS: Final = rf"\*|{TAG}(?:[ \t]*+,[ \t]*+{TAG})*+"
 _RFC3339: Final = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,30})?(?:[Zz]|[+\-][0-9]{2}:[0-9]{2})"
 )
@@ -53,11 +47,11 @@ TRACEPARENT: Final = MESH.field(
     r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[ -~]*+)?", 128, "Where in its trace the caller stands",
 )  # fmt: skip
 TRACESTATE: Final = MESH.field(
-    "tracestate", Category.OBSERVABILITY, "W3C", "Trace Context level 2 §3.3", _TEXT, 16_447,
+    "tracestate", Category.OBSERVABILITY, "W3C", "Trace Context level 2 §3.3", TEXT, 16_447,
     "What tracing systems add to the trace", classification=_INTERNAL, is_list=True,
 )  # fmt: skip
 BAGGAGE: Final = TRAVELLING.field(
-    "baggage", Category.OBSERVABILITY, "W3C", "Baggage (CR of 2024-05-30)", _TEXT, 8_192,
+    "baggage", Category.OBSERVABILITY, "W3C", "Baggage (CR of 2024-05-30)", TEXT, 8_192,
     "Hints that travel with the request, under the contract's baggage policy", log=Log.REDACTED,
     classification=_INTERNAL, is_list=True,
 )  # fmt: skip
@@ -75,7 +69,7 @@ REQUEST_DEADLINE: Final = SERVICES.field(
     classification=_INTERNAL,
 )  # fmt: skip
 REQUEST_TIMEOUT_MS: Final = SERVICES.field(
-    "x-request-timeout-ms", Category.EXECUTION, "pennon", "", _NUMBER, 15, "How long the caller goes on waiting",
+    "x-request-timeout-ms", Category.EXECUTION, "pennon", "", NUMBER, 15, "How long the caller goes on waiting",
     classification=_INTERNAL,
 )  # fmt: skip
 GRPC_TIMEOUT: Final = SERVICES.field(
@@ -83,27 +77,27 @@ GRPC_TIMEOUT: Final = SERVICES.field(
     "How long the caller goes on waiting", classification=_INTERNAL,
 )  # fmt: skip
 ENVOY_TIMEOUT_MS: Final = NEAREST.field(
-    "x-envoy-expected-rq-timeout-ms", Category.EXECUTION, "Envoy", "Envoy, Router", _NUMBER, 15,
+    "x-envoy-expected-rq-timeout-ms", Category.EXECUTION, "Envoy", "Envoy, Router", NUMBER, 15,
     "How long the Envoy before us goes on waiting", classification=_INTERNAL,
 )  # fmt: skip
 IDEMPOTENCY_KEY: Final = CALLERS.field(
-    "idempotency-key", Category.EXECUTION, "IETF", "draft-ietf-httpapi-idempotency-key-header-07", _TEXT, 127,
+    "idempotency-key", Category.EXECUTION, "IETF", "draft-ietf-httpapi-idempotency-key-header-07", TEXT, 127,
     "One deed that must not be done twice; downstreams get keys derived from it", log=Log.HASH,
 )  # fmt: skip
 RETRY_AFTER: Final = ANSWERS.field(
-    "retry-after", Category.EXECUTION, "IETF", "RFC 9110 §10.2.3", rf"[0-9]{{1,10}}|{_HTTP_DATE}", 29,
+    "retry-after", Category.EXECUTION, "IETF", "RFC 9110 §10.2.3", rf"[0-9]{{1,10}}|{HTTP_DATE}", 29,
     "When to try again, where that is known",
 )  # fmt: skip
 RATELIMIT: Final = ANSWERS.field(
-    "ratelimit", Category.EXECUTION, "IETF", "draft-ietf-httpapi-ratelimit-headers-10", _TEXT, 256,
+    "ratelimit", Category.EXECUTION, "IETF", "draft-ietf-httpapi-ratelimit-headers-10", TEXT, 256,
     "What is left of the quotas", is_list=True,
 )  # fmt: skip
 RATELIMIT_POLICY: Final = ANSWERS.field(
-    "ratelimit-policy", Category.EXECUTION, "IETF", "draft-ietf-httpapi-ratelimit-headers-10", _TEXT, 256,
+    "ratelimit-policy", Category.EXECUTION, "IETF", "draft-ietf-httpapi-ratelimit-headers-10", TEXT, 256,
     "The quotas that hold", is_list=True,
 )  # fmt: skip
 DECIDED: Final = ANSWERS.field(
-    "pennon-decided", Category.EXECUTION, "pennon", "docs/reference/http.md", _TEXT, 512,
+    "pennon-decided", Category.EXECUTION, "pennon", "docs/reference/http.md", TEXT, 512,
     "What the callee decided about flags", classification=_INTERNAL,
 )  # fmt: skip
 
@@ -119,11 +113,11 @@ CANARY: Final = GATEWAYS.field(
     "Whether the request is to go to the release under test", classification=_INTERNAL,
 )  # fmt: skip
 FORWARDED: Final = NEAREST.field(
-    "forwarded", Category.ROUTING, "IETF", "RFC 7239", _TEXT, 4_096, "What proxies say about whom they pass on",
+    "forwarded", Category.ROUTING, "IETF", "RFC 7239", TEXT, 4_096, "What proxies say about whom they pass on",
     log=Log.REDACTED, classification=_PERSONAL, is_list=True,
 )  # fmt: skip
 X_FORWARDED_FOR: Final = NEAREST.field(
-    "x-forwarded-for", Category.ROUTING, "pennon", "", _TEXT, 4_096, "Whom proxies pass on", log=Log.REDACTED,
+    "x-forwarded-for", Category.ROUTING, "pennon", "", TEXT, 4_096, "Whom proxies pass on", log=Log.REDACTED,
     classification=_PERSONAL, is_list=True,
 )  # fmt: skip
 X_FORWARDED_PROTO: Final = NEAREST.field(
@@ -131,7 +125,7 @@ X_FORWARDED_PROTO: Final = NEAREST.field(
     classification=_INTERNAL, is_list=True,
 )  # fmt: skip
 X_FORWARDED_HOST: Final = NEAREST.field(
-    "x-forwarded-host", Category.ROUTING, "pennon", "", _TEXT, 1_024, "Which host they asked for",
+    "x-forwarded-host", Category.ROUTING, "pennon", "", TEXT, 1_024, "Which host they asked for",
     classification=_INTERNAL, is_list=True,
 )  # fmt: skip
 X_FORWARDED_PORT: Final = NEAREST.field(
@@ -140,15 +134,15 @@ X_FORWARDED_PORT: Final = NEAREST.field(
 )  # fmt: skip
 
 AUTHORIZATION: Final = CALLERS.field(
-    "authorization", Category.SECURITY, "IETF", "RFC 9110 §11.6.2", _TEXT, 8_192, "What the caller proves itself with",
+    "authorization", Category.SECURITY, "IETF", "RFC 9110 §11.6.2", TEXT, 8_192, "What the caller proves itself with",
     log=Log.NEVER, classification=_SECRET,
 )  # fmt: skip
 COOKIE: Final = CALLERS.field(
-    "cookie", Category.SECURITY, "IETF", "RFC 6265 §5.4", _TEXT, 8_192, "What a browser keeps for us", log=Log.NEVER,
+    "cookie", Category.SECURITY, "IETF", "RFC 6265 §5.4", TEXT, 8_192, "What a browser keeps for us", log=Log.NEVER,
     classification=_SECRET,
 )  # fmt: skip
 SET_COOKIE: Final = ANSWERS.field(
-    "set-cookie", Category.SECURITY, "IETF", "RFC 6265 §4.1", _TEXT, 4_096, "What a browser shall keep for us",
+    "set-cookie", Category.SECURITY, "IETF", "RFC 6265 §4.1", TEXT, 4_096, "What a browser shall keep for us",
     log=Log.NEVER, classification=_SECRET,
 )  # fmt: skip
 TENANT_ID: Final = IDENTITY.field(
@@ -179,20 +173,20 @@ CONTEXT: Final = SERVICES.field(
     log=Log.NEVER, classification=_SECRET,
 )  # fmt: skip
 SIGNATURE: Final = CALLERS.field(
-    "signature", Category.SECURITY, "IETF", "RFC 9421 §4.2", _TEXT, 4_096, "What the sender signed", log=Log.NEVER,
+    "signature", Category.SECURITY, "IETF", "RFC 9421 §4.2", TEXT, 4_096, "What the sender signed", log=Log.NEVER,
     classification=_SECRET, direction=_BOTH, is_list=True,
 )  # fmt: skip
 SIGNATURE_INPUT: Final = CALLERS.field(
-    "signature-input", Category.SECURITY, "IETF", "RFC 9421 §4.1", _TEXT, 4_096, "Which parts are signed, and how",
+    "signature-input", Category.SECURITY, "IETF", "RFC 9421 §4.1", TEXT, 4_096, "Which parts are signed, and how",
     log=Log.REDACTED, classification=_INTERNAL, direction=_BOTH, is_list=True,
 )  # fmt: skip
 CONTENT_DIGEST: Final = CALLERS.field(
-    "content-digest", Category.SECURITY, "IETF", "RFC 9530 §2", _TEXT, 512, "A digest of the content",
+    "content-digest", Category.SECURITY, "IETF", "RFC 9530 §2", TEXT, 512, "A digest of the content",
     direction=_BOTH, is_list=True,
 )  # fmt: skip
 
 ETAG: Final = ANSWERS.field(
-    "etag", Category.CONCURRENCY, "IETF", "RFC 9110 §8.8.3", _TAG, 256, "Which version of the resource this is"
+    "etag", Category.CONCURRENCY, "IETF", "RFC 9110 §8.8.3", TAG, 256, "Which version of the resource this is"
 )
 IF_MATCH: Final = CALLERS.field(
     "if-match", Category.CONCURRENCY, "IETF", "RFC 9110 §13.1.1", _TAGS, 1_024, "Only if it still is this version",
@@ -203,44 +197,44 @@ IF_NONE_MATCH: Final = CALLERS.field(
     is_list=True,
 )  # fmt: skip
 IF_MODIFIED_SINCE: Final = CALLERS.field(
-    "if-modified-since", Category.CONCURRENCY, "IETF", "RFC 9110 §13.1.3", _HTTP_DATE, 29, "Only if it has changed"
+    "if-modified-since", Category.CONCURRENCY, "IETF", "RFC 9110 §13.1.3", HTTP_DATE, 29, "Only if it has changed"
 )
 IF_UNMODIFIED_SINCE: Final = CALLERS.field(
-    "if-unmodified-since", Category.CONCURRENCY, "IETF", "RFC 9110 §13.1.4", _HTTP_DATE, 29, "Only if it has not"
+    "if-unmodified-since", Category.CONCURRENCY, "IETF", "RFC 9110 §13.1.4", HTTP_DATE, 29, "Only if it has not"
 )
 
 DEPRECATION: Final = ANSWERS.field(
-    "deprecation", Category.EVOLUTION, "IETF", "RFC 9745", _TEXT, 64, "Since when the resource is deprecated"
+    "deprecation", Category.EVOLUTION, "IETF", "RFC 9745", TEXT, 64, "Since when the resource is deprecated"
 )
-SUNSET: Final = ANSWERS.field("sunset", Category.EVOLUTION, "IETF", "RFC 8594", _HTTP_DATE, 29, "When it goes away")
+SUNSET: Final = ANSWERS.field("sunset", Category.EVOLUTION, "IETF", "RFC 8594", HTTP_DATE, 29, "When it goes away")
 LINK: Final = ANSWERS.field(
-    "link", Category.EVOLUTION, "IETF", "RFC 8288 §3", _TEXT, 4_096, "Where to read on, e.g. about a deprecation",
+    "link", Category.EVOLUTION, "IETF", "RFC 8288 §3", TEXT, 4_096, "Where to read on, e.g. about a deprecation",
     log=Log.REDACTED, is_list=True,
 )  # fmt: skip
 
 CONTENT_TYPE: Final = CALLERS.field(
-    "content-type", Category.PROTOCOL, "IETF", "RFC 9110 §8.3", rf"{TOKEN}/{TOKEN}{_PARAMETERS}", 256,
+    "content-type", Category.PROTOCOL, "IETF", "RFC 9110 §8.3", rf"{TOKEN}/{TOKEN}{PARAMETERS}", 256,
     "What the content is", direction=_BOTH,
 )  # fmt: skip
 ACCEPT: Final = CALLERS.field(
-    "accept", Category.PROTOCOL, "IETF", "RFC 9110 §12.5.1", _TEXT, 1_024, "What the caller can read", is_list=True
+    "accept", Category.PROTOCOL, "IETF", "RFC 9110 §12.5.1", TEXT, 1_024, "What the caller can read", is_list=True
 )
 HOST: Final = CONNECTION.field(
     "host", Category.PROTOCOL, "IETF", "RFC 9110 §7.2", _HOST, 262, "Which host is asked", direction=Direction.REQUEST
 )
 CONTENT_LENGTH: Final = CONNECTION.field(
-    "content-length", Category.PROTOCOL, "IETF", "RFC 9110 §8.6", _NUMBER, 15, "How long the content is"
+    "content-length", Category.PROTOCOL, "IETF", "RFC 9110 §8.6", NUMBER, 15, "How long the content is"
 )
 TRANSFER_ENCODING: Final = CONNECTION.field(
-    "transfer-encoding", Category.PROTOCOL, "IETF", "RFC 9112 §6.1", _TEXT, 128, "How the content is framed",
+    "transfer-encoding", Category.PROTOCOL, "IETF", "RFC 9112 §6.1", TEXT, 128, "How the content is framed",
     is_list=True,
 )  # fmt: skip
 PROXY_AUTHORIZATION: Final = CONNECTION.field(
-    "proxy-authorization", Category.SECURITY, "IETF", "RFC 9110 §11.7.2", _TEXT, 8_192,
+    "proxy-authorization", Category.SECURITY, "IETF", "RFC 9110 §11.7.2", TEXT, 8_192,
     "What the caller proves itself to a proxy with", log=Log.NEVER, classification=_SECRET, direction=Direction.REQUEST,
 )  # fmt: skip
 _CONNECTION: Final = tuple(
-    CONNECTION.field(name, Category.PROTOCOL, "IETF", source, _TEXT, 1_024, description, is_list=True)
+    CONNECTION.field(name, Category.PROTOCOL, "IETF", source, TEXT, 1_024, description, is_list=True)
     for name, source, description in (
         ("connection", "RFC 9110 §7.6.1", "Which fields are for this connection alone"),
         ("http2-settings", "RFC 7540 §3.2.1", "What an upgrade to HTTP/2 begins with"),
@@ -304,6 +298,7 @@ ALL: Final[tuple[StandardField, ...]] = (
     TRANSFER_ENCODING,
     PROXY_AUTHORIZATION,
     *_CONNECTION,
+    *std_http.ALL,
 )
 """Every built-in field."""
 BY_NAME: Final[Mapping[str, StandardField]] = {each.name: each for each in ALL}
@@ -322,5 +317,5 @@ HANDLED: Final[frozenset[str]] = frozenset(
     }
 )
 """What codecs of pennon's read and write. A contract that lists one documents it; it is handled either way."""
-STANDARDS_OWNERS: Final = frozenset({"IETF", "W3C", "gRPC", "Envoy"})
+STANDARDS_OWNERS: Final = frozenset({"IETF", "W3C", "WHATWG", "gRPC", "Envoy"})
 """Who defines headers that mean the same everywhere; what pennon only suggests has the owner "pennon"."""
