@@ -16,7 +16,6 @@ from pennon.headers.reading import Reading, reading_of
 from pennon.headers.routes import Route, route_to
 from pennon.headers.standard import Direction, HeaderScope, StandardField
 from pennon.headers.std import FORWARDING, HANDLED, STANDARDS_OWNERS
-from pennon.headers.toml import read_contract
 
 if TYPE_CHECKING:
     from pennon.headers.proxies import TrustedProxies
@@ -88,6 +87,9 @@ class Contract:
 
         Raises: ContractInvalid with every fault found, each with its path in the text.
         """
+        # Imported here: the parser takes 5 ms, and most contracts are written in Python.
+        from pennon.headers.toml import read_contract
+
         read = read_contract(text)
         try:
             return cls(**read.arguments)
