@@ -29,6 +29,7 @@ from pennon.headers import (
     networks,
     std,
 )
+from pennon.headers.proxies import ForwardedSource, TrustedProxies
 
 BOUNDARY: Final[Boundary] = mesh(verify=networks("10.0.0.0/8"))
 
@@ -79,12 +80,21 @@ RIGHT: Final = Contract(
         ]
     ),
     downstreams=[
-        Downstream("posts", host="posts.internal", fields=["x-case"], tenant=True, deadline=DeadlineForm.TIMEOUT_MS),
+        Downstream(
+            "posts",
+            host="posts.internal",
+            fields=["x-case"],
+            tenant=True,
+            deadline=DeadlineForm.TIMEOUT_MS,
+            decides=True,
+            audience="posts",
+        ),
         Downstream("cases", host="cases.internal", actor=True),
         Downstream("feed", topic="feed.posts"),
         Downstream("stripe", host="api.stripe.com", external=True),
     ],
     deadline=DeadlinePolicy(accept=list(DeadlineForm), cap_s=30.0),
+    proxies=TrustedProxies(["10.1.0.0/16", "fd01::/16"], reads=[ForwardedSource.FORWARDED]),
 )
 
 
@@ -200,6 +210,25 @@ MUTANTS: Final = (
     _of_part("deadline", "deadline/floor_s/posts", "none", floor_s=0.0),
     _of_part("deadline", "deadline/downstreams/posts", "ten seconds", margin_s=10.0),
     _of_part("deadline", "deadline/from_strangers", "they count", from_strangers=True),
+    _of_part("deadline", "deadline/max_refused_share", "half of them", max_refused_share=0.5),
+    _of_part("deadline", "deadline/max_refused_share", "none of them", max_refused_share=0.0),
+    _of_part("deadline", "deadline/max_skew_s", "twice as much", max_skew_s=4.0),
+    _of_part("deadline", "deadline/max_skew_s", "half", max_skew_s=1.0),
+    _of_downstream("posts", "downstreams/posts/decides", "not believed", decides=False),
+    _of_downstream("cases", "downstreams/cases/decides", "believed", decides=True),
+    _of_downstream("posts", "downstreams/posts/audience", "none", audience=None),
+    _of_downstream("posts", "downstreams/posts/audience", "another", audience="cases"),
+    _of_downstream("feed", "downstreams/feed/audience", "one", audience="feed"),
+    _of_part("proxies", "proxies/reads/forwarded", "fewer", networks=["10.1.0.0/16"]),
+    _of_part("proxies", "proxies/networks/others", "more", networks=["10.0.0.0/8", "fd01::/16"]),
+    _of_part("proxies", "proxies/reads/forwarded", "the other", reads=[ForwardedSource.X_FORWARDED]),
+    _of_part("proxies", "proxies/reads/x-forwarded", "both", reads=list(ForwardedSource)),
+    _of_part("proxies", "proxies/max_elements", "one more", max_elements=9),
+    _of_part("proxies", "proxies/max_elements", "one less", max_elements=7),
+    _of_contract("proxies/reads/forwarded", "none", proxies=None),
+    _of_part("budgets", "budgets/custom_bytes/record", "four times as much", custom_bytes=8_192),
+    _of_part("baggage", "baggage/on_unknown/record", "nobody's", on_unknown=UnknownMembers.DROP),
+    _of_part("baggage", "baggage/wire_max_bytes/record", "one byte more", wire_max_bytes=8_193),
     _of_contract("deadline/cap_s", "none", deadline=None, downstreams=_UNTIMED),
     _of_contract("unknown/", "dropped", unknown=UnknownHeaders.DROP),
     _of_contract("unknown/", "refused", unknown=UnknownHeaders.REJECT),
@@ -215,8 +244,6 @@ FOR_PEOPLE: Final = frozenset(
         *("Contract.fields", "Contract.baggage", "Contract.downstreams", "Contract.budgets"),
     }
 )
-_LATE: Final = "tests/requirements/test_late_requests.py"
-_DEADLINES: Final = "tests/headers/test_deadline.py"
 _CROWDS: Final = "tests/requirements/test_crowds.py"
 # What the kit cannot bring about by asking a service, and where it is seen instead.
 SEEN_ELSEWHERE: Final = {
@@ -224,10 +251,5 @@ SEEN_ELSEWHERE: Final = {
     "Downstream.breaker": "tests/http/test_guarding.py::test_circuit_opens_after_failures_in_a_row_and_then_refuses",
     # It is counted once in the life of a process.
     "BaggageKey.max_values": f"{_CROWDS}::test_one_value_too_many_is_counted_once_by_its_declared_key",
-    "DeadlinePolicy.max_refused_share": f"{_LATE}::test_share_of_late_requests_that_is_refused_is_the_contract_s",
-    "Contract.proxies": "tests/headers/test_forwarded.py::test_client_is_found_as_the_vector_says",
-    "Downstream.audience": "tests/kafka/test_identity.py::test_topic_with_an_audience_gets_the_identity_signed",
-    "Downstream.decides": "tests/http/test_returning.py::test_anything_else_is_dropped_and_counted",
-    "DeadlinePolicy.max_skew_s": f"{_DEADLINES}::test_deadline_of_several_headers_is_read_as_the_vector_says",
 }
-RULED: Final = (Contract, Field, BaggagePolicy, BaggageKey, Budgets, Downstream, DeadlinePolicy)
+RULED: Final = (Contract, Field, BaggagePolicy, BaggageKey, Budgets, Downstream, DeadlinePolicy, TrustedProxies)

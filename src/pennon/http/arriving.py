@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Final, Generic, TypeVar
+from copy import copy
+from typing import Final, Generic, Self, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -57,10 +58,17 @@ class Door(Generic[AppT]):
         self._makes_spans = spans
         self._decide = decide
         self._clock = clock
-        self._valve = None if contract.deadline is None else DeadlineValve(contract.deadline)
+        self._valve = _valve_of(contract)
         reading, takes_identity = contract.reading, boundary.identity is None
         self._shown_to_strangers = Shown(contract, reading.way(is_trusted=False, takes_identity=takes_identity))
         self._shown_to_ours = Shown(contract, reading.way(is_trusted=True, takes_identity=takes_identity))
+
+    def before(self, app: AppT) -> Self:
+        """A door like this one before another application; it has seen no request yet."""
+        other = copy(self)
+        other.app = app
+        other._valve = _valve_of(self._contract)  # noqa: SLF001  # it is of this class
+        return other
 
     @property
     def contract(self) -> Contract:
@@ -153,6 +161,10 @@ class Door(Generic[AppT]):
             link=arrival.stranger_trace,
             extra={**_connected(peer(), arrival.context), **_said(self._contract, arrival.context)},
         )
+
+
+def _valve_of(contract: Contract) -> DeadlineValve | None:
+    return None if contract.deadline is None else DeadlineValve(contract.deadline)
 
 
 def _is_preflight(inbound: Inbound) -> bool:

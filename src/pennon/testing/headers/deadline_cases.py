@@ -31,7 +31,7 @@ def deadline_cases(setting: Setting) -> Iterator[Case]:
         says = f"a request that says nothing has {policy.cap_s} s"
         yield make(f"cap_s/{role}", says, partial(_cap, caller), Needs.INSIDE)
         for form in DeadlineForm:
-            taken = _is_taken(policy, form, is_verified=role == "verified")
+            taken = is_taken(policy, form, is_verified=role == "verified")
             rule = "accept" if role == "verified" else "from_strangers"
             says = f"a deadline in {form.value!r} {'counts' if taken else 'does not count'}, and never extends the cap"
             yield make(f"{rule}/{form.value}/{role}", says, partial(_form, caller, form), Needs.INSIDE)
@@ -44,11 +44,12 @@ def deadline_cases(setting: Setting) -> Iterator[Case]:
         check = partial(_told, sender, downstream)
         yield make(f"downstreams/{downstream.name}", f"{downstream.name!r} is told {told}", check, Needs.INSIDE)
         says = f"a call to {downstream.name!r} is not sent that has less than {policy.floor_s} s"
-        if any(_is_taken(policy, form, is_verified=sender == callers.verified) for form in DeadlineForm):
+        if any(is_taken(policy, form, is_verified=sender == callers.verified) for form in DeadlineForm):
             yield make(f"floor_s/{downstream.name}", says, partial(_floor, sender, downstream), Needs.INSIDE)
 
 
-def _is_taken(policy: DeadlinePolicy, form: DeadlineForm, *, is_verified: bool) -> bool:
+def is_taken(policy: DeadlinePolicy, form: DeadlineForm, *, is_verified: bool) -> bool:
+    """Whether such a caller's deadline in this form counts."""
     if form not in policy.accept:
         return False
     return is_verified or (policy.from_strangers and form is not DeadlineForm.ENVOY_MS)
@@ -68,11 +69,11 @@ def _cap(caller: Caller, service: Service) -> None:
 
 def _form(caller: Caller, form: DeadlineForm, service: Service) -> None:
     policy = _policy(service)
-    is_taken = _is_taken(policy, form, is_verified=caller == service.callers.verified)
+    counts = is_taken(policy, form, is_verified=caller == service.callers.verified)
     for seconds in (policy.cap_s / 2, policy.cap_s * 2):
         before_ns = SYSTEM_CLOCK.monotonic_ns()
-        deadline = _deadline_of(service, service.serve([_said(form, seconds)], caller=caller))
-        _expect_due(service, deadline, before_ns, min(seconds, policy.cap_s) if is_taken else policy.cap_s)
+        deadline = _deadline_of(service, service.serve([said(form, seconds)], caller=caller))
+        _expect_due(service, deadline, before_ns, min(seconds, policy.cap_s) if counts else policy.cap_s)
 
 
 def _told(caller: Caller, downstream: Downstream, service: Service) -> None:
@@ -97,15 +98,17 @@ def _told(caller: Caller, downstream: Downstream, service: Service) -> None:
 def _floor(caller: Caller, downstream: Downstream, service: Service) -> None:
     policy = _policy(service)
     is_verified = caller == service.callers.verified
-    form = next(form for form in DeadlineForm if _is_taken(policy, form, is_verified=is_verified))
+    form = next(form for form in DeadlineForm if is_taken(policy, form, is_verified=is_verified))
     # Enough to be served, too little for a call: the margin is kept back from it.
     seconds = policy.floor_s + policy.margin_s / 2
-    seen = service.ask([_said(form, seconds)], caller=caller, calling=[downstream.name])
+    seen = service.ask([said(form, seconds)], caller=caller, calling=[downstream.name])
     service.expect(not seen.reached[downstream.name], "no call reaches it", "one did")
 
 
-def _said(form: DeadlineForm, seconds: float) -> tuple[str, str]:
-    return form.value, format_deadline(form, round(seconds * _S_NS), now_ns=time.time_ns()).decode()
+def said(form: DeadlineForm, seconds: float) -> tuple[str, str]:
+    """The header that says so. seconds: from now on; negative in the absolute form alone."""
+    passed_ns = round(max(-seconds, 0) * _S_NS)
+    return form.value, format_deadline(form, round(seconds * _S_NS), now_ns=time.time_ns() - passed_ns).decode()
 
 
 def _left_s(form: DeadlineForm, value: str) -> float:

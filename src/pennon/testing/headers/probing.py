@@ -5,6 +5,8 @@ real doors that speak the service's contract; a spy stands behind them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ import msgspec
 from pennon import ambient
 from pennon.context import RequestContext
 from pennon.headers import Contract, Downstream
+from pennon.signing import ContextSigner, new_key
 from pennon.testing.headers.spy import UNDECLARED_HOST, UNDECLARED_TOPIC, DownstreamSpy
 
 if TYPE_CHECKING:
@@ -92,8 +95,15 @@ class Probe:
     def _write(self, topic: str) -> None:
         import pennon.kafka
 
-        producer = pennon.kafka.producer(self.spy.producer, self.contract)
+        producer = pennon.kafka.producer(self.spy.producer, self.contract, signer=self._signer)
         producer.produce(topic, b"", headers=[(name, value.encode("latin-1")) for name, value in self.copied])
+
+    @cached_property
+    def _signer(self) -> ContextSigner | None:
+        """Signs by a key of its own, where somebody is to be told and the library is there."""
+        if find_spec("jwt") is None or all(each.audience is None for each in self.contract.downstreams):
+            return None
+        return ContextSigner(new_key()[0], issuer=self.contract.name)
 
     def _http(self) -> "httpx.Client":
         import httpx
@@ -102,7 +112,7 @@ class Probe:
 
         if self._client is None:
             bare = httpx.Client(transport=self.spy.transport, trust_env=False)
-            self._client = pennon.http.httpx(bare, self.contract)
+            self._client = pennon.http.httpx(bare, self.contract, signer=self._signer)
         return self._client
 
 

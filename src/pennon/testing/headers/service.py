@@ -1,6 +1,5 @@
 """The service under test: how a case asks it, what can be seen of it, and how it is told what it got wrong."""
 
-import copy
 from collections.abc import Callable, Container, Iterable, Sequence
 from enum import StrEnum
 from typing import Any, Final, NoReturn
@@ -134,11 +133,13 @@ class Service:
         caller: Caller,
         calling: Sequence[str] = (),
         copied: Sequence[tuple[str, str]] = (),
+        answering: Sequence[tuple[str, str]] = (),
         without: str = "",
     ) -> Seen:
-        """Send a request. calling: downstreams that are called in it. copied: what those calls bring along by hand.
+        """Send a request. without: a header that it does not have, although it is required.
 
-        without: a header that it does not have, although it is required.
+        calling: downstreams that are called in it. copied: what those calls bring along by hand. answering: the headers
+        with which they are answered.
         """
         own = list(headers)
         said = {name.lower() for name, _ in own}
@@ -150,7 +151,7 @@ class Service:
         probe.noted.clear()
         probe.spy.watch(self.contract).clear()
         probe.calling = tuple([(name, self._downstream(name)) for name in calling])
-        probe.copied = tuple(copied)
+        probe.copied, probe.spy.answering = tuple(copied), tuple(answering)
         answer = drive(self.app, lines, address=caller.address, path=self._path)
         noted = probe.noted[-1] if probe.noted else None
         reached = {name: list(probe.spy[name]) for name in calling}
@@ -237,8 +238,7 @@ def probed(
     if probe is not None or door is None:
         return probe, app
     own = Probe(spoken(door.contract))
-    within: Any = copy.copy(app)
-    within.app = own.asgi if is_asgi(app) else own.wsgi
+    within: Any = door.before(own.asgi if is_asgi(app) else own.wsgi)
     return own, within
 
 

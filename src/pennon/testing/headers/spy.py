@@ -64,12 +64,15 @@ class DownstreamSpy:
 
     `transport` goes into an httpx client, sync or async; `producer` under `pennon.kafka.producer`, and under `.aio`'s;
     `loopback()` gives real servers to whatever else connects. All answer 200 and nothing.
+
+    answering: the headers with which `transport` answers.
     """
 
     def __init__(self, contract: Contract | None = None) -> None:
         self._contract = contract
         self._reached: dict[str, Arrivals] = {}
         self._lock = Lock()
+        self.answering: tuple[tuple[str, str], ...] = ()
         self.producer = SpiedProducer(self)
 
     def watch(self, contract: Contract) -> "DownstreamSpy":
@@ -97,7 +100,7 @@ class DownstreamSpy:
             lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
             url = request.url
             self.reach(url.host, url.port, lines, request.method, url.path)
-            return httpx.Response(200)
+            return httpx.Response(200, headers=list(self.answering))
 
         return httpx.MockTransport(answer)
 

@@ -1,6 +1,7 @@
 """The suite of a contract: all its cases, to be parametrised or run at once."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from pennon.headers import Boundary, Contract
 from pennon.testing.headers.baggage_cases import baggage_cases
@@ -12,8 +13,12 @@ from pennon.testing.headers.downstream_cases import downstream_cases
 from pennon.testing.headers.driving import App
 from pennon.testing.headers.field_cases import field_cases
 from pennon.testing.headers.id_cases import id_cases
+from pennon.testing.headers.joining_cases import joining_cases
+from pennon.testing.headers.late_cases import late_cases
 from pennon.testing.headers.limit_cases import limit_cases
 from pennon.testing.headers.probing import Probe
+from pennon.testing.headers.proxy_cases import proxy_cases
+from pennon.testing.headers.record_cases import record_cases
 from pennon.testing.headers.rule_cases import rule_cases
 from pennon.testing.headers.service import Needs, Setting, door_in
 
@@ -66,5 +71,11 @@ def run_suite(
 def _cases(setting: Setting) -> Iterator[Case]:
     for declared in setting.contract.fields:
         yield from field_cases(setting, declared)
-    for part in (id_cases, baggage_cases, limit_cases, downstream_cases, deadline_cases, rule_cases):
+    for part in _PARTS:
         yield from part(setting)
+
+
+_PARTS: Final = (
+    *(id_cases, baggage_cases, limit_cases, downstream_cases, joining_cases, deadline_cases, late_cases, proxy_cases),
+    *(record_cases, rule_cases),
+)
