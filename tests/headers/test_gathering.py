@@ -20,7 +20,6 @@ from pennon.headers import (
     extract,
     std,
 )
-from pennon.headers.reading import REMEMBERED_COUNT
 
 Take = Callable[..., Extracted]
 LISTS = Contract(
@@ -111,16 +110,3 @@ def test_case_of_names_and_what_was_read_before_make_no_difference(
     )
 
     assert first == again == shouted
-
-
-@pytest.mark.req(97)
-def test_what_may_not_be_logged_is_not_remembered(make_field: Callable[..., Field]) -> None:
-    """Only values that say nothing about anybody stay in memory, and of them a bounded number."""
-    contract = Contract("c", version="1", owner="t", fields=[std.REGION, make_field("x-secret")])
-    rules = contract.reading.verified.rules
-    for number in range(200):
-        sent = [(b"x-region", b"eu-%d" % number), (b"x-secret", b"id-%d" % number)]
-        extract(contract, sent, is_trusted=True, entropy=bytes(40))
-
-    assert REMEMBERED_COUNT == len(rules["x-region"].seen)
-    assert {} == rules["x-secret"].seen

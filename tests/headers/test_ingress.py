@@ -7,8 +7,10 @@ import pytest
 
 from pennon.context import Member, SpanId, Trace, TraceId
 from pennon.headers import (
+    ENTROPY_BYTES,
     BaggagePolicy,
     Contract,
+    DeadlinePolicy,
     Drop,
     DropReason,
     Extracted,
@@ -341,3 +343,17 @@ def test_report_holds_names_and_never_values(take: Take) -> None:
 
     assert "secret" not in repr(arrived.report)
     assert 64 == max(len(drop.name) for drop in arrived.report.dropped)
+
+
+@pytest.mark.req(60)
+def test_extract_tells_once_of_a_stranger_s_deadline() -> None:
+    """It does not count, and is counted as one thing that does not."""
+    policy = DeadlinePolicy(accept=["x-request-deadline"], cap_s=30)
+    contract = Contract("c", version="1", owner="t", deadline=policy)
+    headers = [(b"x-request-deadline", b"2026-11-21T10:15:30Z")]
+    for repeated in (headers, headers * 2):
+        found = extract(
+            contract, repeated, is_trusted=False, entropy=bytes(range(1, ENTROPY_BYTES + 1)), now_ns=0, monotonic_ns=0
+        )
+
+        assert (Drop("x-request-deadline", DropReason.NOT_TRUSTED),) == found.report.dropped

@@ -16,7 +16,6 @@ from pennon.headers.allowlist import AllowList
 from pennon.headers.baggage import RawMember, decoded, decoded_bytes, key_of, pieces_of, raw_member
 from pennon.headers.fields import BaggagePolicy, UnknownMembers
 from pennon.headers.grammar import BAGGAGE, OWN_PREFIX, OWS, is_own_key
-from pennon.headers.reading import REMEMBERED_BYTES
 from pennon.headers.report import Drop, DropReason, member_drop
 
 # Decoded, a value with one of these makes two log lines, or two headers, of one.
@@ -28,6 +27,7 @@ _UNKNOWN_RANK: Final = 1_000_000
 _MALFORMED: Final = Drop(BAGGAGE, DropReason.MALFORMED)
 # About 50 kB at most.
 _REMEMBERED_COUNT: Final = 256
+_REMEMBERED_BYTES: Final = 64
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -95,7 +95,7 @@ def _all_of(
                 member = _read(piece.lstrip(OWS), policy, allow, dropped, is_trusted=is_trusted)
                 if member is None:
                     continue
-                if member.key in allow and len(piece) <= REMEMBERED_BYTES and len(remembered) < _REMEMBERED_COUNT:
+                if member.key in allow and len(piece) <= _REMEMBERED_BYTES and len(remembered) < _REMEMBERED_COUNT:
                     remembered[piece] = member
         kept.append(member)
     return kept

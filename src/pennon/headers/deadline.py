@@ -120,9 +120,7 @@ def read_deadline(
     found: lower-case name -> the values of its lines; what is not accepted is not looked at.
     is_trusted: the sender has been verified as one of ours. now_ns: wall clock, since 1970.
     """
-    soonest_ns: int | None = None
-    soonest: DeadlineForm | None = None
-    took: list[str] = []
+    said: list[tuple[DeadlineForm, int]] = []
     dropped: list[Drop] = []
     for form in policy.accept:
         lines = found.get(form)
@@ -130,22 +128,40 @@ def read_deadline(
             continue
         if not (is_trusted or (policy.from_strangers and form is not DeadlineForm.ENVOY_MS)):
             read: int | DropReason = DropReason.NOT_TRUSTED
+        elif not agree(lines):
+            read = DropReason.REPEATED
         else:
-            read = _remaining_ns(form, lines, now_ns, round(policy.max_skew_s * S_NS))
+            read = left_ns(form, lines[0], now_ns, round(policy.max_skew_s * S_NS))
         if isinstance(read, DropReason):
             dropped.append(Drop(str(form), read))
-            continue
-        took.append(str(form))
-        if soonest_ns is None or read < soonest_ns:
-            soonest_ns, soonest = read, form
-    cap_ns = round(policy.cap_s * S_NS)
-    if soonest_ns is None:
-        deadline = Deadline(monotonic_ns + cap_ns)
-    elif soonest_ns > cap_ns:
-        deadline = Deadline(monotonic_ns + cap_ns, soonest, is_capped=True)
-    else:
-        deadline = Deadline(monotonic_ns + soonest_ns, soonest)
-    return ReadDeadline(deadline, tuple(took), tuple(dropped))
+        else:
+            said.append((form, read))
+    deadline = soonest(said, round(policy.cap_s * S_NS), monotonic_ns)
+    return ReadDeadline(deadline, tuple([str(form) for form, _ in said]), tuple(dropped))
+
+
+def soonest(said: Sequence[tuple[DeadlineForm, int]], cap_ns: int, monotonic_ns: int) -> Deadline:
+    """The deadline that comes first: the first of those that were said, with what each leaves, or the cap."""
+    if not said:
+        return Deadline(monotonic_ns + cap_ns)
+    form, remaining_ns = said[0] if len(said) == 1 else min(said, key=lambda each: each[1])
+    if remaining_ns > cap_ns:
+        return Deadline(monotonic_ns + cap_ns, form, is_capped=True)
+    return Deadline(monotonic_ns + remaining_ns, form)
+
+
+def left_ns(form: DeadlineForm, value: bytes, now_ns: int, max_skew_ns: int) -> int | DropReason:
+    """How much time one deadline leaves, or why it does not count. now_ns: wall clock, since 1970."""
+    value = value.strip(OWS)
+    if len(value) > _VALUE_LIMIT_BYTES:
+        return DropReason.TOO_LONG
+    if form is not DeadlineForm.ABSOLUTE:
+        remaining_ns = _PARSERS[form](value)
+        return DropReason.MALFORMED if remaining_ns is None else remaining_ns
+    due_ns = parse_rfc3339_ns(value)
+    if due_ns is None:
+        return DropReason.MALFORMED
+    return DropReason.SKEWED if due_ns < now_ns - max_skew_ns else due_ns - now_ns
 
 
 # A valve looks back so far. Shorter: a second of late requests closes it for good ones' sake; longer: a minute of good
@@ -219,21 +235,6 @@ def deadline_faults(policy: DeadlinePolicy, path: str) -> Iterator[Fault]:
     if not wrong and policy.cap_s <= policy.floor_s + policy.margin_s:
         least_s = policy.floor_s + policy.margin_s
         yield Fault(f"{path}/cap_s", f"{policy.cap_s} must be more than floor_s and margin_s together, {least_s}")
-
-
-def _remaining_ns(form: DeadlineForm, values: Sequence[bytes], now_ns: int, max_skew_ns: int) -> int | DropReason:
-    if not agree(values):
-        return DropReason.REPEATED
-    value = values[0].strip(OWS)
-    if len(value) > _VALUE_LIMIT_BYTES:
-        return DropReason.TOO_LONG
-    if form is not DeadlineForm.ABSOLUTE:
-        remaining_ns = _PARSERS[form](value)
-        return DropReason.MALFORMED if remaining_ns is None else remaining_ns
-    due_ns = parse_rfc3339_ns(value)
-    if due_ns is None:
-        return DropReason.MALFORMED
-    return DropReason.SKEWED if due_ns < now_ns - max_skew_ns else due_ns - now_ns
 
 
 def _form(given: DeadlineForm | str) -> DeadlineForm | str:

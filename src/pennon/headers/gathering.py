@@ -11,15 +11,13 @@ from typing import Final
 from pennon.headers.carrier import Headers
 from pennon.headers.contract import Contract
 from pennon.headers.fields import TOO_LARGE_STATUS, UnknownHeaders
-from pennon.headers.grammar import CONNECTION, OWS
+from pennon.headers.grammar import CONNECTION, OWS, PLAIN_CONNECTIONS
 from pennon.headers.report import Drop, DropReason, Refusal, header_drop
 
 _ALL: Final = "headers"
 _CUSTOM: Final = "custom"
 _UNKNOWN_STATUS: Final = 400
 _OWN_PREFIX: Final = b"pennon-"
-# What a Connection header usually says; it names no field.
-_PLAIN_CONNECTIONS: Final = frozenset({b"keep-alive", b"close", b"Keep-Alive", b"upgrade", b"Upgrade"})
 # A request has so many headers at most unless its budget is raised; what is named beyond them is not left out.
 _NOMINATED_LIMIT_COUNT: Final = 100
 
@@ -119,7 +117,7 @@ class Gathering:
     def _leave_out_nominated(self) -> None:
         lines = self.lines(CONNECTION)
         del self.found[CONNECTION]
-        if len(lines) == 1 and lines[0] in _PLAIN_CONNECTIONS:
+        if len(lines) == 1 and lines[0] in PLAIN_CONNECTIONS:
             return
         for piece in b",".join(lines).split(b",", _NOMINATED_LIMIT_COUNT)[:_NOMINATED_LIMIT_COUNT]:
             name = self._way.slots.get(piece.strip(OWS).lower())

@@ -28,6 +28,9 @@ HOP_BY_HOP: Final = frozenset(
 )
 
 CONNECTION: Final = "connection"
+# What a Connection header usually says; it names no field.
+PLAIN_CONNECTIONS: Final = frozenset({b"keep-alive", b"close", b"Keep-Alive", b"upgrade", b"Upgrade"})
+
 TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
 BAGGAGE: Final = "baggage"

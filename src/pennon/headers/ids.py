@@ -16,8 +16,9 @@ from pennon.headers.ulid import new_ulid
 
 REQUEST_ID_PREFIX: Final = "req_"
 CORRELATION_ID_PREFIX: Final = "corr_"
-_ID: Final = re.compile(rb"[A-Za-z0-9._:\-]{1,128}")
-_ID_TEXT: Final = re.compile(_ID.pattern.decode())
+ID_SYNTAX: Final = r"[A-Za-z0-9._:\-]{1,128}"
+_ID: Final = re.compile(ID_SYNTAX.encode())
+_ID_TEXT: Final = re.compile(ID_SYNTAX)
 
 IDEMPOTENCY_KEY: Final = "idempotency-key"
 

@@ -9,7 +9,7 @@ request id is only noted. What concerns one connection is never kept.
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from pennon.context import CorrelationId, Deadline, Forwarded, Identity, RequestId, SpanId, Trace, TraceId
+from pennon.context import CorrelationId, Deadline, Forwarded, Identity, RequestId, SpanId, Trace
 from pennon.headers.admission import NOTHING, Admitted, admit
 from pennon.headers.carrier import Headers
 from pennon.headers.contract import Contract
@@ -29,11 +29,20 @@ from pennon.headers.grammar import (
 )
 from pennon.headers.identity import IDENTITY_NAMES, identity_of
 from pennon.headers.ids import new_request_id, parse_id
+from pennon.headers.ordinary import read_ordinary
 from pennon.headers.proxies import client_behind
-from pennon.headers.reading import REMEMBERED_BYTES, REMEMBERED_COUNT, Rule
+from pennon.headers.reading import Rule
 from pennon.headers.report import Drop, DropReason, Refusal, Report
 from pennon.headers.std import FORWARDING
-from pennon.headers.tracecontext import RANDOM, TraceParent, parse_traceparent, read_tracestate
+from pennon.headers.tracecontext import (
+    STATE_RESTARTED,
+    TRACE_RESTARTED,
+    TraceParent,
+    begun_trace,
+    nonzero,
+    parse_traceparent,
+    read_tracestate,
+)
 
 # A trace id of 16 bytes, a span id of 8, a request id of 16.
 ENTROPY_BYTES: Final = 40
@@ -43,8 +52,6 @@ OVERRIDE_MAX_BYTES: Final = 2_048
 
 _MISSING_STATUS: Final = 400
 _NOBODY: Final = Identity()
-_TRACE_RESTARTED: Final = Drop(TRACEPARENT, DropReason.RESTARTED)
-_STATE_RESTARTED: Final = Drop(TRACESTATE, DropReason.RESTARTED)
 
 
 IdT = TypeVar("IdT")
@@ -76,6 +83,18 @@ def extract(
     """
     if len(entropy) != ENTROPY_BYTES:
         raise ValueError(f"entropy: {len(entropy)} bytes; {ENTROPY_BYTES} are needed")
+    ordinary = read_ordinary(
+        contract,
+        contract.reading.way(is_trusted=is_trusted, takes_identity=takes_identity),
+        headers,
+        is_trusted=is_trusted,
+        entropy=entropy,
+        now_ns=now_ns,
+        monotonic_ns=monotonic_ns,
+        peer=peer,
+    )
+    if ordinary is not None:
+        return ordinary
     crossing = _Crossing(contract, is_trusted=is_trusted, takes_identity=takes_identity, entropy=entropy)
     crossing.gather(headers, stops=stops)
     if crossing.refusal is None or not stops:
@@ -152,19 +171,18 @@ class _Crossing(Gathering):
     def _trace(self) -> tuple[Trace, Trace | None]:
         parent = self._parent() if TRACEPARENT in self.found else None
         entropy = self._entropy
-        span_id = SpanId(_nonzero(entropy[16:24].hex()))
+        span_id = SpanId(nonzero(entropy[16:24].hex()))
         if parent is not None and self._is_trusted:
             state = self._state() if TRACESTATE in self.found else ""
             return Trace(parent.trace_id, span_id, parent.parent_id, parent.flags, state), None
         self._added.append(TRACEPARENT)
         if TRACESTATE in self.found:
-            self.dropped.append(_STATE_RESTARTED)
+            self.dropped.append(STATE_RESTARTED)
             self.lost.append(TRACESTATE)
-        # Not sampled: nobody here has decided to record; all 16 bytes are random.
-        trace = Trace(TraceId(_nonzero(entropy[:16].hex())), span_id, None, RANDOM, "")
+        trace = begun_trace(entropy, span_id)
         if parent is None:
             return trace, None
-        self.dropped.append(_TRACE_RESTARTED)
+        self.dropped.append(TRACE_RESTARTED)
         self.lost.append(TRACEPARENT)
         return trace, Trace(parent.trace_id, parent.parent_id, None, parent.flags, "")
 
@@ -231,7 +249,8 @@ class _Crossing(Gathering):
         policy = self._contract.deadline
         if policy is None:
             return
-        said = {form: self.lines(form) for form in policy.accept if form in self.found}
+        # What does not count from this sender is dropped by its rule.
+        said = {form: self.lines(form) for form in policy.accept if form in self.found and form not in self._way.rules}
         read = read_deadline(said, policy, is_trusted=self._is_trusted, now_ns=now_ns, monotonic_ns=monotonic_ns)
         self._deadline = read.deadline
         for drop in read.dropped:
@@ -272,11 +291,9 @@ class _Crossing(Gathering):
                 self.dropped.append(rule.barred)
                 self.lost.append(name)
                 continue
-            text = rule.seen.get(first)
-            if text is None or self.more:
-                text = self._text_of(name, first, rule)
-                if text is None:
-                    continue
+            text = self._text_of(name, first, rule)
+            if text is None:
+                continue
             if rule.is_identity:
                 said[name] = text
             else:
@@ -287,8 +304,7 @@ class _Crossing(Gathering):
 
     def _text_of(self, name: str, first: bytes, rule: Rule) -> str | None:
         """The value, if it is what the field is declared for."""
-        is_alone = name not in self.more
-        value = first.strip(OWS) if is_alone else self._line_of(name, rule)
+        value = self._line_of(name, rule) if name in self.more else first.strip(OWS)
         if value is None:
             return None
         if len(value) > rule.max_length:
@@ -298,8 +314,6 @@ class _Crossing(Gathering):
         if not (value.isascii() and text.isprintable() and rule.fullmatch(text)):
             self.spoil(name, DropReason.MALFORMED)
             return None
-        if rule.remembers and is_alone and len(first) <= REMEMBERED_BYTES and len(rule.seen) < REMEMBERED_COUNT:
-            rule.seen[first] = text
         return text
 
     def _line_of(self, name: str, rule: Rule) -> bytes | None:
@@ -317,8 +331,3 @@ class _Crossing(Gathering):
         self._identity = read.identity
         for drop in read.dropped:
             self.spoil(drop.name, drop.reason)
-
-
-def _nonzero(digits: str) -> str:
-    """The id, or 1 in place of 0, which W3C reserves for "none"."""
-    return digits if digits.strip("0") else digits[:-1] + "1"

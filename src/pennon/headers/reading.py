@@ -11,10 +11,11 @@ import msgspec
 
 from pennon.context import Member
 from pennon.headers.deadline import DeadlineForm
-from pennon.headers.fields import Classification, Field, Log, UnknownHeaders
+from pennon.headers.fields import Field, UnknownHeaders
 from pennon.headers.grammar import CONNECTION, HOP_BY_HOP, OWN, STANDARD
 from pennon.headers.identity import IDENTITY_NAMES
 from pennon.headers.report import Drop, DropReason
+from pennon.headers.shapes import Remembered
 from pennon.headers.standard import StandardField
 from pennon.headers.std import BY_NAME, FORWARDING, STANDARDS_OWNERS
 
@@ -31,19 +32,11 @@ _USUAL: Final = (
 )  # fmt: skip
 
 
-# Values that may stand in logs in clear and are no ids. Others are never kept beyond their request.
-_HARMLESS: Final = (Classification.PUBLIC, Classification.INTERNAL)
-REMEMBERED_COUNT: Final = 64
-REMEMBERED_BYTES: Final = 64
-
-
 class Rule(msgspec.Struct, frozen=True):
     """How a field's value is read.
 
     fullmatch: of its syntax. is_list: several lines are one list. barred: why this sender's does not count; None: it
     does.
-    remembers: its values may be kept in memory: they say nothing about anybody, so that a few come again and again.
-    seen: those that are valid, by the bytes in which they came.
     """
 
     fullmatch: Callable[[str], Any]
@@ -51,8 +44,6 @@ class Rule(msgspec.Struct, frozen=True):
     is_list: bool
     is_identity: bool
     barred: Drop | None
-    remembers: bool = False
-    seen: dict[bytes, str] = {}  # msgspec copies it
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -61,11 +52,13 @@ class Way(msgspec.Struct, frozen=True):
     slots: name on the wire, lower-case -> our name for it, UNREAD for what is known and not read.
     rules: our name -> how its value is read; what a codec reads has none.
     hidden: the names on the wire whose headers the application never sees as they came.
+    remembered: the shapes of messages that were read in this way.
     """
 
     slots: dict[bytes, str]
     rules: dict[str, Rule]
     hidden: frozenset[bytes]
+    remembered: Remembered = msgspec.field(default_factory=Remembered)
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -146,7 +139,6 @@ def _rules(contract: "Contract", *, is_trusted: bool, takes_identity: bool) -> I
                 is_list=isinstance(field, StandardField) and field.is_list,
                 is_identity=is_identity,
                 barred=None if is_taken else _not_trusted(name),
-                remembers=field.log is Log.CLEAR and field.classification in _HARMLESS,
             ),
         )
 

@@ -19,8 +19,8 @@ from typing import Final
 
 import msgspec
 
-from pennon.context import SpanId, TraceId
-from pennon.headers.grammar import LIST_PIECE, OWS, TRACESTATE, wire_bytes
+from pennon.context import SpanId, Trace, TraceId
+from pennon.headers.grammar import LIST_PIECE, OWS, TRACEPARENT, TRACESTATE, wire_bytes
 from pennon.headers.report import Drop, DropReason, member_drop
 
 SAMPLED: Final = 0x01
@@ -36,6 +36,8 @@ _WIRE_LIMIT_BYTES: Final = 16_447
 
 _PARENT: Final = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
 _USUAL_PARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[0-3]")
+# The same with groups: trace id, parent id, the last digit of the flags.
+PARENT_SYNTAX: Final = r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-0([0-3])"
 _WRITTEN: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[0-3]")
 _NO_TRACE: Final = "0" * 32
 _NO_SPAN: Final = "0" * 16
@@ -44,7 +46,12 @@ _NO_SPAN: Final = "0" * 16
 _KEY: Final = r"[a-z0-9][a-z0-9_\-*/@]{0,255}"
 _VALUE: Final = r"[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
 _MEMBER: Final = re.compile(rf"({_KEY})=({_VALUE})".encode())
+# One member, as nearly everybody sends it.
+STATE_SYNTAX: Final = f"{_KEY}={_VALUE}"
 _LIST: Final = re.compile(rf"{_KEY}={_VALUE}(?:,{_KEY}={_VALUE}){{0,{MEMBERS_LIMIT_COUNT - 1}}}")
+
+TRACE_RESTARTED: Final = Drop(TRACEPARENT, DropReason.RESTARTED)
+STATE_RESTARTED: Final = Drop(TRACESTATE, DropReason.RESTARTED)
 
 StateMembers = tuple[tuple[str, str], ...]
 
@@ -85,6 +92,17 @@ def parse_traceparent(value: bytes) -> TraceParent | None:
     if version == b"ff" or (version == b"00" and rest is not None) or trace_id == _NO_TRACE or parent_id == _NO_SPAN:
         return None
     return TraceParent(trace_id, parent_id, int(flags, 16) & _KNOWN_FLAGS)
+
+
+def begun_trace(entropy: bytes, span_id: SpanId) -> Trace:
+    """A trace that begins here. entropy: its first 16 bytes are random, and become the trace's id."""
+    # Not sampled: nobody here has decided to record; all 16 bytes are random.
+    return Trace(TraceId(nonzero(entropy[:16].hex())), span_id, None, RANDOM, "")
+
+
+def nonzero(digits: str) -> str:
+    """The id, or 1 in place of 0, which W3C reserves for "none"."""
+    return digits if digits.strip("0") else digits[:-1] + "1"
 
 
 def format_traceparent(trace_id: str, parent_id: str, flags: int) -> bytes:
