@@ -13,13 +13,14 @@ from pennon.testing.headers import cases_of
 
 ROOT = Path(__file__).parents[2]
 CASES = cases_of(RIGHT, BOUNDARY)
+DOORS = ("asgi", "wsgi")
 
 
-def _door(contract: Contract) -> Any:
-    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+def _door(contract: Contract, kind: str = "asgi") -> Any:
+    def app(*_: Any) -> Any:
         raise AssertionError("the kit's probe stands in its place")
 
-    return pennon.http.asgi(app, contract, boundary=BOUNDARY)
+    return getattr(pennon.http, kind)(app, contract, boundary=BOUNDARY)
 
 
 def _is_kept(case: Any, door: Any) -> bool:
@@ -30,16 +31,19 @@ def _is_kept(case: Any, door: Any) -> bool:
     return True
 
 
+@pytest.mark.parametrize("kind", DOORS)
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_right_contract_keeps_every_rule(case: Any) -> None:
+def test_right_contract_keeps_every_rule(case: Any, kind: str) -> None:
     """Or the cases would find mutants everywhere."""
-    case.run(_door(RIGHT))
+    case.run(_door(RIGHT, kind))
 
 
+@pytest.mark.req(4, 6, 62, 63, 108, 109, 110, 111, 118, 121, 122, 126)
+@pytest.mark.parametrize("kind", DOORS)
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
-def test_mutant_is_found_by_the_case_of_its_rule(mutant: Mutant) -> None:
+def test_mutant_is_found_by_the_case_of_its_rule(mutant: Mutant, kind: str) -> None:
     """One rule is another, and that is what is said."""
-    door = _door(mutant.contract)
+    door = _door(mutant.contract, kind)
     asked = [case for case in CASES if case.id.startswith(mutant.found_by)]
     assert asked, f"the kit has no case {mutant.found_by}"
     assert not all(_is_kept(case, door) for case in asked)
