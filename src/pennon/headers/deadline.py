@@ -183,22 +183,21 @@ class Valve(msgspec.Struct, frozen=True, gc=False):
 
     def after(self, monotonic_ns: int, *, is_late: bool, max_share: float) -> "tuple[Valve, bool]":
         """The valve after one more request, and whether that is refused. is_late: its deadline is as good as over."""
-        second = monotonic_ns // S_NS
+        valve = self.seeing(monotonic_ns // S_NS, 1)
+        refused = valve.refused + sum([each[2] for each in valve.before])
+        seen = valve.seen + sum([each[1] for each in valve.before])
+        if not is_late or refused + 1 > max_share * seen:
+            return valve, False
+        return Valve(valve.second, valve.seen, valve.refused + 1, valve.before), True
+
+    def seeing(self, second: int, count: int) -> "Valve":
+        """The valve after so many more requests of one second, none of them refused."""
         valve = self if second == self.second else self._moved_to(second)
-        seen, refused, before = valve.seen + 1, valve.refused, valve.before
-        is_refused = is_late and (
-            refused + 1 + sum([each[2] for each in before]) <= max_share * (seen + sum([each[1] for each in before]))
-        )
-        return Valve(second, seen, refused + is_refused, before), is_refused
+        return Valve(second, valve.seen + count, valve.refused, valve.before)
 
     def _moved_to(self, second: int) -> "Valve":
         counted = (*self.before, (self.second, self.seen, self.refused)) if self.seen else self.before
         return Valve(second, before=tuple([each for each in counted if each[0] > second - VALVE_SPAN_S]))
-
-
-def is_late(deadline: Deadline, monotonic_ns: int, *, floor_s: float) -> bool:
-    """Whether it leaves so little that nothing can be done in time."""
-    return deadline.due_ns - monotonic_ns < floor_s * S_NS
 
 
 def format_deadline(form: DeadlineForm, timeout_ns: int, *, now_ns: int) -> bytes:

@@ -12,8 +12,8 @@ from pennon.context import RequestContext
 from pennon.headers import Inbound
 from pennon.http.arriving import Admission, Door, note_answer, peer_attributes
 from pennon.http.refusal import refuse
-from pennon.http.rewriting import is_hidden_outside, written_inside, written_outside
-from pennon.http.types import AsgiApp, Message, Receive, Scope, Send
+from pennon.http.rewriting import ids_of, is_hidden_outside, written_inside, written_outside
+from pennon.http.types import AsgiApp, Message, RawHeaders, Receive, Scope, Send
 
 _RESPONSE: Final = "http.response.start"
 _STARTS: Final = frozenset({_RESPONSE, "websocket.accept", "websocket.http.response.start"})
@@ -42,8 +42,9 @@ class AsgiDoor(Door[AsgiApp]):
             shown = self._shown(admission)
             inside = dict(scope)
             inside["headers"] = headers = [pair for pair in scope["headers"] if shown[pair[0]]]
-            headers += written_inside(context)
-            exchange = _Exchange(send, context, admission, span, inside)
+            ids = ids_of(context)
+            headers += written_inside(context, ids)
+            exchange = _Exchange(send, context, ids, admission, span, inside)
             with ambient.entered(context):
                 if self._decide is not None:
                     self._decide()
@@ -56,13 +57,20 @@ class _Exchange:
     A verified caller is told what has been decided up to the response's start; nobody else is.
     """
 
-    __slots__ = ("_admission", "_context", "_inside", "_send", "_span")
+    __slots__ = ("_admission", "_context", "_ids", "_inside", "_send", "_span")
 
     def __init__(
-        self, send: Send, context: RequestContext, admission: Admission, span: otel.Span, inside: Scope
+        self,
+        send: Send,
+        context: RequestContext,
+        ids: RawHeaders,
+        admission: Admission,
+        span: otel.Span,
+        inside: Scope,
     ) -> None:
         self._send = send
         self._context = context
+        self._ids = ids
         self._admission = admission
         self._span = span
         self._inside = inside
@@ -72,7 +80,7 @@ class _Exchange:
         if kind in _STARTS:
             own = message.get("headers") or ()
             headers = [(name, value) for name, value in own if not is_hidden_outside(name.lower())]
-            headers += written_outside(self._context, tells=self._admission.is_trusted and kind == _RESPONSE)
+            headers += written_outside(self._context, self._ids, tells=self._admission.is_trusted and kind == _RESPONSE)
             message = {**message, "headers": headers}
             self._name_span()
             note_answer(self._span, self._admission, self._context, message.get("status"))

@@ -43,13 +43,12 @@ class Shown(dict[bytes, bool]):
         return less
 
 
-def written_inside(context: RequestContext) -> RawHeaders:
-    """What it sees in their place: this hop's ids, and the baggage that was kept."""
-    written = ids_of(context)
+def written_inside(context: RequestContext, ids: RawHeaders) -> RawHeaders:
+    """What it sees in their place: this hop's ids (`ids_of`), and the baggage that was kept."""
     members = context.baggage
-    if members:
-        written.append((b"baggage", plain_baggage(members, max_bytes=_PLAIN_LIMIT_BYTES) or format_baggage(members)))
-    return written
+    if not members:
+        return ids
+    return [*ids, (b"baggage", plain_baggage(members, max_bytes=_PLAIN_LIMIT_BYTES) or format_baggage(members))]
 
 
 def is_ours(name: bytes) -> bool:
@@ -62,21 +61,21 @@ def is_hidden_outside(name: bytes) -> bool:
     return name in _IDS or name.startswith(_OURS)
 
 
-def written_outside(context: RequestContext, *, tells: bool) -> RawHeaders:
-    """What a response says of this hop: its ids, each once.
+def written_outside(context: RequestContext, ids: RawHeaders, *, tells: bool) -> RawHeaders:
+    """What a response says of this hop: its ids (`ids_of`), each once.
 
     tells: the caller is verified, and is told what was decided so far in this request, by us and by whom we called.
     """
     ledger = context.ledger
     # What arrived is not told: the caller knows it.
     if not tells or not (ledger.made or ledger.returned):
-        return ids_of(context)
+        return ids
     encoded = returning(ledger, is_replay=context.is_replay)
     if encoded.cut_count:
         count(Count.CARRY_CUT, by=encoded.cut_count)
     if not encoded.value:
-        return ids_of(context)
-    return [*ids_of(context), (DECIDED.encode(), encoded.value.encode())]
+        return ids
+    return [*ids, (DECIDED.encode(), encoded.value.encode())]
 
 
 def ids_of(context: RequestContext) -> list[tuple[bytes, bytes]]:

@@ -5,7 +5,8 @@ from threading import Lock
 
 from pennon.context import Deadline
 from pennon.headers import DeadlinePolicy
-from pennon.headers.deadline import Valve, is_late
+from pennon.headers.deadline import Valve
+from pennon.headers.times import S_NS
 
 
 class Lateness(Enum):
@@ -20,19 +21,27 @@ class Lateness(Enum):
 class DeadlineValve:
     """What one door has seen in the last seconds; for all its threads."""
 
-    __slots__ = ("_floor_s", "_lock", "_max_share", "_valve")
+    __slots__ = ("_floor_ns", "_in_time_count", "_lock", "_max_share", "_second", "_valve")
 
     def __init__(self, policy: DeadlinePolicy) -> None:
-        self._floor_s = policy.floor_s
+        self._floor_ns = policy.floor_s * S_NS
         self._max_share = policy.max_refused_share
         self._valve = Valve()
+        # Requests in time, nearly all there are, wait to be told to the valve until it is asked.
+        self._second = 0
+        self._in_time_count = 0
         self._lock = Lock()
 
     def lateness(self, deadline: Deadline, monotonic_ns: int) -> Lateness:
         """Of one more request, which is counted with this."""
-        late = is_late(deadline, monotonic_ns, floor_s=self._floor_s)
+        is_late = deadline.due_ns - monotonic_ns < self._floor_ns
         with self._lock:
-            self._valve, is_refused = self._valve.after(monotonic_ns, is_late=late, max_share=self._max_share)
-        if not late:
-            return Lateness.IN_TIME
+            second = monotonic_ns // S_NS
+            if second != self._second or is_late:
+                self._valve = self._valve.seeing(self._second, self._in_time_count)
+                self._second, self._in_time_count = second, 0
+            if not is_late:
+                self._in_time_count += 1
+                return Lateness.IN_TIME
+            self._valve, is_refused = self._valve.after(monotonic_ns, is_late=True, max_share=self._max_share)
         return Lateness.REFUSED if is_refused else Lateness.SPARED

@@ -20,7 +20,7 @@ from pennon.headers import Boundary, Contract, Drop, DropReason, Inbound, Refusa
 from pennon.http.arriving import Admission, Door, note_answer, peer_attributes
 from pennon.http.environ import Reading, key_of, tells_names_apart
 from pennon.http.refusal import refusing
-from pennon.http.rewriting import is_hidden_outside, written_inside, written_outside
+from pennon.http.rewriting import ids_of, is_hidden_outside, written_inside, written_outside
 from pennon.http.types import RawHeaders
 
 T = TypeVar("T")
@@ -106,7 +106,7 @@ class WsgiDoor(Door[WSGIApplication]):
         inside = {
             key: value for key, value in environ.items() if (name := self._reading.name_of(key)) is None or shown[name]
         }
-        for name, value in written_inside(context):
+        for name, value in written_inside(context, ids_of(context)):
             inside[key_of(name)] = value.decode("latin-1")
         return inside
 
@@ -125,7 +125,7 @@ class _Answer:
     def start(self, status: str, headers: TextHeaders, exc_info: ExcInfo | None = None, /) -> Any:
         """start_response() as the application has it; once more, with exc_info, where it failed half-way."""
         kept = [(name, value) for name, value in headers if not is_hidden_outside(_folded(name))]
-        kept += _as_text(written_outside(self._context, tells=self._admission.is_trusted))
+        kept += _as_text(written_outside(self._context, ids_of(self._context), tells=self._admission.is_trusted))
         note_answer(self._span, self._admission, self._context, _number_of(status))
         return self._start(status, kept) if exc_info is None else self._start(status, kept, exc_info)
 
