@@ -16,7 +16,8 @@ from pennon.headers.ulid import new_ulid
 
 REQUEST_ID_PREFIX: Final = "req_"
 CORRELATION_ID_PREFIX: Final = "corr_"
-ID_SYNTAX: Final = r"[A-Za-z0-9._:\-]{1,128}"
+ID_LIMIT_CHARS: Final = 128
+ID_SYNTAX: Final = rf"[A-Za-z0-9._:\-]{{1,{ID_LIMIT_CHARS}}}"
 _ID: Final = re.compile(ID_SYNTAX.encode())
 _ID_TEXT: Final = re.compile(ID_SYNTAX)
 

@@ -1,0 +1,124 @@
+"""Ids of the business, which no request or correlation id may hold: the patterns by which a contract knows them.
+
+An opaque id gives nothing away wherever it is logged and sent; "ORD-1234" says whose order it is. Rules:
+- A pattern is searched within an id. It is a sequence of characters and classes, each with a quantifier or without, and
+  alternatives of such sequences; "^" and "$" mean the id's ends. It has no groups.
+- So its work is bounded: an id has 128 characters at most, and all quantifiers but the last, which can each match in
+  several ways, have 128 ways together at most.
+- It is found in no id that pennon makes, or those would be dropped as well.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from math import prod
+from typing import Final
+
+from pennon.errors import Fault
+from pennon.headers.ids import (
+    CORRELATION_ID_PREFIX,
+    ID_LIMIT_CHARS,
+    ID_SYNTAX,
+    REQUEST_ID_PREFIX,
+    new_correlation_id,
+    new_request_id,
+)
+
+# About 20 µs for an id that just does not match.
+_WAYS_LIMIT_COUNT: Final = 128
+_PATTERNS_LIMIT_COUNT: Final = 16
+
+_PART: Final = re.compile(
+    r"(?:\\[dw.]|\[(?:[A-Za-z0-9._:\-]|\\[dw.\-])++\]|[A-Za-z0-9._:\-])"
+    r"(?:(?P<many>[*+])|(?P<maybe>\?)|\{(?P<least>[0-9]{1,3})(?P<range>,(?P<most>[0-9]{1,3})?)?\})?"
+)
+# Which pattern is found in one of a hundred ids that we make is found in one of so many.
+_MADE_COUNT: Final = 512
+_MS_NS: Final = 1_000_000
+_LINE_ENDS: Final = r"(?![^\n])"
+
+
+def business_id_faults(patterns: Sequence[str], path: str) -> Iterator[Fault]:
+    """Everything that is wrong with the patterns."""
+    if isinstance(patterns, str):
+        yield Fault(path, f"{patterns!r} is one text; give a list of patterns")
+        return
+    count = sum(str(pattern).count("|") + 1 for pattern in patterns)
+    if count > _PATTERNS_LIMIT_COUNT:
+        yield Fault(path, f"{count} patterns and alternatives; {_PATTERNS_LIMIT_COUNT} are looked for at most")
+    for number, pattern in enumerate(patterns):
+        message = _fault_in(pattern)
+        if message is not None:
+            yield Fault(f"{path}/{number}", f"{pattern!r} {message}")
+
+
+def business_id_guard(patterns: Sequence[str]) -> str:
+    """An expression that matches at an id's beginning if it holds one of these, which have no faults."""
+    branches = [_anchored(branch) for pattern in patterns for branch in pattern.split("|")]
+    # What is no id as a whole is not searched: it may be long.
+    return f"(?={ID_SYNTAX}{_LINE_ENDS})(?:{'|'.join(branches)})"
+
+
+def _fault_in(pattern: object) -> str | None:
+    if not isinstance(pattern, str) or not pattern:
+        return "is not a regular expression with something in it"
+    for branch in pattern.split("|"):
+        message = _fault_in_branch(branch)
+        if message is not None:
+            return message
+    try:
+        found = re.compile(business_id_guard([pattern])).match
+    except re.error as error:
+        return f"is not a regular expression: {error}"
+    made = next(filter(found, _made()), None)
+    return None if made is None else f"is found in ids that pennon makes, such as {made!r}: say more of what it is like"
+
+
+def _fault_in_branch(branch: str) -> str | None:
+    body = _body_of(branch)
+    if not body:
+        return "has a part that is empty, and is found everywhere"
+    place = 0
+    ways: list[int] = []
+    while place < len(body):
+        part = _PART.match(body, place)
+        if part is None:
+            return f"cannot be searched at {body[place : place + 8]!r}: characters, classes, quantifiers; no groups"
+        place = part.end()
+        ways.append(_ways_of(part))
+    variable = [each for each in ways if each > 1]
+    if prod(variable[:-1]) > _WAYS_LIMIT_COUNT:
+        return "has too many ways to match: say how often what stands before the last quantifier comes, {2,4}"
+    return None
+
+
+def _ways_of(part: re.Match[str]) -> int:
+    """In how many ways a part's quantifier can match."""
+    if part["many"]:
+        return ID_LIMIT_CHARS
+    if part["maybe"]:
+        return 2
+    if not part["range"]:
+        return 1
+    return min(ID_LIMIT_CHARS, max(1, int(part["most"]) - int(part["least"]) + 1)) if part["most"] else ID_LIMIT_CHARS
+
+
+def _body_of(branch: str) -> str:
+    return branch.removeprefix("^").removesuffix("$")
+
+
+def _anchored(branch: str) -> str:
+    """The branch as it stands at an id's beginning, of which the end is a line's."""
+    before = "" if branch.startswith("^") else f".{{0,{ID_LIMIT_CHARS}}}"
+    after = _LINE_ENDS if branch.endswith("$") else ""
+    return f"{before}{_body_of(branch)}{after}"
+
+
+def _made() -> Iterator[str]:
+    """Ids as we make them: of digits alone too, as bad luck would have it, and as they mostly are."""
+    yield from (REQUEST_ID_PREFIX + digit * 32 for digit in "09af")
+    yield from (CORRELATION_ID_PREFIX + digit * 26 for digit in "09AZ")
+    for number in range(_MADE_COUNT):
+        random = sha256(b"%d" % number).digest()
+        yield new_request_id(random[:16])
+        yield new_correlation_id(int.from_bytes(random[:6]) * _MS_NS, random[6:16])
