@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -238,6 +239,14 @@ def test_contract_that_refuses_the_probe_is_a_finding() -> None:
 
     assert all("refused the probe" in each.fault for each in found.incoming)
     assert 4 + 4 <= found.breaks_count
+
+
+@pytest.mark.req(33)
+def test_contract_that_requires_a_field_is_probed_all_the_same() -> None:
+    """What goes on is looked at; what must be there is not asked of the probe."""
+    demanding = replace(CONTRACT, fields=[*IDENTITY, replace(std.IDEMPOTENCY_KEY, required=True)])
+
+    assert not [each for each in doctoring.examine(demanding, clients=()).incoming if each.fault]
 
 
 @pytest.mark.req(33)

@@ -4,6 +4,8 @@
 have built, and `live` calls a real service, where that is asked for. The command prints.
 """
 
+from dataclasses import replace
+
 from pennon.cli.propagation.applications import application, client
 from pennon.cli.propagation.clients import Client, installed_clients
 from pennon.cli.propagation.environment import instrument, surroundings
@@ -36,6 +38,7 @@ def examine(contract: Contract, *, clients: tuple[Client, ...] | None = None, bo
 
     bootstrap: of a broker on which probes may make topics of their own; None: doubles are all there is.
     """
+    contract = _lenient(contract)
     return Examined(
         contract=f"{contract.name} {contract.version}, of {contract.owner}",
         incoming=tuple(coming_in(contract)),
@@ -44,3 +47,8 @@ def examine(contract: Contract, *, clients: tuple[Client, ...] | None = None, bo
         threads=tuple(started(contract)),
         surroundings=tuple(surroundings()),
     )
+
+
+def _lenient(contract: Contract) -> Contract:
+    """The contract without fields that must be there: what is asked is what goes on, not what is refused."""
+    return replace(contract, fields=[replace(each, required=False) for each in contract.fields])
