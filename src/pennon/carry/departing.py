@@ -9,6 +9,8 @@ from pennon.carry.writing import encode
 from pennon.context import Member, RequestContext, Trace
 from pennon.headers import Contract, Downstream, Drop, DropReason, Outgoing, inject
 
+# A contract may allow less baggage than we would use; key and "=" count there.
+_KEY_BYTES: Final = len(CARRY_KEY) + 1
 _CUT: Final = Drop(f"baggage:{CARRY_KEY}", DropReason.OVER_BUDGET)
 
 
@@ -74,9 +76,8 @@ def _ours_leaving(
     if not contract.route(downstream).decisions:
         return (), 0
     ledger = context.ledger
-    # A contract may allow less baggage than we would use; key and "=" count there.
-    budget_bytes = min(BUDGET_BYTES, contract.baggage.max_bytes - len(CARRY_KEY) - 1)
-    encoded = encode(ledger, budget_bytes=budget_bytes, is_replay=context.is_replay)
+    room_bytes = contract.baggage.max_bytes - _KEY_BYTES
+    encoded = encode(ledger, budget_bytes=min(BUDGET_BYTES, room_bytes), is_replay=context.is_replay)
     own = (Member(CARRY_KEY, encoded.value),) if encoded.value else ()
     return own + ledger.foreign, encoded.cut_count
 
@@ -85,4 +86,4 @@ def _departure(outgoing: Outgoing, cut_count: int) -> Departure:
     report = outgoing.report
     if cut_count:
         report = structs.replace(report, dropped=(*report.dropped, _CUT))
-    return Departure(outgoing.set, outgoing.remove, report, cut_count)
+    return Departure(outgoing.names, outgoing.values, outgoing.remove, report, cut_count)

@@ -15,7 +15,7 @@ from pennon.headers.boundary import Boundary, Inbound, mesh, networks, public
 from pennon.headers.carrier import Headers
 from pennon.headers.contract import Contract
 from pennon.headers.deadline import DeadlineForm, DeadlinePolicy
-from pennon.headers.egress import Outgoing, inject
+from pennon.headers.egress import inject
 from pennon.headers.extracted import Extracted
 from pennon.headers.fields import (
     BaggageKey,
@@ -46,6 +46,7 @@ from pennon.headers.tracecontext import (
     parse_traceparent,
     parse_tracestate,
 )
+from pennon.headers.written import Outgoing
 
 __all__ = [
     "DECIDED",

@@ -33,7 +33,8 @@ _MEMBER: Final = re.compile(rf"({TOKEN})[ \t]*+=[ \t]*+([{_OCTETS}]*+)[ \t]*+(?:
 _PLAIN: Final = re.compile(r"[\x21\x23\x24\x26-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*+")
 # A list of members that stand in it as they are: nothing percent-encoded, no properties, one "=" in each.
 _PLAIN_MEMBER: Final = rf"{TOKEN}=[\x21\x23\x24\x26-\x2b\x2d-\x3a\x3c\x3e-\x5b\x5d-\x7e]*+"
-_PLAIN_LIST: Final = re.compile(rf"{_PLAIN_MEMBER}(?:,{_PLAIN_MEMBER})*+")
+PLAIN_SYNTAX: Final = rf"{_PLAIN_MEMBER}(?:,{_PLAIN_MEMBER})*+"
+_PLAIN_LIST: Final = re.compile(PLAIN_SYNTAX)
 _SAFE: Final = "!#$&'()*+/:<=>?@[]^`{|}"
 _PROPERTIES: Final = re.compile(r"[\x20-\x2b\x2d-\x7e\t]*")
 
@@ -78,11 +79,15 @@ def plain_baggage(members: Sequence[Member], *, max_bytes: int) -> bytes | None:
     max_bytes: of the members decoded with the commas between them, which then is as long as on the wire.
     None: there is something to encode, to leave out or to look at: take the long way.
     """
+    text = plain_text(members, max_bytes=max_bytes)
+    return text.encode() if _PLAIN_LIST.fullmatch(text) else None
+
+
+def plain_text(members: Sequence[Member], *, max_bytes: int) -> str:
+    """The same as text, to be looked at by `PLAIN_SYNTAX`: what does not fit, or is several in one, does not match."""
     # A semicolon is never plain.
     text = ",".join([";" if each.properties else f"{each.key}={each.value}" for each in members])
-    if len(text) > max_bytes or _PLAIN_LIST.fullmatch(text) is None or text.count("=") != len(members):
-        return None
-    return text.encode()
+    return text if len(text) <= max_bytes and text.count("=") == len(members) else ";"
 
 
 def split_baggage(values: Sequence[bytes]) -> tuple[list[RawMember], list[Drop]]:

@@ -6,10 +6,7 @@ reported.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
-
-import msgspec
 
 from pennon.context import CorrelationId, Identity, Member, RequestId, Trace
 from pennon.headers.baggage import encoded_bytes, fit_baggage, is_writable, join_baggage, plain_baggage
@@ -28,23 +25,13 @@ from pennon.headers.tracecontext import (
     parse_tracestate,
     written_traceparent,
 )
+from pennon.headers.written import Outgoing, write_ordinary
 
 _TRACEPARENT: Final = TRACEPARENT.encode()
 _TRACESTATE: Final = TRACESTATE.encode()
 _BAGGAGE: Final = BAGGAGE.encode()
 _CONTEXT: Final = CONTEXT.encode()
 _NOBODY: Final = Identity()
-
-
-class Outgoing(msgspec.Struct, frozen=True):
-    """What to do to the headers that leave: take off all whose name, without case, is in `remove`, then put on `set`.
-
-    set: names are lower-case, each once. remove: lower-case too; the names of `set` are among them.
-    """
-
-    set: tuple[tuple[bytes, bytes], ...]
-    remove: frozenset[bytes]
-    report: Report
 
 
 def inject(
@@ -72,6 +59,22 @@ def inject(
     signed: a signed context for this downstream's audience.
     """
     route = contract.route(downstream)
+    if request_id is not None and signed is None:
+        outgoing = write_ordinary(
+            contract,
+            route,
+            trace=trace,
+            request_id=request_id,
+            correlation_id=correlation_id,
+            baggage=baggage,
+            ours=ours,
+            fields=fields,
+            identity=identity,
+            timeout_ns=timeout_ns,
+            now_ns=now_ns,
+        )
+        if outgoing is not None:
+            return outgoing
     leaving = _Leaving(contract, route)
     if route.trace and trace is not None:
         leaving.put_trace(trace)
@@ -101,9 +104,10 @@ class _Leaving:
         self._dropped: list[Drop] = []
 
     def outgoing(self) -> Outgoing:
-        on = tuple(self._on)
-        remove, added = _named(self._route.withheld, self._off, tuple([name for name, _ in on]))
-        return Outgoing(on, remove, Report((), added, tuple(self._dropped)))
+        names = tuple(name for name, _ in self._on)
+        remove = self._route.withheld.union(self._off, names)
+        report = Report((), tuple(name.decode() for name in names), tuple(self._dropped))
+        return Outgoing(names, [value for _, value in self._on], remove, report)
 
     def put(self, name: bytes, value: bytes) -> None:
         self._on.append((name, value))
@@ -231,12 +235,3 @@ class _Leaving:
 
     def _drop(self, name: str, reason: DropReason) -> None:
         self._dropped.append(Drop(name, reason))
-
-
-# A contract's routes lead to few sets of names. A set is slow to make and quick to find again: it knows its hash.
-@lru_cache(maxsize=1_024)
-def _named(
-    withheld: frozenset[bytes], off: tuple[bytes, ...], on: tuple[bytes, ...]
-) -> tuple[frozenset[bytes], tuple[str, ...]]:
-    """The names of what comes off, and of what is put on, as a report has them."""
-    return withheld.union(off, on), tuple(name.decode() for name in on)

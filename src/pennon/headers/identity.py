@@ -63,9 +63,20 @@ def identity_fields(identity: Identity) -> tuple[tuple[str, str], ...]:
     What is not an opaque id is left out, and so is what `identity_of` would drop: whoever reads it gets the same.
     Units and attributes never leave.
     """
-    if _is_plain(identity):
-        plain = ((TENANT_ID, identity.tenant), (ACTOR_ID, identity.actor), (ACTOR_TYPE, identity.actor_type))
-        return tuple([(name, value) for name, value in plain if value is not None])
+    tenant, actor, actor_type = identity.tenant, identity.actor, identity.actor_type
+    if (
+        identity.on_behalf_of is None
+        and actor_type in _PLAIN_TYPES
+        and (tenant is None or _ID.fullmatch(tenant))
+        and (actor is None or _ID.fullmatch(actor))
+    ):
+        # As it mostly is, with nothing to leave out: at most somebody who acts on his own account.
+        plain = [] if tenant is None else [(TENANT_ID, tenant)]
+        if actor is not None:
+            plain.append((ACTOR_ID, actor))
+        if actor_type is not None:
+            plain.append((ACTOR_TYPE, actor_type))
+        return tuple(plain)
     said = {
         TENANT_ID: identity.tenant,
         ACTOR_ID: identity.actor,
@@ -75,15 +86,6 @@ def identity_fields(identity: Identity) -> tuple[tuple[str, str], ...]:
     read = identity_of({name: str(value) for name, value in said.items() if value is not None})
     gone = {drop.name for drop in read.dropped}
     return tuple((name, str(value)) for name, value in said.items() if value is not None and name not in gone)
-
-
-def _is_plain(identity: Identity) -> bool:
-    """Whether it is as it mostly is, with nothing to leave out: at most somebody who acts on his own account."""
-    if identity.on_behalf_of is not None or identity.actor_type not in _PLAIN_TYPES:
-        return False
-    tenant, actor = identity.tenant, identity.actor
-    is_id = _ID.fullmatch
-    return (tenant is None or is_id(tenant) is not None) and (actor is None or is_id(actor) is not None)
 
 
 def is_opaque_id(text: str) -> bool:

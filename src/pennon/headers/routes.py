@@ -9,6 +9,7 @@ Who asks and until when is never anybody's copy: identity is written from what h
 is left of it. By hand neither leaves, but for a deadline in the form that is declared.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -18,6 +19,21 @@ from pennon.headers.deadline import DeadlineForm
 from pennon.headers.fields import Classification, Downstream, Field, Propagate
 from pennon.headers.grammar import BAGGAGE, CORRELATION_ID, OWN, REQUEST_ID, TRACEPARENT, TRACESTATE
 from pennon.headers.identity import IDENTITY_NAMES, TENANT_ID
+from pennon.headers.report import Report
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How headers of some names leave: worked out when they first do, see `written`.
+
+    syntax: of their values, a value a line. room_bytes: how long these may be together.
+    wires: the names on the wire, of the same order. remove, report: as in `Outgoing`.
+    """
+
+    syntax: re.Pattern[str]
+    wires: tuple[bytes, ...]
+    remove: frozenset[bytes]
+    report: Report
+    room_bytes: int
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -25,7 +41,7 @@ class Route(msgspec.Struct, frozen=True):
 
     fields, identity: name -> wire name of the fields that it gets, and of the headers that say who asks, as declared.
     deadline: the form in which it is told. is_told_signed: it gets identity as a signed context, where there is one.
-    withheld: wire names always taken off.
+    withheld: wire names always taken off. plans: by our names of the headers that leave together.
     """
 
     trace: bool = False
@@ -38,6 +54,7 @@ class Route(msgspec.Struct, frozen=True):
     deadline: DeadlineForm | None = None
     is_told_signed: bool = False
     withheld: frozenset[bytes] = frozenset()
+    plans: dict[tuple[str, ...], Plan] = {}
 
 
 _TRACE: Final = (TRACEPARENT, TRACESTATE)

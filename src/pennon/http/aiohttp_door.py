@@ -63,8 +63,7 @@ class MiddlewareDoor:
                 for name, value in request.headers.items()
                 if (low := name.lower().encode()) in LOOKED_AT
             ],
-            is_hooked_around=self._is_hooked,
-            is_hooked_within=False,
+            hooks=lambda: (self._is_hooked, False),
         )
 
 

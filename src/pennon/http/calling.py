@@ -27,18 +27,32 @@ from pennon.http.types import RawHeaders, Signer
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _FAILED_STATUS: Final = 400
 _NOBODY: Final = Identity()
+# What no contract declares.
+_UNASKED: Final = Downstream("unasked")
+# Who calls more hosts than this, a crawler say, asks the contract each time anew.
+_HOSTS_LIMIT_COUNT: Final = 1_024
 _EXCEEDED: Final = ("pennon.deadline.exceeded", True)
 
 
 class Terms:
     """What a client's calls are under: the contract, and who signs identity for downstreams that want it so."""
 
-    __slots__ = ("contract", "limit", "signer")
+    __slots__ = ("_downstreams", "contract", "limit", "signer")
 
     def __init__(self, contract: Contract, signer: Signer | None = None) -> None:
         self.contract = contract
+        self._downstreams: dict[tuple[str, int | None], Downstream | None] = {}
         self.limit = CallLimit(contract.deadline)
         self.signer = signer
+
+    def downstream_at(self, host: str, port: int | None) -> Downstream | None:
+        """As the contract says, and remembered: a client calls few hosts again and again."""
+        downstream = self._downstreams.get((host, port), _UNASKED)
+        if downstream is _UNASKED:
+            if len(self._downstreams) >= _HOSTS_LIMIT_COUNT:
+                self._downstreams.clear()
+            downstream = self._downstreams[host, port] = self.contract.downstream_for_host(host, port)
+        return downstream
 
 
 class Crossing:
@@ -62,31 +76,28 @@ class Crossing:
         port: int | None,
         path: Callable[[], str],
         own: RawHeaders,
-        is_hooked_around: bool,
-        is_hooked_within: bool,
+        hooks: Callable[[], tuple[bool, bool]],
     ) -> None:
         """Begin it.
 
         host: lower-case ASCII, IPv6 without brackets; "" if there is none. port: None: the scheme's own.
         path: gives it without the query, which may hold secrets. own: of the headers that their author set those of
             `LOOKED_AT`, lower-case.
-        is_hooked_around, is_hooked_within: whether an instrumentation stands around the door, and whether one does
-            within.
+        hooks: whether an instrumentation stands around the door, and whether one does within; asked where it matters.
         Raises: DeadlineExceeded: there is no time left for it.
         """
         port = port or _DEFAULT_PORTS.get(scheme)
-        contract = terms.contract
-        downstream = contract.downstream_for_host(host, port)
         self._host = host
-        self._downstream = downstream
+        self._downstream = downstream = terms.downstream_at(host, port)
         self._context = context = ambient.current()
         self._began_ns = SYSTEM_CLOCK.now_ns()
         hand = Own(own)
+        is_idle = otel.is_idle()
+        is_hooked_around, is_hooked_within = (False, False) if is_idle and not hand.has_trace else hooks()
         # The hook within writes the header of its own span. It may, if nobody else has made the span and this host may
         # have the trace.
         may_trace = downstream is not None and downstream.trace
         hook_traces = is_hooked_within and not is_hooked_around and may_trace and not hand.has_trace
-        is_idle = otel.is_idle()
         is_silent = is_idle or is_hooked_around or hook_traces
         self._span = span = otel.SILENT if is_silent else _span(method, scheme, host, port, path())
         self._outbound: AbstractContextManager[None] | None = None
@@ -95,7 +106,7 @@ class Crossing:
             timeout_ns = self._limited(terms.limit)
             signed = _signed(terms.signer, downstream, context)
             self.outgoing = headers_leaving(
-                contract,
+                terms.contract,
                 downstream,
                 hand,
                 context,
@@ -127,17 +138,22 @@ class Crossing:
             if self._outbound is not None:
                 self._outbound.__exit__(kind, error, traceback)
         finally:
-            self._span.__exit__(kind, error, traceback)
+            if self._span is not otel.SILENT:
+                self._span.__exit__(kind, error, traceback)
 
     def came_back(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> bool:
-        """Take what the response says was decided; whether it says so, and the header is to come off it."""
+        """Take what the response says was decided; whether it says so, and the header is to come off it.
+
+        headers: at least those of `SAID` among the response's.
+        """
         said = take(self._downstream, self._context, self._began_ns, headers)
         span = self._span
-        if said.was_taken:
-            span.note(structs.replace(self.outgoing.report, took=(DECIDED,)))
-        span.attribute("http.response.status_code", status)
-        if status >= _FAILED_STATUS:
-            span.fail(str(status))
+        if span is not otel.SILENT:
+            if said.was_taken:
+                span.note(structs.replace(self.outgoing.report, took=(DECIDED,)))
+            span.attribute("http.response.status_code", status)
+            if status >= _FAILED_STATUS:
+                span.fail(str(status))
         return said.was_there
 
     def ran_out(self, error: BaseException) -> NoReturn:
@@ -161,7 +177,8 @@ class Crossing:
             self._exceeded(Overdue.UNSENT)
             raise DeadlineExceeded(f"{self._host}: too little time is left for a call; nothing was sent")
         self.timeout_s = timeout_ns / S_NS
-        self._span.attribute("pennon.deadline_left_ms", timeout_ns // MS_NS)
+        if self._span is not otel.SILENT:
+            self._span.attribute("pennon.deadline_left_ms", timeout_ns // MS_NS)
         return timeout_ns
 
     def _exceeded(self, cause: Overdue) -> None:

@@ -1,6 +1,7 @@
 """httpx transports that stand around the client's own, sync and async."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from operator import itemgetter
 from types import MethodType, TracebackType
 from typing import Any, Final, Self
 
@@ -11,9 +12,11 @@ from pennon.headers import DECIDED
 from pennon.http.calling import Crossing, Terms
 from pennon.http.hooks import is_transport_hooked
 from pennon.http.leaving import LOOKED_AT
+from pennon.http.returning import SAID
 
 # The time limits that a request bears, and which error says that one of them has run out.
 _LIMITS: Final = ("connect", "read", "write", "pool")
+_limits_of: Final = itemgetter(*_LIMITS)
 _LIMIT_OF: Final[Mapping[type[Exception], str]] = {
     httpx.ConnectTimeout: "connect",
     httpx.ReadTimeout: "read",
@@ -22,7 +25,7 @@ _LIMIT_OF: Final[Mapping[type[Exception], str]] = {
 }
 # Whether headers are kept as (name, name in lower case, value). Made from such a list they cost a fifth of what the
 # public way costs, which looks at each once more; where httpx keeps them otherwise, that one is taken.
-_IS_LIST_KNOWN: Final = getattr(httpx.Headers([(b"A", b"b")]), "_list", None) == [(b"A", b"a", b"b")]
+_IS_LIST_KNOWN: Final = vars(httpx.Headers([(b"A", b"b")])) == {"_list": [(b"A", b"a", b"b")], "_encoding": None}
 
 
 def wrap(client: httpx.Client | httpx.AsyncClient, terms: Terms) -> None:
@@ -48,7 +51,7 @@ class SyncDoor(httpx.BaseTransport):
     def __init__(self, inner: httpx.BaseTransport, terms: Terms) -> None:
         self.inner = inner
         self._terms = terms
-        self._around, self._within = Hooks(self, "handle_request"), Hooks(inner, "handle_request")
+        self._hooks = Hooks(self, inner, "handle_request")
 
     @classmethod
     def around(cls, inner: httpx.BaseTransport, terms: Terms) -> Self:
@@ -60,7 +63,7 @@ class SyncDoor(httpx.BaseTransport):
 
         Raises: DeadlineExceeded; else what the transport inside does.
         """
-        with _crossing(self._terms, request, self._around, self._within) as here:
+        with _crossing(self._terms, request, self._hooks) as here:
             try:
                 response = self.inner.handle_request(_leaving(request, here))
             except httpx.TimeoutException as error:
@@ -94,7 +97,7 @@ class AsyncDoor(httpx.AsyncBaseTransport):
     def __init__(self, inner: httpx.AsyncBaseTransport, terms: Terms) -> None:
         self.inner = inner
         self._terms = terms
-        self._around, self._within = Hooks(self, "handle_async_request"), Hooks(inner, "handle_async_request")
+        self._hooks = Hooks(self, inner, "handle_async_request")
 
     @classmethod
     def around(cls, inner: httpx.AsyncBaseTransport, terms: Terms) -> Self:
@@ -106,7 +109,7 @@ class AsyncDoor(httpx.AsyncBaseTransport):
 
         Raises: DeadlineExceeded; else what the transport inside does.
         """
-        with _crossing(self._terms, request, self._around, self._within) as here:
+        with _crossing(self._terms, request, self._hooks) as here:
             try:
                 response = await self.inner.handle_async_request(_leaving(request, here))
             except httpx.TimeoutException as error:
@@ -174,28 +177,32 @@ class _AsyncBody(httpx.AsyncByteStream):
 
 
 class Hooks:
-    """Whether an instrumentation has taken a transport's method, which it may do and undo at any time."""
+    """Whether an instrumentation has taken the door's method, and that inside: which it may do and undo at any time."""
 
-    __slots__ = ("_free", "_method", "_transport")
+    __slots__ = ("_free", "_method", "_transports")
 
-    def __init__(self, transport: Any, method: str) -> None:
-        self._transport = transport
+    def __init__(self, door: Any, inner: Any, method: str) -> None:
+        self._transports = (door, inner)
         self._method = method
-        self._free: object = None
+        self._free: list[object] = [None, None]
 
-    def are_there(self) -> bool:
-        """Whether they are there now."""
-        bound = getattr(self._transport, self._method, None)
+    def __call__(self) -> tuple[bool, bool]:
+        """Whether they are there now, around and within."""
+        return self._are_at(0), self._are_at(1)
+
+    def _are_at(self, place: int) -> bool:
+        transport = self._transports[place]
+        bound = getattr(transport, self._method, None)
         # What was a plain method of its class, and nobody's, is looked at once.
         function = bound.__func__ if type(bound) is MethodType else None
-        if function is not None and function is self._free:
+        if function is not None and function is self._free[place]:
             return False
-        is_hooked = is_transport_hooked(self._transport, self._method)
-        self._free = None if is_hooked else function
+        is_hooked = is_transport_hooked(transport, self._method)
+        self._free[place] = None if is_hooked else function
         return is_hooked
 
 
-def _crossing(terms: Terms, request: httpx.Request, around: Hooks, within: Hooks) -> Crossing:
+def _crossing(terms: Terms, request: httpx.Request, hooks: Hooks) -> Crossing:
     url = request.url
     return Crossing(
         terms,
@@ -205,8 +212,7 @@ def _crossing(terms: Terms, request: httpx.Request, around: Hooks, within: Hooks
         port=url.port,
         path=lambda: url.raw_path.partition(b"?")[0].decode("ascii"),
         own=_looked_at(request.headers),
-        is_hooked_around=around.are_there(),
-        is_hooked_within=within.are_there(),
+        hooks=hooks,
     )
 
 
@@ -218,12 +224,14 @@ def _looked_at(headers: httpx.Headers) -> list[tuple[bytes, bytes]]:
 
 def _leaving(request: httpx.Request, here: Crossing) -> httpx.Request:
     """A new request in place of the caller's."""
-    headers, extensions = _headers(request.headers, here.outgoing), _lowered(request.extensions, here.timeout_s)
+    extensions = _lowered(request.extensions, here.timeout_s)
     if not _IS_LIST_KNOWN:
+        headers = _headers(request.headers, here.outgoing)
         return httpx.Request(request.method, request.url, headers=headers, stream=request.stream, extensions=extensions)
     # As copy.copy would, if it did not leave the stream and the extensions behind.
     leaving = object.__new__(type(request))
-    leaving.__dict__.update(request.__dict__, headers=headers, extensions=extensions)
+    headers = _headers_by_list(request.headers, here.outgoing)
+    leaving.__dict__ = {**request.__dict__, "headers": headers, "extensions": extensions}
     return leaving
 
 
@@ -232,24 +240,27 @@ def _lowered(extensions: dict[str, Any], limit_s: float | None) -> dict[str, Any
     if limit_s is None:
         return dict(extensions)
     own = extensions.get("timeout", {})
-    for each in _LIMITS:
-        own_s = own.get(each)
-        if own_s is None or own_s > limit_s:
-            break
-    else:
+    try:
+        is_enough = max(_limits_of(own)) <= limit_s
+    except (KeyError, TypeError):  # one of them is not set
+        is_enough = False
+    if is_enough:
         return dict(extensions)
     lowered = {each: limit_s if (own_s := own.get(each)) is None or own_s > limit_s else own_s for each in _LIMITS}
     return {**extensions, "timeout": lowered}
 
 
 def _headers(own: httpx.Headers, outgoing: Departure) -> httpx.Headers:
-    if not _IS_LIST_KNOWN:
-        kept = [header for header in own.raw if header[0].lower() not in outgoing.remove]
-        return httpx.Headers([*kept, *outgoing.set])
-    headers = httpx.Headers()
-    lines = [line for line in own._list if line[1] not in outgoing.remove]  # noqa: SLF001
-    lines += [(name, name, value) for name, value in outgoing.set]
-    headers._list = lines  # noqa: SLF001
+    kept = [header for header in own.raw if header[0].lower() not in outgoing.remove]
+    return httpx.Headers([*kept, *outgoing.set])
+
+
+def _headers_by_list(own: httpx.Headers, outgoing: Departure) -> httpx.Headers:
+    removed, names = outgoing.remove, outgoing.names
+    lines = [line for line in own._list if line[1] not in removed]  # noqa: SLF001
+    lines += zip(names, names, outgoing.values, strict=True)
+    headers = object.__new__(httpx.Headers)
+    headers.__dict__ = {"_list": lines, "_encoding": None}
     return headers
 
 
@@ -264,5 +275,9 @@ def _raise_for_deadline(here: Crossing, request: httpx.Request, error: httpx.Tim
 
 
 def _came_back(here: Crossing, response: httpx.Response) -> None:
-    if here.came_back(response.status_code, response.headers.raw):
+    if here.came_back(response.status_code, _said(response.headers)):
         del response.headers[DECIDED]
+
+
+def _said(headers: httpx.Headers) -> list[tuple[bytes, bytes]]:
+    return [line[1:] for line in headers._list if line[1] in SAID] if _IS_LIST_KNOWN else headers.raw  # noqa: SLF001

@@ -57,16 +57,18 @@ _QUOTES: Final = b' \t"'
 
 
 class Own:
-    """What the caller has set, as far as it is looked at. has_trace: one valid traceparent among it.
+    """What the caller has set, as far as it is looked at.
 
+    is_usual: there is nothing to see in it. has_trace: one valid traceparent among it.
     headers: those of `LOOKED_AT`, lower-case.
     """
 
-    __slots__ = ("_found", "has_trace")
+    __slots__ = ("_found", "has_trace", "is_usual")
 
     def __init__(self, headers: RawHeaders) -> None:
-        self._found = () if headers == [_USUAL] else headers
-        parents = self.lines(_TRACEPARENT) if self._found else ()
+        self.is_usual = not headers or headers == [_USUAL]
+        self._found = () if self.is_usual else headers
+        parents = () if self.is_usual else self.lines(_TRACEPARENT)
         self.has_trace = len(parents) == 1 and parse_traceparent(parents[0]) is not None
 
     def lines(self, name: bytes) -> list[bytes]:
@@ -82,8 +84,6 @@ class Own:
         self, removed: frozenset[bytes], context: RequestContext | None
     ) -> tuple[frozenset[bytes], list[Drop]]:
         """What is to come off: `removed`, less what the client asks of its connection, and what was copied in."""
-        if not self._found:
-            return removed, []
         named = {name.strip().lower() for line in self.lines(_CONNECTION) for name in line.split(b",")} - {b""}
         dropped = []
         if named <= _ASKED:
@@ -126,29 +126,31 @@ def headers_leaving(
     is_idle: OpenTelemetry has neither a span nor baggage here. timeout_ns, now_ns, signed: as `depart`.
     """
     here = () if is_idle else otel.current_baggage()
-    by_hand = own.members()
+    by_hand = () if own.is_usual else own.members()
     unfit: list[Drop] = []
-    if context is not None:
+    if context is not None and (by_hand or here):
         context, unfit = _with_baggage_of((*by_hand, *here), context, contract)
     if trace is None and not is_idle:
         trace = otel.current_trace()
-    outgoing = depart(contract, downstream, context, trace=trace, timeout_ns=timeout_ns, now_ns=now_ns, signed=signed)
-    added, removed = outgoing.set, outgoing.remove
+    leaving = depart(contract, downstream, context, trace=trace, timeout_ns=timeout_ns, now_ns=now_ns, signed=signed)
+    removed = leaving.remove
     if context is None and (here or by_hand) and _BAGGAGE not in removed:
         members, unfit = _fit_to_set(_joined(by_hand, here), contract)
         if here or unfit:
-            added = (*added, (_BAGGAGE, format_baggage(members))) if members else added
+            leaving = _with_baggage(leaving, format_baggage(members)) if members else leaving
             removed |= {_BAGGAGE}
-    if downstream is None or not downstream.trace:
-        if not keeps_trace:
-            removed |= _TRACE
-    elif keeps_trace:
-        added = tuple(header for header in added if header[0] not in _TRACE)
+    may_trace = downstream is not None and downstream.trace
+    if keeps_trace and may_trace:
+        leaving = _without_trace(leaving)
         removed -= _TRACE
-    removed, copied = own.corrected(_with_what_is_not_sent_on(removed), context)
-    dropped = (*outgoing.report.dropped, *unfit, *copied)
-    report = structs.replace(outgoing.report, dropped=dropped) if unfit or copied else outgoing.report
-    leaving = Departure(added, removed, report, outgoing.cut_count)
+    elif not (keeps_trace or may_trace):
+        removed |= _TRACE
+    removed = _with_what_is_not_sent_on(removed)
+    report = leaving.report
+    if unfit or not own.is_usual:
+        removed, copied = own.corrected(removed, context)
+        report = structs.replace(report, dropped=(*report.dropped, *unfit, *copied))
+    leaving = Departure(leaving.names, leaving.values, removed, report, leaving.cut_count)
     if report.dropped:
         counters.count_departure(leaving)
     return leaving
@@ -157,6 +159,15 @@ def headers_leaving(
 @lru_cache(maxsize=1_024)
 def _with_what_is_not_sent_on(removed: frozenset[bytes]) -> frozenset[bytes]:
     return removed | _NOT_SENT_ON
+
+
+def _with_baggage(leaving: Departure, value: bytes) -> Departure:
+    return structs.replace(leaving, names=(*leaving.names, _BAGGAGE), values=(*leaving.values, value))
+
+
+def _without_trace(leaving: Departure) -> Departure:
+    kept = {name: value for name, value in leaving.set if name not in _TRACE}
+    return structs.replace(leaving, names=tuple(kept), values=tuple(kept.values()))
 
 
 def _joined(by_hand: tuple[Member, ...], here: tuple[Member, ...]) -> tuple[Member, ...]:

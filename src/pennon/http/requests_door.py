@@ -92,9 +92,12 @@ def _crossing(terms: Terms, request: requests.PreparedRequest) -> Crossing:
         port=port,
         path=lambda: url.path,
         own=[(low, value) for name, value in _encoded(request.headers.items()) if (low := name.lower()) in LOOKED_AT],
-        is_hooked_around=is_wrapped(requests.Session.send),
-        is_hooked_within=is_wrapped(HTTPConnectionPool.urlopen),
+        hooks=_hooks,
     )
+
+
+def _hooks() -> tuple[bool, bool]:
+    return is_wrapped(requests.Session.send), is_wrapped(HTTPConnectionPool.urlopen)
 
 
 def _lowered(timeout: Any, limit_s: float | None) -> Any:

@@ -18,6 +18,7 @@ from pennon.headers import DECIDED, Downstream
 _DECIDED: Final = DECIDED.encode()
 # RFC 9111 §5.1: how long a cache has held the response.
 _AGE: Final = b"age"
+SAID: Final = frozenset({_DECIDED, _AGE})
 
 
 class Unread(StrEnum):
@@ -49,7 +50,7 @@ def take(
 
     context: of that request as the call began; None: it was not made in one. began_ns: wall clock.
     """
-    values = [value for name, value in headers if name.lower() == _DECIDED]
+    values = [value for name, value in headers if name.lower() == _DECIDED] if headers else ()
     if not values:
         return _SILENT
     if downstream is None or not downstream.decides:

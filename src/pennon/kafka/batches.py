@@ -7,8 +7,8 @@ from typing import Any, Generic, Self, TypeVar
 from pennon import ambient
 from pennon.clock import SYSTEM_CLOCK, Clock
 from pennon.context import RequestContext, Trace
-from pennon.headers import Boundary, Contract, parse_traceparent
-from pennon.kafka.carrier import PlainRecord, Received, Record, received
+from pennon.headers import Boundary, Contract, Headers, parse_traceparent
+from pennon.kafka.carrier import PlainRecord, Record, headers_of, place_of
 from pennon.kafka.ingress import ACTOR_TTL_S, Reading, arrived
 from pennon.otel import SILENT, Span, batch_span, is_recording
 
@@ -57,9 +57,9 @@ class Batch(Generic[RecordT]):
         self._span: Span = SILENT
 
     def __enter__(self) -> Self:
-        found = [received(record) for record in self._records]
+        found = [headers_of(record) for record in self._records]
         if found and is_recording():
-            self._span = _span_of(found, self._group)
+            self._span = _span_of(self._records, found, self._group)
         self._span.__enter__()
         self._handlings = [
             Handling(record, each, self._reading, self._span) for record, each in zip(self._records, found, strict=True)
@@ -82,16 +82,16 @@ class Batch(Generic[RecordT]):
 class Handling:
     """The block of one record of a batch, in the span of all."""
 
-    __slots__ = ("_entered", "_found", "_reading", "_record", "_span")
+    __slots__ = ("_entered", "_headers", "_reading", "_record", "_span")
 
-    def __init__(self, record: Record | PlainRecord, found: Received, reading: Reading, span: Span) -> None:
+    def __init__(self, record: Record | PlainRecord, headers: Headers, reading: Reading, span: Span) -> None:
         self._record = record
-        self._found = found
+        self._headers = headers
         self._reading = reading
         self._span = span
 
     def __enter__(self) -> RequestContext:
-        arrival = arrived(self._record, self._found, self._reading)
+        arrival = arrived(self._record, self._headers, self._reading)
         self._entered = ambient.entered(self._span.placing(arrival.context))
         return self._entered.__enter__()
 
@@ -106,21 +106,22 @@ def _is_error(record: Record | PlainRecord) -> bool:
     return callable(record.topic) and record.error() is not None
 
 
-def _span_of(found: Sequence[Received], group: str | None) -> Span:
-    first = found[0]
-    is_one_topic = all(each.topic == first.topic for each in found)
-    is_one_partition = is_one_topic and all(each.partition == first.partition for each in found)
+def _span_of(records: Sequence[Record | PlainRecord], found: Sequence[Headers], group: str | None) -> Span:
+    places = [place_of(record) for record in records]
+    first = places[0]
+    is_one_topic = all(each.topic == first.topic for each in places)
+    is_one_partition = is_one_topic and all(each.partition == first.partition for each in places)
     return batch_span(
         first.topic if is_one_topic else None,
-        message_count=len(found),
+        message_count=len(records),
         links=[link for each in found if (link := _producer_of(each)) is not None],
         partition=first.partition if is_one_partition else None,
         group=group,
     )
 
 
-def _producer_of(found: Received) -> Trace | None:
+def _producer_of(headers: Headers) -> Trace | None:
     """The span that a record names, to link to; what is linked is not obeyed, whoever wrote it."""
-    values = [value for name, value in found.headers if value is not None and name.lower() == _TRACEPARENT]
+    values = [value for name, value in headers if value is not None and name.lower() == _TRACEPARENT]
     parent = parse_traceparent(values[0]) if len(values) == 1 else None
     return None if parent is None else Trace(parent.trace_id, parent.parent_id, None, parent.flags, "")

@@ -96,30 +96,34 @@ class PlainRecord(Protocol):
         ...
 
 
-class Received(msgspec.Struct, frozen=True):
-    """What was read of a record; None where it does not know."""
+class Place(msgspec.Struct, frozen=True):
+    """Where a record was read; None where it does not know."""
 
     topic: str
     partition: int | None
     offset: int | None
-    headers: Headers
 
 
-def received(record: Record | PlainRecord) -> Received:
-    """The record, whichever library's it is. No headers if there are none or they cannot be read."""
+def place_of(record: Record | PlainRecord) -> Place:
+    """Where the record was read, whichever library's it is."""
     if callable(record.topic):
-        return Received(record.topic() or "", record.partition(), record.offset(), _read(record))
-    return Received(record.topic, record.partition, record.offset, _as_bytes(record.headers))
+        return Place(record.topic() or "", record.partition(), record.offset())
+    return Place(record.topic, record.partition, record.offset)
+
+
+def headers_of(record: Record | PlainRecord) -> Headers:
+    """Its headers. None if there are none or they cannot be read."""
+    return _read(record) if callable(record.headers) else _as_bytes(record.headers)
 
 
 # Not record.headers(): once Python (seen in 3.11) has specialized that call, it does not look any more whether a list
 # came together with an exception, and the half-made one below would be read.
-_headers_of: Final[Callable[[Record], RecordHeaders | None]] = methodcaller("headers")
+_headers: Final[Callable[[Record], RecordHeaders | None]] = methodcaller("headers")
 
 
 def _read(record: Record) -> Headers:
     try:
-        found = _headers_of(record)
+        found = _headers(record)
     except (UnicodeDecodeError, SystemError):
         # A name that is not UTF-8: one or the other, by where it stands. confluent-kafka (seen in 2.16) then keeps a
         # half-made list, in which touching that name ends the process; with an empty one, whoever asks the record
@@ -139,14 +143,14 @@ def produced_ms(record: Record | PlainRecord) -> int | None:
 
 
 def replaced(
-    headers: RecordHeaders | None, added: Iterable[tuple[bytes, bytes]], removed: Container[bytes]
+    headers: RecordHeaders | None, names: Iterable[str], values: Iterable[bytes], removed: Container[bytes]
 ) -> list[tuple[str, HeaderValue]]:
-    """A new list for produce(): the given headers without the removed ones, then the added.
+    """A new list for produce(): the given headers without the removed ones, then these names with their values.
 
     Raises: UnicodeEncodeError for a name of lone surrogates, on which confluent-kafka would end the process.
     """
     kept = [header for header in _pairs(headers) if header[0].encode().lower() not in removed]
-    kept += [(name.decode(), value) for name, value in added]
+    kept += zip(names, values, strict=True)
     return kept
 
 

@@ -10,7 +10,7 @@ from pennon.context import Identity
 from pennon.counters import count_departure
 from pennon.headers import Contract
 from pennon.kafka.carrier import HeaderValue, RecordHeaders, replaced
-from pennon.otel import Span, producer_span
+from pennon.otel import SILENT, Span, is_recording, producer_span
 from pennon.signing import ContextSigner
 
 _TRACE: Final = frozenset({b"traceparent", b"tracestate"})
@@ -35,11 +35,16 @@ class Carrier:
     def _span(self, topic: str, partition: int | None) -> Span:
         """The span of a record's sending, after what was to be decided before it."""
         context = ambient.current()
-        if context is None:
-            return producer_span(topic, partition=partition)
-        if self._decide is not None and self._contract.route(self._contract.downstream_for_topic(topic)).decisions:
+        if (
+            self._decide is not None
+            and context is not None
+            and self._contract.route(self._contract.downstream_for_topic(topic)).decisions
+        ):
             self._decide()
-        return producer_span(topic, partition=partition, conversation_id=context.correlation_id)
+        if not is_recording():
+            return SILENT
+        correlation_id = None if context is None else context.correlation_id
+        return producer_span(topic, partition=partition, conversation_id=correlation_id)
 
     def _leaving(self, topic: str, headers: RecordHeaders | None, span: Span) -> list[tuple[str, HeaderValue]]:
         """The headers that a record leaves with. The caller's are not changed.
@@ -53,11 +58,13 @@ class Carrier:
         if self._signer is not None and downstream is not None:
             signed = self._signer.signed(_NOBODY if context is None else context.identity, downstream.audience)
         outgoing = depart(self._contract, downstream, context, trace=span.trace, signed=signed)
-        span.note(outgoing.report)
-        count_departure(outgoing)
+        if span is not SILENT:
+            span.note(outgoing.report)
+        if outgoing.report.dropped:
+            count_departure(outgoing)
         # Over HTTP a traceparent to an undeclared host was set by hand; on a record it came with one forwarded.
         removed = outgoing.remove | _TRACE if downstream is None else outgoing.remove
-        return replaced(headers, outgoing.set, removed)
+        return replaced(headers, outgoing.report.added, outgoing.values, removed)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._wrapped, name)
@@ -68,7 +75,10 @@ class CarryingProducer(Carrier):
 
     def produce(self, topic: str, *arguments: Any, headers: RecordHeaders | None = None, **named: Any) -> Any:
         """As the wrapped producer's; headers: by name only, a list, tuple or dict, which is not changed."""
-        with self._span(topic, named.get("partition")) as span:
+        span = self._span(topic, named.get("partition"))
+        if span is SILENT:
+            return self._wrapped.produce(topic, *arguments, headers=self._leaving(topic, headers, span), **named)
+        with span:
             return self._wrapped.produce(topic, *arguments, headers=self._leaving(topic, headers, span), **named)
 
     def produce_batch(self, *_: Any, **__: Any) -> Any:

@@ -7,13 +7,13 @@ from msgspec import structs
 from pennon import ambient, otel
 from pennon.headers import format_traceparent
 from pennon.headers.cloudevents import CloudEvent, ReadEvent, event_headers, parse_event
-from pennon.kafka.carrier import PlainRecord, Record, received
+from pennon.kafka.carrier import PlainRecord, Record, headers_of
 
 
 def event_of(record: Record | PlainRecord) -> ReadEvent:
     """The record as an event, in binary mode; what is none, or is in structured mode, says so. Nothing is raised."""
     value = record.value() if callable(record.topic) else record.value
-    return parse_event(received(record).headers, value)
+    return parse_event(headers_of(record), value)
 
 
 def event_record(event: CloudEvent, *, begins_trace: bool = False) -> dict[str, Any]:

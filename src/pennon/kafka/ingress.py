@@ -13,10 +13,10 @@ from pennon.carry import Arrival, arrive
 from pennon.clock import SYSTEM_CLOCK, Clock
 from pennon.context import ActorType, RequestContext
 from pennon.counters import count_arrival, count_values
-from pennon.headers import ENTROPY_BYTES, Boundary, Contract, Inbound
+from pennon.headers import ENTROPY_BYTES, Boundary, Contract, Headers, Inbound
 from pennon.headers.signed import outlived
-from pennon.kafka.carrier import PlainRecord, Received, Record, produced_ms, received
-from pennon.otel import SILENT, Span, process_span
+from pennon.kafka.carrier import PlainRecord, Record, headers_of, place_of, produced_ms
+from pennon.otel import SILENT, is_recording, process_span
 
 # As long as a signed context lives unless its signer says otherwise: whoever asked has gone by then.
 ACTOR_TTL_S: Final = 300.0
@@ -61,10 +61,10 @@ class Reading(msgspec.Struct, frozen=True):
     clock: Clock
 
 
-class Processing:
+class Processing(ambient.entered):
     """The block of one record, in a span of its own."""
 
-    __slots__ = ("_entered", "_group", "_reading", "_record", "_span")
+    __slots__ = ("_group", "_reading", "_record", "_span")
 
     def __init__(self, record: Record | PlainRecord, reading: Reading, group: str | None) -> None:
         self._record = record
@@ -72,57 +72,64 @@ class Processing:
         self._group = group
 
     def __enter__(self) -> RequestContext:
-        found = received(self._record)
-        arrival = arrived(self._record, found, self._reading)
-        self._span: Span = process_span(
-            found.topic,
-            trace=arrival.context.trace,
-            link=arrival.stranger_trace,
-            partition=found.partition,
-            offset=found.offset,
-            group=self._group,
-            conversation_id=arrival.context.correlation_id,
-        )
-        context = arrival.context
-        if self._span is not SILENT:
-            # Imported here: nobody pays for it who makes no spans.
-            from pennon.logs.spans import whose
-
-            self._span.note(arrival.report)
-            for name, said in whose(self._reading.contract, context).items():
-                self._span.attribute(name, said)
-            context = self._span.placing(context)
-            self._span.__enter__()
-        self._entered = ambient.entered(context)
-        return self._entered.__enter__()
+        arrival = arrived(self._record, headers_of(self._record), self._reading)
+        self._context = arrival.context
+        self._span = SILENT
+        if is_recording():
+            self._begin_span(arrival)
+        return super().__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            self._entered.__exit__(kind, error, traceback)
+            super().__exit__(kind, error, traceback)
         finally:
-            self._span.__exit__(kind, error, traceback)
+            if self._span is not SILENT:
+                self._span.__exit__(kind, error, traceback)
+
+    def _begin_span(self, arrival: Arrival) -> None:
+        # Imported here: nobody pays for it who makes no spans.
+        from pennon.logs.spans import whose
+
+        context, place = arrival.context, place_of(self._record)
+        self._span = span = process_span(
+            place.topic,
+            trace=context.trace,
+            link=arrival.stranger_trace,
+            partition=place.partition,
+            offset=place.offset,
+            group=self._group,
+            conversation_id=context.correlation_id,
+        )
+        span.note(arrival.report)
+        for name, said in whose(self._reading.contract, context).items():
+            span.attribute(name, said)
+        self._context = span.placing(context)
+        span.__enter__()
 
 
-def arrived(record: Record | PlainRecord, found: Received, reading: Reading) -> Arrival:
-    """What a record says, as far as its sender is believed; what it lost is counted."""
+def arrived(record: Record | PlainRecord, headers: Headers, reading: Reading) -> Arrival:
+    """What a record says, as far as its sender is believed; what it lost is counted. headers: its own."""
     contract, boundary = reading.contract, reading.boundary
-    inbound = Inbound(
-        address=None,
-        method=None,
-        path=None,
-        topic=found.topic,
-        headers=found.headers,
-        source=record,
-        service=contract.name,
-    )
-    is_trusted = boundary.believes(inbound, unasked=True)
+    is_trusted, identity = not boundary.is_public, None
+    if boundary.verify is not None or boundary.identity is not None:
+        inbound = Inbound(
+            address=None,
+            method=None,
+            path=None,
+            topic=place_of(record).topic,
+            headers=headers,
+            source=record,
+            service=contract.name,
+        )
+        is_trusted = boundary.believes(inbound, unasked=True)
+        identity = boundary.identity_of(inbound, is_trusted=is_trusted)
     arrival = arrive(
         contract,
-        found.headers,
+        headers,
         is_trusted=is_trusted,
-        identity=boundary.identity_of(inbound, is_trusted=is_trusted),
+        identity=identity,
         entropy=os.urandom(ENTROPY_BYTES),
         is_replay=reading.is_replay,
         takes_override=boundary.is_public,

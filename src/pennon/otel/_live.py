@@ -160,7 +160,7 @@ def attribute_here(key: str, value: AttributeValue) -> None:
 
 
 def is_idle() -> bool:
-    return not context.get_current() and not has_sdk()
+    return _tracer_here() is None and not context.get_current()
 
 
 def current_trace() -> Trace | None:

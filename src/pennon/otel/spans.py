@@ -221,7 +221,7 @@ def is_idle() -> bool:
 
     Then there is no span to make or to find, no baggage, and nothing to hide from hooks: no need to ask for each.
     """
-    live = _api()
+    live = _live if _is_looked_up else _api()
     idle: bool = live is None or live.is_idle()
     return idle
 

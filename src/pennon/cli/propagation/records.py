@@ -19,7 +19,7 @@ from pennon.cli.propagation.spans import begun_spans
 from pennon.context import Identity, RequestContext
 from pennon.headers import Contract, Downstream
 from pennon.kafka import aio
-from pennon.kafka.carrier import HeaderValue, received
+from pennon.kafka.carrier import HeaderValue, headers_of
 
 # What a broker on a busy machine takes to make a topic, and to give its first record to a group of nobody's.
 BROKER_TIMEOUT_S: Final = 20.0
@@ -190,6 +190,6 @@ def _real_round_trip(bootstrap: str, contract: Contract, topic: str) -> _Headers
             consumer.close()
         if record is None or record.error() is not None:
             raise RuntimeError("the record did not come back")
-        return [(name.decode(), value) for name, value in received(record).headers]
+        return [(name.decode(), value) for name, value in headers_of(record)]
     finally:
         admin.delete_topics([topic])[topic].result(BROKER_TIMEOUT_S)
