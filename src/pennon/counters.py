@@ -28,6 +28,7 @@ class Count(StrEnum):
     """Everything that is counted; the value is the metric's name."""
 
     HEADERS_DROPPED = "pennon.headers.dropped"
+    HEADERS_OBSERVED = "pennon.headers.observed"
     IDS_SHARED = "pennon.headers.ids_shared"
     BAGGAGE_CROWDED = "pennon.baggage.crowded"
     CARRY_GROUPS_DROPPED = "pennon.carry.groups_dropped"

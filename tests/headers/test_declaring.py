@@ -26,6 +26,7 @@ from pennon.headers import (
     UnknownHeaders,
     std,
 )
+from pennon.headers.fields import Limits
 from pennon.headers.naming import name_fault
 from pennon.headers.standard import Direction, HeaderScope, StandardField
 
@@ -314,6 +315,13 @@ def test_contract_refuses_an_unknown_policy_for_unknown_headers() -> None:
     """One of three."""
     assert ["/unknown"] == list(_faults(unknown="drop"))
     assert all({} == _faults(unknown=each) for each in UnknownHeaders)
+
+
+@pytest.mark.req(6)
+def test_contract_refuses_limits_of_another_kind() -> None:
+    """Enforced or observed; a text is neither."""
+    assert ["/limits"] == list(_faults(limits="observe"))
+    assert all({} == _faults(limits=each) for each in Limits)
 
 
 @pytest.mark.req(18, 20, 96)

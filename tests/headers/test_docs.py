@@ -9,6 +9,7 @@ import pytest
 from pennon.headers import BaggagePolicy, Budgets, Contract, DropReason, Field, std, std_http
 from pennon.headers.deadline import DeadlineForm, DeadlinePolicy
 from pennon.headers.proxies import ForwardedSource, TrustedProxies
+from pennon.headers.report import Limit
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 PAGE = (REFERENCE / "headers.md").read_text(encoding="utf-8")
@@ -19,6 +20,12 @@ FIELDS = (REFERENCE / "fields.md").read_text(encoding="utf-8")
 def test_page_names_every_reason_for_a_drop(reason: DropReason) -> None:
     """Who finds a cause in a metric finds it here."""
     assert f"`{reason.value}`" in PAGE
+
+
+@pytest.mark.parametrize("limit", Limit)
+def test_page_names_every_limit_that_may_be_observed(limit: Limit) -> None:
+    """By what it is counted."""
+    assert f"| `{limit.value}` |" in PAGE
 
 
 def test_page_shows_code_that_runs() -> None:

@@ -29,6 +29,7 @@ from pennon.headers import (
 )
 from pennon.headers.asyncapi import asyncapi
 from pennon.headers.documents import markdown, marks_of, spliced
+from pennon.headers.fields import Limits
 from pennon.headers.openapi import openapi
 from pennon.headers.proxies import ForwardedSource, TrustedProxies
 from pennon.headers.schemas import ecma_pattern
@@ -153,6 +154,8 @@ def test_markdown_says_what_may_stand_in_baggage_and_how_much() -> None:
     assert "at most 100 of 16,384 bytes together" in text
     assert "Deadline: at most 30 s; read of verified callers from `grpc-timeout`" in text
     assert "Deadline: none is read or kept." in markdown(EMPTY)
+    assert "Limits are only observed" in markdown(replace(EMPTY, limits=Limits.OBSERVE))
+    assert "observed" not in markdown(EMPTY)
 
 
 def test_spliced_page_holds_the_document_and_all_else_as_it_was() -> None:

@@ -22,6 +22,7 @@ from pennon.headers import (
     Trust,
     std,
 )
+from pennon.headers.fields import Limits
 from pennon.headers.lint import Rule, findings_of
 from pennon.headers.proxies import ForwardedSource, TrustedProxies
 from pennon.headers.review import Answer, Evidence, Outcome, review_of
@@ -199,6 +200,12 @@ def test_baggage_of_more_than_hints_is_asked_for(policy: BaggagePolicy) -> None:
 def test_contract_without_a_deadline_is_asked_for() -> None:
     """The last of the anti-patterns: nobody says how long it may take."""
     assert {("no-deadline", "/deadline")} == _found(_contract(deadline=None))
+
+
+@pytest.mark.req(6, 7)
+def test_limits_that_are_only_observed_are_asked_for() -> None:
+    """A contract in production shows that nothing is turned away."""
+    assert {("limits-observed", "/limits")} == _found(_contract(limits=Limits.OBSERVE))
 
 
 @pytest.mark.req(59, 95, 100, 107)

@@ -29,6 +29,7 @@ from pennon.headers import (
     UnknownMembers,
     std,
 )
+from pennon.headers.fields import Limits
 from pennon.headers.proxies import ForwardedSource, TrustedProxies
 
 HEAD = 'name = "orders"\nversion = "1"\nowner = "platform"\n'
@@ -80,6 +81,7 @@ from_strangers = true
 SPELLINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "nothing but a name": ("", {}),
     "unknown": ('unknown = "reject"', {"unknown": UnknownHeaders.REJECT}),
+    "limits": ('limits = "observe"', {"limits": Limits.OBSERVE}),
     "built-in fields by name": ('std = ["x-tenant-id", "traceparent"]', {"fields": [std.TENANT_ID, std.TRACEPARENT]}),
     "a built-in field that differs": (
         '[[fields]]\nstd = "idempotency-key"\nmax_length = 64\nlog = "redacted"',

@@ -29,6 +29,7 @@ from pennon.headers import (
     networks,
     std,
 )
+from pennon.headers.fields import Limits
 from pennon.headers.proxies import ForwardedSource, TrustedProxies
 
 BOUNDARY: Final[Boundary] = mesh(verify=networks("10.0.0.0/8"))
@@ -250,6 +251,12 @@ MUTANTS: Final = (
     _of_contract("deadline/cap_s", "none", deadline=None, downstreams=_UNTIMED),
     _of_contract("unknown/", "dropped", unknown=UnknownHeaders.DROP),
     _of_contract("unknown/", "refused", unknown=UnknownHeaders.REJECT),
+    _of_contract("budgets/total_count", "only observed", limits=Limits.OBSERVE),
+    _of_contract("budgets/total_bytes", "only observed", limits=Limits.OBSERVE),
+    _of_contract("budgets/custom_bytes", "only observed", limits=Limits.OBSERVE),
+    _of_contract("baggage/wire_max_bytes", "only observed", limits=Limits.OBSERVE),
+    _of_contract("x-grade/required", "only observed", limits=Limits.OBSERVE),
+    _of_contract("deadline/max_refused_share", "only observed", limits=Limits.OBSERVE),
 )
 
 # What a rule says to people alone: the case `declared` compares it, and the document shows it.

@@ -8,7 +8,7 @@ from pennon.headers.baggage_checks import baggage_faults
 from pennon.headers.deadline import DeadlinePolicy, deadline_faults
 from pennon.headers.downstream_checks import downstream_faults
 from pennon.headers.field_checks import field_faults
-from pennon.headers.fields import Budgets, UnknownHeaders
+from pennon.headers.fields import Budgets, Limits, UnknownHeaders
 from pennon.headers.values import instances, members_of, naturals, texts
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def faults_of(contract: "Contract") -> list[Fault]:
         *baggage_faults(contract.baggage),
         *downstream_faults(contract),
         *_budgets(contract.budgets),
-        *members_of(contract, "", {"unknown": UnknownHeaders}),
+        *members_of(contract, "", {"unknown": UnknownHeaders, "limits": Limits}),
         *_deadline(contract),
     ]
 

@@ -9,7 +9,7 @@ from pennon.errors import ContractInvalid
 from pennon.headers.allowlist import AllowList
 from pennon.headers.checks import faults_of
 from pennon.headers.deadline import DeadlinePolicy
-from pennon.headers.fields import BaggagePolicy, Budgets, Downstream, Field, Propagate, UnknownHeaders
+from pennon.headers.fields import BaggagePolicy, Budgets, Downstream, Field, Limits, Propagate, UnknownHeaders
 from pennon.headers.grammar import OWN, STANDARD
 from pennon.headers.hosts import HostTable
 from pennon.headers.reading import Reading, reading_of
@@ -26,7 +26,8 @@ class Contract:
     """Which headers a service takes, keeps and sends, from whom and to whom.
 
     owner: who answers for it. fields: your own headers, and of the built-in ones (`std`) those that you use or change.
-    unknown: what happens to headers that nobody has declared. deadline: None: deadlines are neither read nor kept.
+    unknown: what happens to headers that nobody has declared. limits: whether a request that breaks one is turned away.
+    deadline: None: deadlines are neither read nor kept.
     proxies: whose word counts about the client; None: nobody's.
     Sequences may be lists; they are kept as tuples.
 
@@ -42,6 +43,7 @@ class Contract:
     downstreams: Sequence[Downstream] = ()
     budgets: Budgets = field(default_factory=Budgets)
     unknown: UnknownHeaders = UnknownHeaders.KEEP
+    limits: Limits = Limits.ENFORCE
     deadline: DeadlinePolicy | None = None
     proxies: "TrustedProxies | None" = None
 

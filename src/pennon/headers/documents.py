@@ -5,7 +5,7 @@ from typing import Final
 
 from pennon.headers.allowlist import spec_of
 from pennon.headers.contract import Contract
-from pennon.headers.fields import BaggageKey, Downstream, Field, Trust
+from pennon.headers.fields import BaggageKey, Downstream, Field, Limits, Trust
 from pennon.headers.schemas import direction_of, documented
 
 _FIELDS: Final = (
@@ -101,6 +101,8 @@ def _key(each: BaggageKey) -> Sequence[str]:
 
 def _limits(contract: Contract) -> Iterator[str]:
     budgets, baggage, deadline = contract.budgets, contract.baggage, contract.deadline
+    if contract.limits is Limits.OBSERVE:
+        yield "Limits are only observed: a request that breaks one is counted, and served."
     yield (
         f"Headers: at most {budgets.total_count:,} of {budgets.total_bytes:,} bytes together; custom ones"
         f" {budgets.custom_bytes:,}; `tracestate` {budgets.trace_bytes:,}. Unknown ones: {_words(contract.unknown)}."

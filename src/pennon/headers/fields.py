@@ -87,6 +87,19 @@ class UnknownHeaders(StrEnum):
     """The request is refused with 400. A record is handled without them."""
 
 
+class Limits(StrEnum):
+    """Whether a request that breaks a limit is turned away.
+
+    A limit is a budget, what may stand there at all (`UnknownHeaders.REJECT`), what must (`Field.required`), and the
+    floor of a deadline. Whom a service believes, and what it strips, is no limit.
+    """
+
+    ENFORCE = "enforce"
+    """It is answered with the limit's status, and not handled."""
+    OBSERVE = "observe"
+    """It is counted, noted, and handled as a record is: without what was over the limit."""
+
+
 class UnknownMembers(StrEnum):
     """What happens to baggage members that the allow list does not name."""
 

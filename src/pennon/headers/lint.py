@@ -20,6 +20,7 @@ from pennon.headers.fields import (
     Classification,
     Downstream,
     Field,
+    Limits,
     Log,
     Propagate,
 )
@@ -56,6 +57,7 @@ class Rule(StrEnum):
     BAGGAGE_AS_CACHE = "baggage-as-cache"
     NO_DEADLINE = "no-deadline"
     DEADLINE_NOT_TOLD = "deadline-not-told"
+    LIMITS_OBSERVED = "limits-observed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ def findings_of(contract: Contract) -> tuple[Finding, ...]:
             for found in _downstream(f"/downstreams/{number}", each, has_deadline=contract.deadline is not None)
         ),
         *_deadline(contract),
+        *_limits(contract),
     )
 
 
@@ -257,3 +260,9 @@ def _deadline(contract: Contract) -> Iterator[Finding]:
     if contract.deadline is None:
         message = "nothing says how long a request may take; give the contract a DeadlinePolicy with a cap"
         yield Finding(Rule.NO_DEADLINE, "/deadline", message)
+
+
+def _limits(contract: Contract) -> Iterator[Finding]:
+    if contract.limits is Limits.OBSERVE:
+        message = "limits are only observed: what breaks one is counted and served; enforce them once that is rare"
+        yield Finding(Rule.LIMITS_OBSERVED, "/limits", message)

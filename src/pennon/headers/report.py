@@ -8,6 +8,9 @@ import msgspec
 # A stranger chooses the keys of its baggage; longer names than this are cut before they are reported.
 _NAME_LIMIT_CHARS: Final = 64
 
+# Of a request that is late (RFC 9110 §15.6.5).
+LATE_STATUS: Final = 504
+
 
 class DropReason(StrEnum):
     """Why something did not cross. A closed set: it is the label of `pennon.headers.dropped`."""
@@ -54,15 +57,21 @@ class Drop(msgspec.Struct, frozen=True):
     reason: DropReason
 
 
-class Report(msgspec.Struct, frozen=True):
-    """What a crossing took from the headers it found, what it added, and what it dropped and why.
+class Limit(StrEnum):
+    """Which limit a request broke. A closed set: it is the label of `pennon.headers.observed`."""
 
-    took, added: header names, lower-case, in the order they were dealt with.
-    """
-
-    took: tuple[str, ...] = ()
-    added: tuple[str, ...] = ()
-    dropped: tuple[Drop, ...] = ()
+    HEADERS = "headers"
+    """Too many headers, or too many bytes of them, all together."""
+    CUSTOM = "custom"
+    """Too many bytes in the fields that no standard defines."""
+    BAGGAGE = "baggage"
+    """Too many bytes of baggage as it came."""
+    UNKNOWN = "unknown"
+    """A header that nobody has declared."""
+    MISSING = "missing"
+    """A required field that did not come, or did not count."""
+    LATE = "late"
+    """Too little time left."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -79,6 +88,28 @@ class Refusal(msgspec.Struct, frozen=True):
     field: str
     limit: str = ""
     is_missing: bool = False
+
+    @property
+    def broken(self) -> Limit:
+        """Which limit it is for."""
+        if self.is_missing:
+            return Limit.MISSING
+        if self.status == LATE_STATUS:
+            return Limit.LATE
+        return Limit(self.field) if self.limit else Limit.UNKNOWN
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a crossing took from the headers it found, what it added, and what it dropped and why.
+
+    took, added: header names, lower-case, in the order they were dealt with.
+    observed: why the request would have been refused, were its contract's limits enforced.
+    """
+
+    took: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    dropped: tuple[Drop, ...] = ()
+    observed: Refusal | None = None
 
 
 def header_drop(name: bytes, reason: DropReason) -> Drop:

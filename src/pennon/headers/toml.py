@@ -15,7 +15,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
 from pennon.errors import ContractInvalid, Fault, SettingInvalid
 from pennon.headers.deadline import DeadlineForm, DeadlinePolicy
-from pennon.headers.fields import BaggageKey, BaggagePolicy, Budgets, Downstream, Field, UnknownHeaders
+from pennon.headers.fields import BaggageKey, BaggagePolicy, Budgets, Downstream, Field, Limits, UnknownHeaders
 from pennon.headers.proxies import TrustedProxies
 from pennon.headers.standard import StandardField
 from pennon.headers.std import BY_NAME
@@ -24,7 +24,8 @@ _NOTHING: Final = object()
 _STD: Final = "std"
 _TEXTS: Final = ("name", "version", "owner")
 _PARTS: Final[Mapping[str, Any]] = {"baggage": BaggagePolicy, "budgets": Budgets, "deadline": DeadlinePolicy}
-_KEYS: Final = (*_TEXTS, "unknown", _STD, "fields", "baggage", "budgets", "deadline", "proxies", "downstreams")
+_CHOICES: Final[Mapping[str, Any]] = {"unknown": UnknownHeaders, "limits": Limits}
+_KEYS: Final = (*_TEXTS, *_CHOICES, _STD, "fields", "baggage", "budgets", "deadline", "proxies", "downstreams")
 # What a table says of a built-in field; the rest is the header's own.
 _CHANGEABLE: Final = tuple(each.name for each in fields(Field) if each.name != "name")
 _NAMES_OF_KINDS: Final = {str: "a text", int: "an integer", float: "a number", bool: "true or false"}
@@ -77,8 +78,9 @@ class _Reader:
         read: dict[str, Any] = {}
         for key in _TEXTS:
             read[key] = self._value(document[key], f"/{key}", str) if key in document else self._missing("", key)
-        if "unknown" in document:
-            read["unknown"] = self._value(document["unknown"], "/unknown", UnknownHeaders)
+        for key, kind in _CHOICES.items():
+            if key in document:
+                read[key] = self._value(document[key], f"/{key}", kind)
         for key, kind in _PARTS.items():
             if key in document:
                 read[key] = self._table(document[key], f"/{key}", kind)

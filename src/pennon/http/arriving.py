@@ -1,7 +1,7 @@
 """What the doors do alike at which requests come in, whether by ASGI or by WSGI."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import Final, Generic, Self, TypeVar
 
@@ -14,14 +14,17 @@ from pennon.clock import Clock
 from pennon.context import Identity, RequestContext
 from pennon.counters import Count
 from pennon.headers import ENTROPY_BYTES, Boundary, Contract, Drop, Inbound, Refusal
+from pennon.headers.fields import Limits
+from pennon.headers.report import LATE_STATUS
 from pennon.http.hooks import is_app_hooked
-from pennon.http.refusal import LATE_STATUS
 from pennon.http.rewriting import Shown
 from pennon.http.valve import DeadlineValve, Lateness
 
 _FAILED_STATUS: Final = 500
 # On the span of a request that came too late, whether it was refused or not.
 _LATE: Final = "pennon.deadline.exceeded"
+# On the span of a request that is served although it broke a limit: which one.
+_OBSERVED: Final = "pennon.headers.observed"
 _UNASKED: Final = Identity()
 
 AppT = TypeVar("AppT")
@@ -99,7 +102,7 @@ class Door(Generic[AppT]):
             now_ns=0 if monotonic_ns is None else self._clock.now_ns(),
             monotonic_ns=monotonic_ns,
             peer=inbound.address,
-            stops=True,
+            stops=self._contract.limits is Limits.ENFORCE,
         )
         if doubted:
             report = structs.replace(arrival.report, dropped=(*doubted, *arrival.report.dropped))
@@ -109,6 +112,7 @@ class Door(Generic[AppT]):
         if refusal is not None and refusal.is_missing and _is_preflight(inbound):
             arrival = structs.replace(arrival, refusal=None)
         counters.count_arrival(arrival)
+        arrival = self._judged(arrival)
         if arrival.refusal is not None:
             return Admission(self._contract, arrival, is_trusted)
         is_late = False
@@ -133,9 +137,20 @@ class Door(Generic[AppT]):
         if lateness is Lateness.SPARED:
             counters.count(Count.DEADLINE_SPARED)
             return arrival, True
-        counters.count(Count.DEADLINE_REFUSED)
         refusal = Refusal(LATE_STATUS, deadline.form or "deadline", f"{policy.floor_s} s")
-        return structs.replace(arrival, refusal=refusal), True
+        arrival = self._judged(structs.replace(arrival, refusal=refusal))
+        if arrival.refusal is not None:
+            counters.count(Count.DEADLINE_REFUSED)
+        return arrival, True
+
+    def _judged(self, arrival: Arrival) -> Arrival:
+        """The arrival, to be served all the same where limits are only observed; of several the first is noted."""
+        refusal = arrival.refusal
+        if refusal is None or self._contract.limits is Limits.ENFORCE:
+            return arrival
+        counters.count(Count.HEADERS_OBSERVED, refusal.broken)
+        report = structs.replace(arrival.report, observed=arrival.report.observed or refusal)
+        return structs.replace(arrival, report=report, refusal=None)
 
     def _shown(self, admission: Admission) -> Shown:
         """Which of the request's headers the application sees as they came."""
@@ -177,16 +192,24 @@ def note_answer(span: otel.Span, admission: Admission, context: RequestContext, 
     report = admission.arrival.report
     if span is otel.SILENT:
         if otel.is_recording():
-            late = {_LATE: admission.is_late} if admission.is_late else {}
-            otel.note_here(report, {**_said(admission.contract, context), **late})
+            otel.note_here(report, {**_said(admission.contract, context), **dict(_limits(admission))})
         return
     span.note(report)
-    if admission.is_late:
-        span.attribute(_LATE, admission.is_late)
+    for key, value in _limits(admission):
+        span.attribute(key, value)
     if status is not None:
         span.attribute("http.response.status_code", status)
         if status >= _FAILED_STATUS:
             span.fail(str(status))
+
+
+def _limits(admission: Admission) -> Iterator[tuple[str, otel.AttributeValue]]:
+    """What the request broke, and was served all the same; of a late one, that it was, also where it was refused."""
+    observed = admission.arrival.report.observed
+    if observed is not None:
+        yield _OBSERVED, observed.broken.value
+    if admission.is_late:
+        yield _LATE, True
 
 
 def peer_attributes(

@@ -12,12 +12,13 @@ import msgspec
 from pennon.context import RequestContext
 from pennon.errors import DeadlineExceeded
 from pennon.headers import Refusal
+from pennon.headers.report import Limit
 from pennon.http.rewriting import ids_of
 from pennon.http.types import RawHeaders, Receive, Scope, Send
 
 CODE: Final = "headers_refused"
 MISSING_CODE: Final = "header_required"
-LATE_STATUS: Final = 504
+_CODES: Final = {Limit.LATE: DeadlineExceeded.code, Limit.MISSING: MISSING_CODE}
 
 # RFC 6455 §7.4.1: a message that violates the endpoint's policy.
 _POLICY_VIOLATION: Final = 1008
@@ -54,7 +55,7 @@ async def _respond(send: Send, kind: str, refusal: Refusal, context: RequestCont
 
 
 def _problem(refusal: Refusal) -> dict[str, object]:
-    code = _code_of(refusal)
+    code = _CODES.get(refusal.broken, CODE)
     return {
         "type": f"urn:pennon:problem:{code}",
         "title": HTTPStatus(refusal.status).phrase,
@@ -65,15 +66,12 @@ def _problem(refusal: Refusal) -> dict[str, object]:
     }
 
 
-def _code_of(refusal: Refusal) -> str:
-    if refusal.status == LATE_STATUS:
-        return DeadlineExceeded.code
-    return MISSING_CODE if refusal.is_missing else CODE
-
-
 def _what_is_wrong(refusal: Refusal) -> str:
-    if refusal.is_missing:
-        return "required; it is missing, or its value does not count here"
-    if refusal.status == LATE_STATUS:
-        return f"less than {refusal.limit} left"
-    return f"over the limit of {refusal.limit}" if refusal.limit else "not declared here"
+    match refusal.broken:
+        case Limit.MISSING:
+            return "required; it is missing, or its value does not count here"
+        case Limit.LATE:
+            return f"less than {refusal.limit} left"
+        case Limit.UNKNOWN:
+            return "not declared here"
+    return f"over the limit of {refusal.limit}"

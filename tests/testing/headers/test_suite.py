@@ -22,6 +22,7 @@ from pennon.headers import (
     public,
     std,
 )
+from pennon.headers.fields import Limits
 from pennon.headers.proxies import ForwardedSource, TrustedProxies
 from pennon.testing.headers import Caller, Needs, Unseen, cases_of, run_suite
 
@@ -137,6 +138,17 @@ CONTRACTS = [
         owner="tests",
         deadline=FORMS,
         fields=[dataclasses.replace(std.IDEMPOTENCY_KEY, required=True), std.TENANT_ID],
+    ),
+    Contract(
+        "observing",
+        version="1",
+        owner="tests",
+        limits=Limits.OBSERVE,
+        unknown=UnknownHeaders.REJECT,
+        deadline=dataclasses.replace(FORMS, max_refused_share=1.0),
+        fields=[dataclasses.replace(each, required=True) for each in (std.IDEMPOTENCY_KEY, std.REGION, std.SHARD)],
+        baggage=BaggagePolicy(max_bytes=800, wire_max_bytes=800, allow=["a"]),
+        budgets=Budgets(total_bytes=2_000, total_count=20, custom_bytes=100),
     ),
     Contract(
         "narrow",

@@ -34,7 +34,7 @@ def baggage_cases(setting: Setting) -> Iterator[Case]:
             yield make(f"allow/{key}/{role}", says, partial(_allowed, caller, number), Needs.INSIDE)
     sender = setting.callers.verified or setting.callers.stranger
     assert sender is not None  # noqa: S101  # whom a boundary does not verify is a stranger
-    says = f"{policy.wire_max_bytes} bytes are read, one more is refused with {policy.refuse_status}"
+    says = f"{policy.wire_max_bytes} bytes are read, one more is {setting.fate(policy.refuse_status)}"
     yield make("wire_max_bytes", says, partial(_wire, sender), Needs.ANSWERS)
     if _free_key(policy, is_verified=sender == setting.callers.verified) is not None:
         yield make("max_bytes", "whole members are kept, up to the limit", partial(_bytes, sender), Needs.INSIDE)
@@ -90,7 +90,7 @@ def _bytes(caller: Caller, service: Service) -> None:
     for size in (policy.max_bytes, policy.max_bytes + 1):
         value = "a" * (size - len(key) - 1)
         seen = service.ask([(BAGGAGE, f"{key}={value}")], caller=caller)
-        if seen.was_refused:
+        if seen.was_refused or size > policy.wire_max_bytes:
             return  # the wire's limit, or that of all headers, is the narrower one
         _expect_kept(service, seen, {key: value} if size <= policy.max_bytes else {})
 

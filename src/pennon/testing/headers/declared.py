@@ -33,7 +33,7 @@ def setting_of(
     callers = callers_at(boundary, verified=verified, stranger=stranger)
     setting = Setting(contract, boundary, callers)
     needed = [each for each in contract.fields if must_bring(setting, each)]
-    closed = [each.name.lower() for each in needed if is_closed_to_strangers(each)]
+    closed = [each.name.lower() for each in needed if setting.enforces and is_closed_to_strangers(each)]
     turned_away = callers.stranger if closed else None
     if turned_away is not None:
         callers = Callers(callers.verified, None)

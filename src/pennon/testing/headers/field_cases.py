@@ -50,7 +50,7 @@ def field_cases(setting: Setting, declared: Field) -> Iterator[Case]:
     if is_left_to_the_boundary(setting, declared):
         sender = None
     if sender is not None:
-        says = f"a request without it is {'refused with 400, which names it' if declared.required else 'served'}"
+        says = f"a request without it is {setting.fate(_MISSING_STATUS) if declared.required else 'served'}"
         yield make("required", says, partial(_required, sender=sender), Needs.ANSWERS)
         yield from _reading(setting, declared, sender)
     if setting.turned_away is not None and must_bring(setting, declared) and is_closed_to_strangers(declared):
@@ -115,7 +115,7 @@ def _required(service: Service, *, declared: Field, sender: Caller) -> None:
     service.expect_refused(service.ask(caller=sender), is_over=False)
     bare = service.ask(caller=sender, without=declared.name.lower())
     service.expect_refused(bare, is_over=declared.required, status=_MISSING_STATUS)
-    if declared.required:
+    if declared.required and service.setting.enforces:
         _expect_told(service, bare, declared)
 
 

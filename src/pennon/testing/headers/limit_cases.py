@@ -25,13 +25,13 @@ def limit_cases(setting: Setting) -> Iterator[Case]:
     make = partial(Case, setting)
     budgets = setting.contract.budgets
     unknown = setting.contract.unknown
-    if unknown is not UnknownHeaders.REJECT:
-        says = f"{budgets.total_count} headers are served, one more is refused"
+    if unknown is not UnknownHeaders.REJECT or not setting.enforces:
+        says = f"{budgets.total_count} headers are served, one more is {setting.fate()}"
         yield make("budgets", "total_count", says, partial(_counted, caller), Needs.ANSWERS)
-    says = f"{budgets.total_bytes} bytes of headers are served, one more is refused"
+    says = f"{budgets.total_bytes} bytes of headers are served, one more is {setting.fate()}"
     yield make("budgets", "total_bytes", says, partial(_weighed, caller), Needs.ANSWERS)
     if _weight(_custom(setting, caller)) > budgets.custom_bytes:
-        says = "fields of your own are refused that are over their budget together"
+        says = f"a request whose fields of your own are over their budget together is {setting.fate()}"
         yield make("budgets", "custom_bytes", says, partial(_own_fields, caller), Needs.ANSWERS)
     for who in callers.each():
         role = "verified" if who == callers.verified else "stranger"
@@ -69,12 +69,12 @@ def _own_fields(caller: Caller, service: Service) -> None:
 def _unknown(caller: Caller, service: Service) -> None:
     policy = service.contract.unknown
     seen = service.ask([(UNKNOWN, _SECRET)], caller=caller)
-    if policy is UnknownHeaders.REJECT:
+    if policy is UnknownHeaders.REJECT and service.setting.enforces:
         service.expect(seen.was_refused, "the request is refused", seen.answered)
     else:
         service.expect(seen.was_served, "the request is served", seen.answered)
         is_shown = bool(seen.inside_lines(UNKNOWN))
-        wanted = policy is UnknownHeaders.KEEP
+        wanted = policy is not UnknownHeaders.DROP
         told = "the application sees it" if wanted else "the application does not see it"
         service.expect(is_shown is wanted, told, "the opposite")
     service.expect(_SECRET.encode() not in seen.answer.body, "the response does not repeat the value", "it does")

@@ -8,7 +8,7 @@ import msgspec
 
 from pennon.context import RequestContext
 from pennon.headers import Boundary, Contract, Downstream
-from pennon.headers.fields import TOO_LARGE_STATUS
+from pennon.headers.fields import TOO_LARGE_STATUS, Limits
 from pennon.http.arriving import Door
 from pennon.testing.headers.callers import Caller, Callers
 from pennon.testing.headers.driving import Answer, App, drive, is_asgi
@@ -113,6 +113,15 @@ class Setting(msgspec.Struct, frozen=True):
     turned_away: Caller | None = None
     brought: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def enforces(self) -> bool:
+        """Whether what breaks a limit is refused."""
+        return self.contract.limits is Limits.ENFORCE
+
+    def fate(self, status: int = TOO_LARGE_STATUS) -> str:
+        """What becomes of a request that breaks a limit, for which it would be refused with this status."""
+        return f"refused with {status}" if self.enforces else "served, as limits are only observed"
+
 
 class Service:
     """The application under test, as a case asks it: it remembers what was sent, by name and size, to tell of it."""
@@ -172,8 +181,8 @@ class Service:
         return [_HOST, *caller.headers, *brought]
 
     def expect_refused(self, seen: Seen, *, is_over: bool, status: int = TOO_LARGE_STATUS) -> None:
-        """Fail the case unless it was refused if it was over a limit, and not else."""
-        if is_over:
+        """Fail the case unless it was refused if it was over a limit that is enforced, and not else."""
+        if is_over and self.setting.enforces:
             self.expect(seen.answer.status == status, f"status {status}", seen.answered)
             self.expect(not seen.was_served, "the application is not called", "it is")
         else:
