@@ -19,6 +19,7 @@ from pennon.headers import (
     DeadlinePolicy,
     Downstream,
     Field,
+    Limits,
     Log,
     Propagate,
     Retries,
@@ -26,7 +27,6 @@ from pennon.headers import (
     UnknownHeaders,
     std,
 )
-from pennon.headers.fields import Limits
 from pennon.headers.naming import name_fault
 from pennon.headers.standard import Direction, HeaderScope, StandardField
 

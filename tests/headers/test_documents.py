@@ -21,6 +21,7 @@ from pennon.headers import (
     DeadlinePolicy,
     Downstream,
     Field,
+    Limits,
     Log,
     Propagate,
     Retries,
@@ -29,7 +30,6 @@ from pennon.headers import (
 )
 from pennon.headers.asyncapi import asyncapi
 from pennon.headers.documents import markdown, marks_of, spliced
-from pennon.headers.fields import Limits
 from pennon.headers.openapi import openapi
 from pennon.headers.proxies import ForwardedSource, TrustedProxies
 from pennon.headers.schemas import ecma_pattern

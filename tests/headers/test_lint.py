@@ -17,12 +17,12 @@ from pennon.headers import (
     DeadlinePolicy,
     Downstream,
     Field,
+    Limits,
     Log,
     Propagate,
     Trust,
     std,
 )
-from pennon.headers.fields import Limits
 from pennon.headers.lint import Rule, findings_of
 from pennon.headers.proxies import ForwardedSource, TrustedProxies
 from pennon.headers.review import Answer, Evidence, Outcome, review_of

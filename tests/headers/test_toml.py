@@ -21,6 +21,7 @@ from pennon.headers import (
     DeadlinePolicy,
     Downstream,
     Field,
+    Limits,
     Log,
     Propagate,
     Retries,
@@ -29,7 +30,6 @@ from pennon.headers import (
     UnknownMembers,
     std,
 )
-from pennon.headers.fields import Limits
 from pennon.headers.proxies import ForwardedSource, TrustedProxies
 
 HEAD = 'name = "orders"\nversion = "1"\nowner = "platform"\n'

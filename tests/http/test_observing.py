@@ -18,6 +18,7 @@ from pennon.headers import (
     Contract,
     DeadlinePolicy,
     Field,
+    Limits,
     Log,
     Propagate,
     Trust,
@@ -27,7 +28,6 @@ from pennon.headers import (
     public,
     std,
 )
-from pennon.headers.fields import Limits
 from pennon.headers.report import Limit
 
 Ask = Callable[..., Any]

@@ -20,6 +20,7 @@ from pennon.headers import (
     DeadlinePolicy,
     Downstream,
     Field,
+    Limits,
     Log,
     Propagate,
     Trust,
@@ -29,7 +30,6 @@ from pennon.headers import (
     networks,
     std,
 )
-from pennon.headers.fields import Limits
 from pennon.headers.proxies import ForwardedSource, TrustedProxies
 
 BOUNDARY: Final[Boundary] = mesh(verify=networks("10.0.0.0/8"))

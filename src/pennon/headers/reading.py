@@ -11,7 +11,7 @@ import msgspec
 
 from pennon.context import Member
 from pennon.headers.deadline import DeadlineForm
-from pennon.headers.fields import Field, UnknownHeaders
+from pennon.headers.fields import Field
 from pennon.headers.grammar import CONNECTION, HOP_BY_HOP, OWN, STANDARD
 from pennon.headers.identity import IDENTITY_NAMES
 from pennon.headers.report import Drop, DropReason
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 
 # Known by name, and nobody's to read here.
 UNREAD: Final = ""
-
-# What every client sends. Of no interest, and passed over at one look where unknown headers may stand.
-_USUAL: Final = (
-    "accept-encoding", "accept-language", "cache-control", "origin", "pragma", "priority", "referer", "sec-fetch-dest",
-    "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user", "upgrade-insecure-requests", "user-agent",
-)  # fmt: skip
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -105,8 +99,6 @@ def reading_of(contract: "Contract") -> Reading:
 
 def _way(contract: "Contract", *, is_trusted: bool, takes_identity: bool) -> Way:
     known = {*BY_NAME, *HOP_BY_HOP, *contract.declared}
-    if contract.unknown is UnknownHeaders.KEEP:
-        known |= {*_USUAL}
     rules = dict(_rules(contract, is_trusted=is_trusted, takes_identity=takes_identity))
     slots = dict.fromkeys((name.encode() for name in known), UNREAD)
     slots |= {(each.kafka or each.name).lower().encode(): UNREAD for each in contract.fields}

@@ -13,8 +13,7 @@ from pennon.carry import Arrival, arrive
 from pennon.clock import Clock
 from pennon.context import Identity, RequestContext
 from pennon.counters import Count
-from pennon.headers import ENTROPY_BYTES, Boundary, Contract, Drop, Inbound, Refusal
-from pennon.headers.fields import Limits
+from pennon.headers import ENTROPY_BYTES, Boundary, Contract, Drop, Inbound, Limits, Refusal
 from pennon.headers.report import LATE_STATUS
 from pennon.http.hooks import is_app_hooked
 from pennon.http.rewriting import Shown

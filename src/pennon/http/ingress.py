@@ -34,9 +34,10 @@ def asgi(
 
     clock: by which deadlines are read; tests move it.
 
-    Over the contract's limits a request is refused with 431 (RFC 6585 §5), with a header that the contract rejects or
-    without one that it requires with 400, and with 504 where its deadline leaves less than the policy's floor, as far
-    as the valve lets; each time with problem details naming the field. A contract whose limits are only observed (`Limits.OBSERVE`) refuses nothing.
+    Over the contract's limits a request is refused with 431 (RFC 6585 §5), with a header that the contract rejects, or
+    without one that it requires, with 400, and with 504 where its deadline leaves less than the policy's floor, as far
+    as the valve lets; each time with problem details naming the field. A contract whose limits are only observed
+    (`Limits.OBSERVE`) refuses none.
     """
     return AsgiDoor(app, contract, boundary, spans=spans, decide=decide, clock=clock)
 

@@ -15,6 +15,7 @@ from pennon.headers import (
     DeadlinePolicy,
     Downstream,
     Identity,
+    Limits,
     Trust,
     UnknownHeaders,
     mesh,
@@ -22,7 +23,6 @@ from pennon.headers import (
     public,
     std,
 )
-from pennon.headers.fields import Limits
 from pennon.headers.proxies import ForwardedSource, TrustedProxies
 from pennon.testing.headers import Caller, Needs, Unseen, cases_of, run_suite
 
