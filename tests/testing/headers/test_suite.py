@@ -184,6 +184,25 @@ def test_suite_and_corpus_pass_whatever_is_declared(
         assert hostile_headers.run(door(kind, spoken, boundary), spoken, boundary=boundary) >= 50
 
 
+@pytest.mark.req(6, 126)
+@pytest.mark.parametrize(
+    "broken",
+    [
+        *("budgets/total_count", "budgets/total_bytes", "budgets/custom_bytes", "baggage/wire_max_bytes"),
+        *("x-region/required", "unknown/verified", "deadline/max_refused_share"),
+    ],
+)
+def test_case_turns_red_where_limits_are_to_be_observed_and_the_door_enforces_them(broken: str, door: Door) -> None:
+    """A contract that says nobody is turned away yet is kept to that, limit by limit."""
+    [spoken] = [each for each in CONTRACTS if each.limits is Limits.OBSERVE]
+    boundary = mesh(verify=networks("10.0.0.0/8"))
+    [case] = [each for each in cases_of(spoken, boundary) if each.id == broken]
+    case.run(door("asgi", spoken, boundary))
+
+    with pytest.raises(AssertionError):
+        case.run(door("asgi", dataclasses.replace(spoken, limits=Limits.ENFORCE), boundary))
+
+
 def test_failure_names_what_was_sent_and_holds_no_value(door: Door, contract: Contract, boundaries: Any) -> None:
     """Names and sizes: a suite's output goes to places where values may not."""
     loose = changed(contract, "x-desk", trust=Trust.CLIENT, caller_may_set=True, gateway_overwrites=False)
