@@ -317,5 +317,5 @@ HANDLED: Final[frozenset[str]] = frozenset(
     }
 )
 """What codecs of pennon's read and write. A contract that lists one documents it; it is handled either way."""
-STANDARDS_OWNERS: Final = frozenset({"IETF", "W3C", "WHATWG", "gRPC", "Envoy"})
+STANDARDS_OWNERS: Final = frozenset({"IETF", "W3C", "WHATWG", "gRPC", "Envoy", "jQuery"})
 """Who defines headers that mean the same everywhere; what pennon only suggests has the owner "pennon"."""

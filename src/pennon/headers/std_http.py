@@ -210,7 +210,7 @@ _EXECUTION: Final = (
         ("priority", "RFC 9218 §5", _Shape(TEXT, 256, is_list=True), "What is wanted first"),
     ),
     *_fields(
-        "W3C", Category.EXECUTION, _ASKED,
+        "WHATWG", Category.EXECUTION, _ASKED,
         ("sec-purpose", "Fetch, Sec-Purpose", _Shape(TEXT, 128), "That it is fetched ahead"),
     ),
     *_fields(
@@ -301,9 +301,9 @@ _SECURITY: Final = (
         ("strict-transport-security", "RFC 6797 §6.1", _Shape(TEXT, 256), "That only TLS is to be used"),
     ),
     *_fields(
-        "WHATWG", Category.SECURITY, _DEVICE,
-        # No standard has it. On Android it names the app.
-        ("x-requested-with", "XMLHttpRequest, by custom", _Shape(r"[A-Za-z0-9._\-]++", 256), "What made the request"),
+        "jQuery", Category.SECURITY, _DEVICE,
+        # No standard has it, and scripts send it since. On Android it names the app.
+        ("x-requested-with", "jQuery.ajax()", _Shape(r"[A-Za-z0-9._\-]++", 256), "What made the request"),
     ),
 )  # fmt: skip
 
