@@ -61,10 +61,10 @@ class Reading(msgspec.Struct, frozen=True):
     clock: Clock
 
 
-class Processing(ambient.entered):
+class Processing:
     """The block of one record, in a span of its own."""
 
-    __slots__ = ("_group", "_reading", "_record", "_span")
+    __slots__ = ("_group", "_ledger", "_reading", "_record", "_span", "_token")
 
     def __init__(self, record: Record | PlainRecord, reading: Reading, group: str | None) -> None:
         self._record = record
@@ -73,22 +73,25 @@ class Processing(ambient.entered):
 
     def __enter__(self) -> RequestContext:
         arrival = arrived(self._record, headers_of(self._record), self._reading)
-        self._context = arrival.context
         self._span = SILENT
-        if is_recording():
-            self._begin_span(arrival)
-        return super().__enter__()
+        context = self._in_span(arrival) if is_recording() else arrival.context
+        # As `ambient.entered` does, in this frame.
+        self._token = ambient.CURRENT.set(context)
+        self._ledger = context.ledger
+        return context
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            super().__exit__(kind, error, traceback)
+            ambient.CURRENT.reset(self._token)
+            self._ledger.seal()
         finally:
             if self._span is not SILENT:
                 self._span.__exit__(kind, error, traceback)
 
-    def _begin_span(self, arrival: Arrival) -> None:
+    def _in_span(self, arrival: Arrival) -> RequestContext:
+        """The context, standing in a span that begins with this."""
         # Imported here: nobody pays for it who makes no spans.
         from pennon.logs.spans import whose
 
@@ -105,8 +108,9 @@ class Processing(ambient.entered):
         span.note(arrival.report)
         for name, said in whose(self._reading.contract, context).items():
             span.attribute(name, said)
-        self._context = span.placing(context)
+        context = span.placing(context)
         span.__enter__()
+        return context
 
 
 def arrived(record: Record | PlainRecord, headers: Headers, reading: Reading) -> Arrival:

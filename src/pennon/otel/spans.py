@@ -188,7 +188,8 @@ def batch_span(
 
 def is_recording() -> bool:
     """Whether spans are more than silent: whether it is worth gathering what one would say."""
-    return _sdk() is not None
+    live = _live if _is_looked_up else _api()
+    return live is not None and live.has_sdk()
 
 
 def record_decision(decision: Decision | Answer, *, unmet: str | None = None) -> None:
