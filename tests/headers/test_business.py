@@ -1,5 +1,6 @@
 """Patterns of business ids: what they may say, what they find, and that finding it is cheap."""
 
+import dataclasses
 import re
 from typing import Any
 
@@ -7,7 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pennon.context import CorrelationId, RequestId
+from pennon.errors import ContractInvalid
+from pennon.headers import Contract, Downstream, Drop, DropReason, extract, inject
 from pennon.headers.business import business_id_faults, business_id_guard
+from pennon.headers.documents import markdown
 from pennon.headers.ids import is_id, new_correlation_id, new_request_id
 
 ORDER = "ORD-[0-9]+"
@@ -98,3 +103,84 @@ def test_guard_finds_nothing_in_what_we_make(entropy: bytes, ms: int) -> None:
     made = new_request_id(entropy), new_correlation_id(ms * 1_000_000, entropy[:10])
 
     assert not any(holds(list(GOOD), each) for each in made)
+
+
+CONTRACT = Contract(
+    "orders",
+    version="1",
+    owner="t",
+    business_ids=[ORDER],
+    downstreams=[Downstream("posts", host="posts.internal"), Downstream("feed", topic="feed")],
+)
+ENTROPY = bytes(range(1, 41))
+# The second one is read by the short way, the first, as it holds a line too many, by the long one.
+BESIDE = ([(b"x-request-id", b"req-1"), (b"x-request-id", b"req-1")], [(b"x-request-id", b"req-1")])
+
+
+@pytest.mark.req(42)
+@pytest.mark.parametrize("beside", BESIDE, ids=["long way", "short way"])
+@pytest.mark.parametrize("is_trusted", [True, False])
+@pytest.mark.parametrize("given", [b"ORD-1", b"mine:ORD-77", b" ORD-9 "])
+def test_correlation_id_that_holds_one_of_the_business_does_not_come_in(
+    given: bytes, is_trusted: bool, beside: list[tuple[bytes, bytes]]
+) -> None:
+    """From nobody; and it is said why."""
+    headers = [(b"x-correlation-id", given), *beside]
+    arrived = extract(CONTRACT, headers, is_trusted=is_trusted, entropy=ENTROPY)
+
+    assert arrived.correlation_id is None
+    assert Drop("x-correlation-id", DropReason.BUSINESS_ID) in arrived.report.dropped
+    assert "x-correlation-id" in arrived.spoiled
+
+
+@pytest.mark.req(41, 42)
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_request_id_that_holds_one_of_the_business_is_made_anew(is_trusted: bool) -> None:
+    """A stranger's does not even stand in logs."""
+    arrived = extract(CONTRACT, [(b"x-request-id", b"ORD-1")], is_trusted=is_trusted, entropy=ENTROPY)
+
+    assert (f"req_{ENTROPY[24:].hex()}", None) == (arrived.request_id, arrived.caller_request_id)
+
+
+@pytest.mark.req(42)
+@given(st.text(st.sampled_from("ORD-0123.x"), min_size=1, max_size=12))
+def test_id_comes_in_and_goes_out_exactly_if_it_is_opaque(text: str) -> None:
+    """By the long way and by the short one alike."""
+    is_opaque = re.search(ORDER, text) is None
+    for beside in BESIDE:
+        headers = [(b"x-correlation-id", text.encode()), *beside]
+        arrived = extract(CONTRACT, headers, is_trusted=True, entropy=ENTROPY)
+        assert (text if is_opaque else None) == arrived.correlation_id
+    for downstream in CONTRACT.downstreams:
+        leaving = inject(
+            CONTRACT,
+            downstream,
+            trace=None,
+            request_id=RequestId("req-1"),
+            correlation_id=CorrelationId(text),
+            baggage=(),
+            ours=(),
+        )
+        assert is_opaque is (b"x-correlation-id" in dict(leaving.set))
+        assert b"x-correlation-id" in leaving.remove
+
+
+@pytest.mark.req(42)
+def test_contract_says_which_it_refuses() -> None:
+    """In Python and in TOML, and to people."""
+    toml = 'name = "orders"\nversion = "1"\nowner = "t"\nbusiness_ids = ["ORD-[0-9]+"]\n'
+    with pytest.raises(ContractInvalid) as python:
+        Contract("orders", version="1", owner="t", business_ids=["[0-9]+"])
+    with pytest.raises(ContractInvalid) as text:
+        Contract.from_toml(toml.replace("ORD-", ""))
+
+    assert dataclasses.replace(CONTRACT, downstreams=()) == Contract.from_toml(toml)
+    assert (
+        ["/business_ids/0"] == [each.path for each in python.value.faults] == [each.path for each in text.value.faults]
+    )
+    assert "none holds `ORD-[0-9]+`" in markdown(CONTRACT)
+
+
+def test_contract_without_patterns_searches_nothing() -> None:
+    """There is nothing to call."""
+    assert Contract("orders", version="1", owner="t").holds_business_id is None

@@ -127,3 +127,20 @@ def test_record_without_a_required_field_is_handled_and_counted(
 
 def _missed() -> int:
     return sum(each.total for each in counters.samples() if each.cause == "missing")
+
+
+@pytest.mark.req(42)
+def test_id_of_the_business_stands_on_no_record(record: Callable[..., Any], wrapped: Any) -> None:
+    """Neither read from one nor written by hand onto one, in any case and any type of headers."""
+    contract = contract_of(business_ids=["ORD-[0-9]+"])
+    sender = pennon.kafka.producer(wrapped, contract)
+    opaque = [("x-correlation-id", b"corr-17")]
+    left = []
+    for headers in ([("X-Correlation-Id", "ORD-17")], {"x-correlation-id": b"cart:ORD-17"}, opaque):
+        sender.produce("posts", b"", headers=headers)
+        left.append(wrapped.headers)
+        wrapped.sent.clear()
+    with pennon.kafka.process(record([("x-correlation-id", b"ORD-17")]), contract, boundary=mesh()) as context:
+        assert context.correlation_id is None
+
+    assert [[], [], opaque] == left

@@ -103,6 +103,7 @@ RIGHT: Final = Contract(
     ],
     deadline=DeadlinePolicy(accept=list(DeadlineForm), cap_s=30.0),
     proxies=TrustedProxies(["10.1.0.0/16", "fd01::/16"], reads=[ForwardedSource.FORWARDED]),
+    business_ids=["ORD-[0-9]+"],
 )
 
 
@@ -249,6 +250,8 @@ MUTANTS: Final = (
     _of_part("baggage", "baggage/on_unknown/record", "nobody's", on_unknown=UnknownMembers.DROP),
     _of_part("baggage", "baggage/wire_max_bytes/record", "one byte more", wire_max_bytes=8_193),
     _of_contract("deadline/cap_s", "none", deadline=None, downstreams=_UNTIMED),
+    _of_contract("x-correlation-id/business_ids", "none", business_ids=[]),
+    _of_contract("x-request-id/business_ids", "others", business_ids=["INV-[0-9]+"]),
     _of_contract("unknown/", "dropped", unknown=UnknownHeaders.DROP),
     _of_contract("unknown/", "refused", unknown=UnknownHeaders.REJECT),
     _of_contract("budgets/total_count", "only observed", limits=Limits.OBSERVE),

@@ -9,12 +9,13 @@ An opaque id gives nothing away wherever it is logged and sent; "ORD-1234" says 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from hashlib import sha256
 from math import prod
 from typing import Final
 
 from pennon.errors import Fault
+from pennon.headers.grammar import CORRELATION_ID, OWS, REQUEST_ID
 from pennon.headers.ids import (
     CORRELATION_ID_PREFIX,
     ID_LIMIT_CHARS,
@@ -23,6 +24,7 @@ from pennon.headers.ids import (
     new_correlation_id,
     new_request_id,
 )
+from pennon.headers.report import Drop, DropReason
 
 # About 20 µs for an id that just does not match.
 _WAYS_LIMIT_COUNT: Final = 128
@@ -35,6 +37,7 @@ _PART: Final = re.compile(
 # Which pattern is found in one of a hundred ids that we make is found in one of so many.
 _MADE_COUNT: Final = 512
 _MS_NS: Final = 1_000_000
+_IDS: Final = frozenset({REQUEST_ID.encode(), CORRELATION_ID.encode()})
 _LINE_ENDS: Final = r"(?![^\n])"
 
 
@@ -57,6 +60,21 @@ def business_id_guard(patterns: Sequence[str]) -> str:
     branches = [_anchored(branch) for pattern in patterns for branch in pattern.split("|")]
     # What is no id as a whole is not searched: it may be long.
     return f"(?={ID_SYNTAX}{_LINE_ENDS})(?:{'|'.join(branches)})"
+
+
+def ids_to_leave_out(
+    headers: Iterable[tuple[bytes, bytes]], holds_business_id: Callable[[str], object], removed: Container[bytes]
+) -> list[Drop]:
+    """Of what somebody set by hand: the ids that hold one of the business.
+
+    headers: names lower-case. removed: the names of what comes off anyhow.
+    """
+    found = {
+        name.decode()
+        for name, value in headers
+        if name in _IDS and name not in removed and holds_business_id(value.strip(OWS).decode("latin-1"))
+    }
+    return [Drop(name, DropReason.BUSINESS_ID) for name in sorted(found)]
 
 
 def _fault_in(pattern: object) -> str | None:

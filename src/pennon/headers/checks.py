@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from pennon.errors import Fault
 from pennon.headers.baggage_checks import baggage_faults
+from pennon.headers.business import business_id_faults
 from pennon.headers.deadline import DeadlinePolicy, deadline_faults
 from pennon.headers.downstream_checks import downstream_faults
 from pennon.headers.field_checks import field_faults
@@ -27,6 +28,7 @@ def faults_of(contract: "Contract") -> list[Fault]:
         *_budgets(contract.budgets),
         *members_of(contract, "", {"unknown": UnknownHeaders, "limits": Limits}),
         *_deadline(contract),
+        *business_id_faults(contract.business_ids, "/business_ids"),
     ]
 
 

@@ -1,17 +1,19 @@
 """The contract: one frozen declaration that parameterises every door."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from pennon.errors import ContractInvalid
 from pennon.headers.allowlist import AllowList
+from pennon.headers.business import business_id_guard
 from pennon.headers.checks import faults_of
 from pennon.headers.deadline import DeadlinePolicy
 from pennon.headers.fields import BaggagePolicy, Budgets, Downstream, Field, Limits, Propagate, UnknownHeaders
 from pennon.headers.grammar import OWN, STANDARD
 from pennon.headers.hosts import HostTable
+from pennon.headers.ids import ID_SYNTAX
 from pennon.headers.reading import Reading, reading_of
 from pennon.headers.routes import Route, route_to
 from pennon.headers.standard import Direction, HeaderScope, StandardField
@@ -29,6 +31,8 @@ class Contract:
     unknown: what happens to headers that nobody has declared. limits: whether a request that breaks one is turned away.
     deadline: None: deadlines are neither read nor kept.
     proxies: whose word counts about the client; None: nobody's.
+    business_ids: patterns of ids of the business, e.g. "ORD-[0-9]+"; a request or correlation id that holds one is
+        dropped where it comes in, and where it would leave.
     Sequences may be lists; they are kept as tuples.
 
     Raises: ContractInvalid with every fault found.
@@ -46,6 +50,7 @@ class Contract:
     limits: Limits = Limits.ENFORCE
     deadline: DeadlinePolicy | None = None
     proxies: "TrustedProxies | None" = None
+    business_ids: Sequence[str] = ()
 
     # What the crossings look things up in, derived from the above.
     # Wire name, on HTTP or a record -> the name by which we know it: of all that the contract or a codec reads.
@@ -57,6 +62,9 @@ class Contract:
     declared: Mapping[str, Field] = field(init=False, repr=False, compare=False)
     # The rank of a baggage key, and which values may stand under it.
     priorities: AllowList = field(init=False, repr=False, compare=False)
+    # Whether an id holds one of the business; None: nobody asks. And what an id is, for a larger expression.
+    holds_business_id: Callable[[str], object] | None = field(init=False, repr=False, compare=False)
+    id_syntax: str = field(init=False, repr=False, compare=False)
     # What a crossing inwards makes of names.
     reading: Reading = field(init=False, repr=False, compare=False)
     _hosts: HostTable = field(init=False, repr=False, compare=False)
@@ -71,6 +79,10 @@ class Contract:
         put = object.__setattr__
         put(self, "fields", tuple(self.fields))
         put(self, "downstreams", tuple(self.downstreams))
+        put(self, "business_ids", tuple(self.business_ids))
+        guard = business_id_guard(self.business_ids) if self.business_ids else ""
+        put(self, "holds_business_id", re.compile(guard).match if guard else None)
+        put(self, "id_syntax", f"(?!{guard}){ID_SYNTAX}" if guard else ID_SYNTAX)
         read = [each for each in self.fields if is_read_as_declared(each)]
         governed = [each for each in read if _is_governed(each)]
         put(self, "slots", _slots(self, read))

@@ -111,6 +111,9 @@ def _limits(contract: Contract) -> Iterator[str]:
         f"Baggage: {baggage.max_members:,} members of {baggage.max_bytes:,} bytes, {baggage.wire_max_bytes:,} on the"
         f" wire; members that are not listed: {_words(baggage.on_unknown)}."
     )
+    if contract.business_ids:
+        patterns = _listed(f"`{pattern}`" for pattern in contract.business_ids)
+        yield f"Request and correlation ids are opaque: none holds {patterns}."
     if deadline is None:
         yield "Deadline: none is read or kept."
     else:

@@ -59,7 +59,7 @@ def inject(
     signed: a signed context for this downstream's audience.
     """
     route = contract.route(downstream)
-    if request_id is not None and signed is None:
+    if request_id is not None and signed is None and not contract.business_ids:
         outgoing = write_ordinary(
             contract,
             route,
@@ -175,10 +175,14 @@ class _Leaving:
 
     def put_id(self, name: str, value: str) -> None:
         """A request or correlation id."""
-        if is_id(value):
-            self._on.append((name.encode(), value.encode()))
-        else:
+        holds_business_id = self._contract.holds_business_id
+        if not is_id(value):
             self._drop(name, DropReason.MALFORMED)
+        elif holds_business_id is not None and holds_business_id(value):
+            self._off += (name.encode(),)
+            self._drop(name, DropReason.BUSINESS_ID)
+        else:
+            self._on.append((name.encode(), value.encode()))
 
     def put_signed(self, signed: str) -> None:
         """A signed context."""

@@ -218,7 +218,12 @@ class _Crossing(Gathering):
         parsed = parse_id(self.found[name])
         if parsed is None:
             self.spoil(name, DropReason.MALFORMED)
-        return None if parsed is None else kind(parsed)
+            return None
+        holds_business_id = self._contract.holds_business_id
+        if holds_business_id is not None and holds_business_id(parsed):
+            self.spoil(name, DropReason.BUSINESS_ID)
+            return None
+        return kind(parsed)
 
     def _read_own(self, *, takes_override: bool) -> None:
         """A stranger's count for nothing, but for an override at a public boundary; of ours the rest is not read."""

@@ -27,6 +27,8 @@ class DropReason(StrEnum):
     """A trace was begun here: a stranger's is not continued, and a tracestate belongs to its traceparent."""
     MALFORMED = "malformed"
     """It breaks its syntax."""
+    BUSINESS_ID = "business_id"
+    """An id that is to be opaque, and holds one of the business."""
     UNSAFE = "unsafe"
     """Decoded, it holds CR, LF or NUL."""
     REPEATED = "repeated"

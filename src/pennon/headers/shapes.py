@@ -17,7 +17,6 @@ import msgspec
 from pennon.headers.deadline import DeadlineForm
 from pennon.headers.fields import UnknownHeaders
 from pennon.headers.grammar import BAGGAGE, CONNECTION, CORRELATION_ID, OVERRIDE, REQUEST_ID, TRACEPARENT, TRACESTATE
-from pennon.headers.ids import ID_SYNTAX
 from pennon.headers.report import Drop
 from pennon.headers.std import FORWARDING
 from pennon.headers.times import S_NS
@@ -224,7 +223,7 @@ def _part_of(contract: "Contract", name: str) -> tuple[str, tuple[int, ...]] | N
     if name == TRACESTATE:
         return f"({STATE_SYNTAX})", (contract.budgets.trace_bytes,)
     if name in (REQUEST_ID, CORRELATION_ID):
-        return f"({ID_SYNTAX})", (_NO_LIMIT,)
+        return f"({contract.id_syntax})", (_NO_LIMIT,)
     if name not in contract.fields_by_name:
         return None
     field, syntax = contract.fields_by_name[name]

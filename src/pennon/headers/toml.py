@@ -22,10 +22,11 @@ from pennon.headers.std import BY_NAME
 
 _NOTHING: Final = object()
 _STD: Final = "std"
+_IDS: Final = "business_ids"
 _TEXTS: Final = ("name", "version", "owner")
 _PARTS: Final[Mapping[str, Any]] = {"baggage": BaggagePolicy, "budgets": Budgets, "deadline": DeadlinePolicy}
 _CHOICES: Final[Mapping[str, Any]] = {"unknown": UnknownHeaders, "limits": Limits}
-_KEYS: Final = (*_TEXTS, *_CHOICES, _STD, "fields", "baggage", "budgets", "deadline", "proxies", "downstreams")
+_KEYS: Final = (*_TEXTS, *_CHOICES, _STD, "fields", "baggage", "budgets", "deadline", "proxies", _IDS, "downstreams")
 # What a table says of a built-in field; the rest is the header's own.
 _CHANGEABLE: Final = tuple(each.name for each in fields(Field) if each.name != "name")
 _NAMES_OF_KINDS: Final = {str: "a text", int: "an integer", float: "a number", bool: "true or false"}
@@ -84,6 +85,8 @@ class _Reader:
         for key, kind in _PARTS.items():
             if key in document:
                 read[key] = self._table(document[key], f"/{key}", kind)
+        if _IDS in document:
+            read[_IDS] = self._list(document[_IDS], f"/{_IDS}", str)
         if "proxies" in document:
             read["proxies"] = self._proxies(document["proxies"])
         read["fields"] = self._tables(document, "fields", self._field)

@@ -26,6 +26,7 @@ from pennon.headers import (
     parse_traceparent,
     std,
 )
+from pennon.headers.business import ids_to_leave_out
 from pennon.headers.report import member_drop
 from pennon.headers.standard import Direction, HeaderScope
 from pennon.http.types import RawHeaders
@@ -52,7 +53,8 @@ _NOT_SENT_ON: Final = (
 _USUAL: Final = (_CONNECTION, b"keep-alive")
 # RFC 9113 §8.2.2: the one value that HTTP/2 knows, where there is no Connection; gRPC needs it.
 _TRAILERS: Final = (_TE, b"trailers")
-LOOKED_AT: Final = frozenset({_TRACEPARENT, _BAGGAGE, _CONNECTION, _IDEMPOTENCY_KEY, _TE})
+_IDS: Final = (std.REQUEST_ID.name.encode(), std.CORRELATION_ID.name.encode())
+LOOKED_AT: Final = frozenset({_TRACEPARENT, _BAGGAGE, _CONNECTION, _IDEMPOTENCY_KEY, _TE, *_IDS})
 _QUOTES: Final = b' \t"'
 
 
@@ -81,7 +83,7 @@ class Own:
         return parse_baggage(lines).members if lines else ()
 
     def corrected(
-        self, removed: frozenset[bytes], context: RequestContext | None
+        self, removed: frozenset[bytes], context: RequestContext | None, contract: Contract
     ) -> tuple[frozenset[bytes], list[Drop]]:
         """What is to come off: `removed`, less what the client asks of its connection, and what was copied in."""
         named = {name.strip().lower() for line in self.lines(_CONNECTION) for name in line.split(b",")} - {b""}
@@ -97,6 +99,10 @@ class Own:
         if context is not None and self._has_key_of(context):
             removed |= {_IDEMPOTENCY_KEY}
             dropped.append(Drop(std.IDEMPOTENCY_KEY.name, DropReason.NOT_FORWARDED))
+        if contract.holds_business_id is not None:
+            told = ids_to_leave_out(self._found, contract.holds_business_id, removed)
+            removed |= {drop.name.encode() for drop in told}
+            dropped += told
         return removed, dropped
 
     def _has_key_of(self, context: RequestContext) -> bool:
@@ -148,7 +154,7 @@ def headers_leaving(
     removed = _with_what_is_not_sent_on(removed)
     report = leaving.report
     if unfit or not own.is_usual:
-        removed, copied = own.corrected(removed, context)
+        removed, copied = own.corrected(removed, context, contract)
         report = structs.replace(report, dropped=(*report.dropped, *unfit, *copied))
     leaving = Departure(leaving.names, leaving.values, removed, report, leaving.cut_count)
     if report.dropped:

@@ -113,7 +113,7 @@ def place_of(record: Record | PlainRecord) -> Place:
 
 def headers_of(record: Record | PlainRecord) -> Headers:
     """Its headers. None if there are none or they cannot be read."""
-    return _read(record) if callable(record.headers) else _as_bytes(record.headers)
+    return _read(record) if callable(record.headers) else as_bytes(record.headers)
 
 
 # Not record.headers(): once Python (seen in 3.11) has specialized that call, it does not look any more whether a list
@@ -131,7 +131,7 @@ def _read(record: Record) -> Headers:
         record.set_headers([])
         count(Count.HEADERS_DROPPED, RecordFault.NAMES_NOT_UTF8)
         return ()
-    return _as_bytes(found)
+    return as_bytes(found)
 
 
 def produced_ms(record: Record | PlainRecord) -> int | None:
@@ -154,7 +154,8 @@ def replaced(
     return kept
 
 
-def _as_bytes(headers: RecordHeaders | None) -> Headers:
+def as_bytes(headers: RecordHeaders | None) -> Headers:
+    """The headers as the one carrier of all doors, whichever library's they are."""
     try:
         return [(name.encode(), _bytes(value) if isinstance(value, str) else value) for name, value in _pairs(headers)]
     except UnicodeEncodeError:

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
+from msgspec import structs
+
 from pennon import ambient
-from pennon.carry import depart
+from pennon.carry import Departure, depart
 from pennon.context import Identity
 from pennon.counters import count_departure
 from pennon.headers import Contract
-from pennon.kafka.carrier import HeaderValue, RecordHeaders, replaced
+from pennon.headers.business import ids_to_leave_out
+from pennon.kafka.carrier import HeaderValue, RecordHeaders, as_bytes, replaced
 from pennon.otel import SILENT, Span, is_recording, producer_span
 from pennon.signing import ContextSigner
 
@@ -58,6 +61,8 @@ class Carrier:
         if self._signer is not None and downstream is not None:
             signed = self._signer.signed(_NOBODY if context is None else context.identity, downstream.audience)
         outgoing = depart(self._contract, downstream, context, trace=span.trace, signed=signed)
+        if self._contract.holds_business_id is not None:
+            outgoing = _without_business_ids(outgoing, headers, self._contract.holds_business_id)
         if span is not SILENT:
             span.note(outgoing.report)
         if outgoing.report.dropped:
@@ -68,6 +73,18 @@ class Carrier:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._wrapped, name)
+
+
+def _without_business_ids(
+    outgoing: Departure, headers: RecordHeaders | None, holds_business_id: Callable[[str], object]
+) -> Departure:
+    """The same, without the ids that a record's author has set and that are not opaque."""
+    lines = [(name.lower(), value) for name, value in as_bytes(headers) if value is not None]
+    told = ids_to_leave_out(lines, holds_business_id, outgoing.remove)
+    if not told:
+        return outgoing
+    report = structs.replace(outgoing.report, dropped=(*outgoing.report.dropped, *told))
+    return structs.replace(outgoing, remove=outgoing.remove | {drop.name.encode() for drop in told}, report=report)
 
 
 class CarryingProducer(Carrier):

@@ -6,15 +6,18 @@ from typing import Final
 
 from pennon.headers import parse_id
 from pennon.headers.grammar import CORRELATION_ID, REQUEST_ID, TRACEPARENT, TRACESTATE
+from pennon.headers.ids import ID_LIMIT_CHARS
 from pennon.testing.headers.callers import Caller
 from pennon.testing.headers.cases import Case
+from pennon.testing.headers.samples import values_of
 from pennon.testing.headers.service import Needs, Service, Setting
 
 TRACE_ID: Final = "4bf92f3577b34da6a3ce929d0e0e4736"
 SPAN_ID: Final = "00f067aa0ba902b7"
 PARENT: Final = (TRACEPARENT, f"00-{TRACE_ID}-{SPAN_ID}-01")
-GIVEN_ID: Final = "kit-request.1"
-CONVERSATION: Final = "kit:conversation_1"
+# Of the shape in which we make them: a contract's patterns of business ids are not found in such.
+GIVEN_ID: Final = "req_0123456789abcdef0123456789abcdef"
+CONVERSATION: Final = "corr_0123456789ABCDEFGHJKMNPQRS"
 
 _SAMPLED: Final = 1
 # An id is 1 to 128 of A-Z a-z 0-9 . _ : -, as a whole: "$" would let a newline pass.
@@ -30,6 +33,10 @@ def id_cases(setting: Setting) -> Iterator[Case]:
     says = "what is no id is not taken for one"
     yield make(REQUEST_ID, "malformed", says, partial(_malformed, REQUEST_ID, anybody), Needs.ANSWERS)
     yield make(CORRELATION_ID, "malformed", says, partial(_malformed, CORRELATION_ID, anybody), Needs.ANSWERS)
+    if setting.contract.business_ids:
+        says = "an id that holds one of the business is nobody's"
+        for name in (REQUEST_ID, CORRELATION_ID):
+            yield make(name, "business_ids", says, partial(_opaque, name, anybody), Needs.ANSWERS)
     says = "a conversation's id goes on as it came"
     yield make(CORRELATION_ID, "kept", says, partial(_conversation_kept, anybody), Needs.ANSWERS)
     if verified is not None:
@@ -63,6 +70,18 @@ def _malformed(name: str, callers: tuple[Caller, ...], service: Service) -> None
             seen = service.ask([(name, broken)], caller=caller)
             service.expect(not seen.has_failed, "no failure of the service", seen.answered)
             service.expect(broken not in seen.answer.lines(name), "the response does not name it", "it does")
+
+
+def _opaque(name: str, callers: tuple[Caller, ...], service: Service) -> None:
+    for branch in "|".join(service.contract.business_ids).split("|"):
+        begins, ends = branch.startswith("^"), branch.endswith("$")
+        for value in values_of(branch.removeprefix("^").removesuffix("$"), ID_LIMIT_CHARS // 2):
+            text = f"{'' if begins else 'kit.'}{value}{'' if ends else '.kit'}"
+            if parse_id(text.encode("latin-1")) is None:
+                continue
+            for caller in callers:
+                lines = service.ask([(name, text)], caller=caller).answer.lines(name)
+                service.expect(text not in lines, "the response does not name it", "it does")
 
 
 def _conversation_kept(callers: tuple[Caller, ...], service: Service) -> None:

@@ -120,6 +120,7 @@ const DROPPED = {
   nominated: "it was for one connection alone",
   restarted: "a stranger's trace is not continued",
   malformed: "it breaks its syntax",
+  business_id: "it is to be opaque, and holds an id of the business",
   unsafe: "it holds a line break or NUL",
   repeated: "it came more than once",
   contradicted: "another header says something else",
