@@ -33,7 +33,9 @@ DOWNSTREAMS: Final = (
     None,
 )
 ODD: Final = ("", " ", "\n", "a\nb", "a\r", "é", "\ud800", "a,b", "a=b", "a;b", "x" * 129, "%", '"', "\\", "\x7f")
-texts = st.one_of(st.sampled_from(("a", "req_1", "A.b:c-d", "eu")), st.sampled_from(ODD), st.text(max_size=5))
+texts = st.one_of(
+    st.sampled_from(("a", "req_1", "A.b:c-d", "eu", "ORD-12", "x-ORD-1")), st.sampled_from(ODD), st.text(max_size=5)
+)
 members = st.lists(
     st.builds(Member, st.one_of(st.sampled_from(("k", "tier", "region")), texts), texts, st.sampled_from(("", "p=1"))),
     max_size=4,
@@ -69,6 +71,7 @@ def agreeing(make_field: Callable[..., Field]) -> Contract:
         ],
         baggage=BaggagePolicy(allow=("k", "tier", "region"), max_bytes=40, max_members=3),
         budgets=Budgets(custom_bytes=160, trace_bytes=128),
+        business_ids=("ORD-[0-9]+",),
         deadline=DeadlinePolicy(accept=tuple(DeadlineForm), cap_s=60),
         downstreams=[each for each in DOWNSTREAMS if each is not None],
     )
@@ -131,6 +134,7 @@ def test_ordinary_request_takes_the_short_way(agreeing: Contract) -> None:
     "changes",
     [
         {"request_id": "req 1"},
+        {"request_id": "ORD-12"},
         {"correlation_id": "corr_1\nx-evil: 1"},
         {"fields": (("x-a", "1\n2"),)},
         {"fields": (("x-a", "caf\u00e9"),)},

@@ -8,6 +8,7 @@ from pennon.carry.wire import BUDGET_BYTES, CARRY_KEY
 from pennon.carry.writing import encode
 from pennon.context import Member, RequestContext, Trace
 from pennon.headers import Contract, Downstream, Drop, DropReason, Outgoing, inject
+from pennon.headers.written import write_ordinary
 
 # A contract may allow less baggage than we would use; key and "=" count there.
 _KEY_BYTES: Final = len(CARRY_KEY) + 1
@@ -51,11 +52,29 @@ def depart(
             signed=signed,
         )
         return _departure(outgoing, 0)
-    ours, cut_count = _ours_leaving(contract, downstream, context)
+    here = context.trace if trace is None else trace
+    route = contract.route(downstream)
+    ours, cut_count = _ours_leaving(contract, context) if route.decisions else ((), 0)
+    if signed is None and not cut_count:
+        ordinary = write_ordinary(
+            contract,
+            route,
+            here,
+            context.request_id,
+            context.correlation_id,
+            context.baggage,
+            ours,
+            context.fields,
+            context.identity,
+            timeout_ns,
+            now_ns,
+        )
+        if ordinary is not None:
+            return Departure(ordinary.names, ordinary.values, ordinary.remove, ordinary.report, 0)
     outgoing = inject(
         contract,
         downstream,
-        trace=context.trace if trace is None else trace,
+        trace=here,
         request_id=context.request_id,
         correlation_id=context.correlation_id,
         baggage=context.baggage,
@@ -69,12 +88,8 @@ def depart(
     return _departure(outgoing, cut_count)
 
 
-def _ours_leaving(
-    contract: Contract, downstream: Downstream | None, context: RequestContext
-) -> tuple[tuple[Member, ...], int]:
-    """Our members for this downstream, the decisions first, and how many decisions were cut."""
-    if not contract.route(downstream).decisions:
-        return (), 0
+def _ours_leaving(contract: Contract, context: RequestContext) -> tuple[tuple[Member, ...], int]:
+    """Our members, the decisions first, and how many decisions were cut."""
     ledger = context.ledger
     room_bytes = contract.baggage.max_bytes - _KEY_BYTES
     encoded = encode(ledger, budget_bytes=min(BUDGET_BYTES, room_bytes), is_replay=context.is_replay)

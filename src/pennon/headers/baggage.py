@@ -79,15 +79,11 @@ def plain_baggage(members: Sequence[Member], *, max_bytes: int) -> bytes | None:
     max_bytes: of the members decoded with the commas between them, which then is as long as on the wire.
     None: there is something to encode, to leave out or to look at: take the long way.
     """
-    text = plain_text(members, max_bytes=max_bytes)
-    return text.encode() if _PLAIN_LIST.fullmatch(text) else None
-
-
-def plain_text(members: Sequence[Member], *, max_bytes: int) -> str:
-    """The same as text, to be looked at by `PLAIN_SYNTAX`: what does not fit, or is several in one, does not match."""
     # A semicolon is never plain.
     text = ",".join([";" if each.properties else f"{each.key}={each.value}" for each in members])
-    return text if len(text) <= max_bytes and text.count("=") == len(members) else ";"
+    if len(text) > max_bytes or _PLAIN_LIST.fullmatch(text) is None or text.count("=") != len(members):
+        return None
+    return text.encode()
 
 
 def split_baggage(values: Sequence[bytes]) -> tuple[list[RawMember], list[Drop]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from pennon.context import ActorType, CorrelationId, Identity, Member, RequestId, Trace
-from pennon.headers.baggage import PLAIN_SYNTAX, plain_text
+from pennon.headers.baggage import PLAIN_SYNTAX
 from pennon.headers.deadline import format_deadline
 from pennon.headers.grammar import BAGGAGE, CORRELATION_ID, REQUEST_ID, TRACEPARENT, TRACESTATE
 from pennon.headers.identity import ACTOR_ID, ACTOR_TYPE, IDENTITY_NAMES, TENANT_ID
@@ -33,8 +33,6 @@ _SYNTAXES: Final = {
     TRACEPARENT: PARENT_SYNTAX,
     TRACESTATE: f"{STATE_SYNTAX}(?:,{STATE_SYNTAX}){{0,{MEMBERS_LIMIT_COUNT - 1}}}",
     BAGGAGE: PLAIN_SYNTAX,
-    REQUEST_ID: ID_SYNTAX,
-    CORRELATION_ID: ID_SYNTAX,
     TENANT_ID: ID_SYNTAX,
     ACTOR_ID: ID_SYNTAX,
 }
@@ -69,7 +67,6 @@ class Outgoing(msgspec.Struct, frozen=True):
 def write_ordinary(
     contract: "Contract",
     route: Route,
-    *,
     trace: Trace | None,
     request_id: RequestId,
     correlation_id: CorrelationId | None,
@@ -89,29 +86,31 @@ def write_ordinary(
     members = [*(ours if route.decisions else ()), *(baggage if route.baggage else ())]
     if members:
         policy = contract.baggage
-        is_few = len(members) <= policy.max_members
-        said[BAGGAGE] = plain_text(members, max_bytes=policy.max_bytes) if is_few else _UNFIT
+        # A semicolon is never plain.
+        listed = ",".join([";" if each.properties else f"{each.key}={each.value}" for each in members])
+        is_fit = len(members) == listed.count("=") <= policy.max_members and len(listed) <= policy.max_bytes
+        said[BAGGAGE] = listed if is_fit else _UNFIT
     if route.request_id:
         said[REQUEST_ID] = request_id
-    if route.correlation_id and correlation_id is not None:
+    if correlation_id is not None and route.correlation_id:
         said[CORRELATION_ID] = correlation_id
     if timeout_ns is not None and route.deadline is not None:
         said[route.deadline.value] = format_deadline(route.deadline, timeout_ns, now_ns=now_ns).decode()
-    if not _say_custom(said, route, fields, identity):
+    if (fields or identity is not _NOBODY) and not _say_custom(said, route, fields, identity):
         return None
     names = tuple(said)
     plan = route.plans.get(names) or _planned(contract, route, names)
     text = "\n".join(said.values())
-    if plan is None or len(text) > plan.room_bytes or not plan.syntax.fullmatch(text):
+    if plan is None or len(text) > plan.room_bytes or plan.syntax.fullmatch(text) is None:
         return None
     return Outgoing(plan.wires, text.encode().split(b"\n"), plan.remove, plan.report)
 
 
 def _say_custom(said: dict[str, str], route: Route, fields: Sequence[tuple[str, str]], identity: Identity) -> bool:
     """Say the declared fields and who asks, as far as the route grants it; whether it can be said so simply."""
-    granted_fields = route.fields
-    said.update([field for field in fields if field[0] in granted_fields])
-    granted = route.identity
+    granted_fields, granted = route.fields, route.identity
+    if granted_fields and fields:
+        said.update([field for field in fields if field[0] in granted_fields])
     if not granted or identity is _NOBODY:
         return True
     if identity.on_behalf_of is not None or identity.actor_type not in _PLAIN_TYPES:
@@ -135,8 +134,9 @@ def _planned(contract: "Contract", route: Route, names: tuple[str, ...]) -> Plan
     custom = [wire for name, wire in wires.items() if name in route.fields or name in IDENTITY_NAMES]
     # All values together are more than the custom ones: within it, these are within the budget.
     room_bytes = contract.budgets.custom_bytes - sum(map(len, custom)) if custom else _NO_LIMIT
+    syntaxes = {**_SYNTAXES, REQUEST_ID: contract.id_syntax, CORRELATION_ID: contract.id_syntax}
     plan = route.plans[names] = Plan(
-        syntax=re.compile("\n".join(f"(?:{_SYNTAXES.get(name, _TEXT)})" for name in names)),
+        syntax=re.compile("\n".join(f"(?:{syntaxes.get(name, _TEXT)})" for name in names)),
         wires=tuple(wires.values()),
         remove=route.withheld.union(off),
         report=Report((), tuple(wire.decode() for wire in wires.values()), ()),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+from pennon import ambient
 from pennon.headers import Contract
 from pennon.kafka.carrier import RecordHeaders
 from pennon.kafka.egress import Carrier
@@ -29,8 +30,9 @@ class AioCarryingProducer(Carrier):
         headers: RecordHeaders | None = None,
     ) -> Any:
         """As the wrapped producer's, which gives a future; headers: a list, tuple or dict, which is not changed."""
-        with self._span(topic, partition) as span:
-            leaving = self._leaving(topic, headers, span)
+        context = ambient.current()
+        with self._span(topic, partition, context) as span:
+            leaving = self._leaving(topic, headers, span, context)
             return await self._wrapped.send(topic, value, key, partition, timestamp_ms, leaving)
 
     async def send_and_wait(
@@ -43,8 +45,9 @@ class AioCarryingProducer(Carrier):
         headers: RecordHeaders | None = None,
     ) -> Any:
         """The same, and wait until the broker has it; so does the record's span, on which a failure stands."""
-        with self._span(topic, partition) as span:
-            leaving = self._leaving(topic, headers, span)
+        context = ambient.current()
+        with self._span(topic, partition, context) as span:
+            leaving = self._leaving(topic, headers, span, context)
             return await self._wrapped.send_and_wait(topic, value, key, partition, timestamp_ms, leaving)
 
     async def send_batch(self, *_: Any, **__: Any) -> Any:

@@ -149,17 +149,19 @@ def replaced(
 
     Raises: UnicodeEncodeError for a name of lone surrogates, on which confluent-kafka would end the process.
     """
-    kept = [header for header in _pairs(headers) if header[0].encode().lower() not in removed]
+    pairs = headers if isinstance(headers, list) else _pairs(headers)
+    kept = [header for header in pairs if header[0].encode().lower() not in removed]
     kept += zip(names, values, strict=True)
     return kept
 
 
 def as_bytes(headers: RecordHeaders | None) -> Headers:
     """The headers as the one carrier of all doors, whichever library's they are."""
+    pairs = headers if isinstance(headers, list) else _pairs(headers)
     try:
-        return [(name.encode(), _bytes(value) if isinstance(value, str) else value) for name, value in _pairs(headers)]
+        return [(name.encode(), _bytes(value) if isinstance(value, str) else value) for name, value in pairs]
     except UnicodeEncodeError:
-        return [(_bytes(name), _bytes(value) if isinstance(value, str) else value) for name, value in _pairs(headers)]
+        return [(_bytes(name), _bytes(value) if isinstance(value, str) else value) for name, value in pairs]
 
 
 def _bytes(text: str) -> bytes:

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from pennon import ambient
 from pennon.carry import Departure, depart
-from pennon.context import Identity
+from pennon.context import Identity, RequestContext
 from pennon.counters import count_departure
 from pennon.headers import Contract
 from pennon.headers.business import ids_to_leave_out
@@ -35,9 +35,8 @@ class Carrier:
         self._decide = decide
         self._signer = signer
 
-    def _span(self, topic: str, partition: int | None) -> Span:
+    def _span(self, topic: str, partition: int | None, context: RequestContext | None) -> Span:
         """The span of a record's sending, after what was to be decided before it."""
-        context = ambient.current()
         if (
             self._decide is not None
             and context is not None
@@ -49,18 +48,20 @@ class Carrier:
         correlation_id = None if context is None else context.correlation_id
         return producer_span(topic, partition=partition, conversation_id=correlation_id)
 
-    def _leaving(self, topic: str, headers: RecordHeaders | None, span: Span) -> list[tuple[str, HeaderValue]]:
+    def _leaving(
+        self, topic: str, headers: RecordHeaders | None, span: Span, context: RequestContext | None
+    ) -> list[tuple[str, HeaderValue]]:
         """The headers that a record leaves with. The caller's are not changed.
 
         Within a request, ours take the place of what a forwarded record brought. Outside one there is nothing to put in
         its place: a forwarded record goes on as it was decided. A topic that is not declared gets nothing of ours.
         """
         downstream = self._contract.downstream_for_topic(topic)
-        context = ambient.current()
         signed = None
         if self._signer is not None and downstream is not None:
             signed = self._signer.signed(_NOBODY if context is None else context.identity, downstream.audience)
-        outgoing = depart(self._contract, downstream, context, trace=span.trace, signed=signed)
+        trace = None if span is SILENT else span.trace
+        outgoing = depart(self._contract, downstream, context, trace=trace, signed=signed)
         if self._contract.holds_business_id is not None:
             outgoing = _without_business_ids(outgoing, headers, self._contract.holds_business_id)
         if span is not SILENT:
@@ -92,11 +93,14 @@ class CarryingProducer(Carrier):
 
     def produce(self, topic: str, *arguments: Any, headers: RecordHeaders | None = None, **named: Any) -> Any:
         """As the wrapped producer's; headers: by name only, a list, tuple or dict, which is not changed."""
-        span = self._span(topic, named.get("partition"))
+        context = ambient.current()
+        span = self._span(topic, named.get("partition"), context)
         if span is SILENT:
-            return self._wrapped.produce(topic, *arguments, headers=self._leaving(topic, headers, span), **named)
+            leaving = self._leaving(topic, headers, span, context)
+            return self._wrapped.produce(topic, *arguments, headers=leaving, **named)
         with span:
-            return self._wrapped.produce(topic, *arguments, headers=self._leaving(topic, headers, span), **named)
+            leaving = self._leaving(topic, headers, span, context)
+            return self._wrapped.produce(topic, *arguments, headers=leaving, **named)
 
     def produce_batch(self, *_: Any, **__: Any) -> Any:
         """Refused: confluent-kafka's sends no headers at all, so what should be carried would be lost unseen."""

@@ -21,6 +21,8 @@ from pennon.otel import SILENT, is_recording, process_span
 # As long as a signed context lives unless its signer says otherwise: whoever asked has gone by then.
 ACTOR_TTL_S: Final = 300.0
 
+# Its own name, because looking a member up in its enum costs as much as a header.
+_SYSTEM: Final = ActorType.SYSTEM
 _S_MS: Final = 1_000
 _MS_NS: Final = 1_000_000
 
@@ -150,7 +152,7 @@ def arrived(record: Record | PlainRecord, headers: Headers, reading: Reading) ->
 
 def _has_left(record: Record | PlainRecord, context: RequestContext, reading: Reading) -> bool:
     """Whether the actor whom headers name acts no more. A system never leaves."""
-    if context.identity.actor_type is ActorType.SYSTEM:
+    if context.identity.actor_type is _SYSTEM:
         return False
     began_ms = None if context.is_replay else produced_ms(record)
     if began_ms is None:

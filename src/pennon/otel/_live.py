@@ -47,7 +47,11 @@ _exported_to: metrics.MeterProvider | None = None
 
 def has_sdk() -> bool:
     """Whether spans would be more than silent."""
-    return _tracer_here() is not None
+    # Nobody has set a provider. The public way to ask looks into the environment each time, which costs as much as a
+    # call's headers do; where the API keeps its provider elsewhere, we ask all the same.
+    if _IS_UNNAMED and getattr(trace, "_TRACER_PROVIDER", trace) is None:
+        return False
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider)
 
 
 def start(
@@ -160,7 +164,7 @@ def attribute_here(key: str, value: AttributeValue) -> None:
 
 
 def is_idle() -> bool:
-    return _tracer_here() is None and not context.get_current()
+    return not has_sdk() and not context.get_current()
 
 
 def current_trace() -> Trace | None:
@@ -254,13 +258,9 @@ def _name_of(error: type[BaseException]) -> str:
 
 def _tracer_here() -> trace.Tracer | None:
     global _tracer
-    # Nobody has set one. The public way to ask looks into the environment each time, which costs as much as a call's
-    # headers do; where the API keeps its provider elsewhere, we ask all the same.
-    if _IS_UNNAMED and getattr(trace, "_TRACER_PROVIDER", trace) is None:
+    if not has_sdk():
         return None
     provider = trace.get_tracer_provider()
-    if isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider):
-        return None
     if _tracer is None or _tracer[0] is not provider:
         _tracer = (provider, provider.get_tracer(SCOPE))
     return _tracer[1]
