@@ -61,7 +61,7 @@ def test_pattern_can_be_declared(pattern: str) -> None:
         # Found in what we make ourselves.
         *("[0-9]+", "[0-9]{8}", "^req_", "[a-f0-9]{8}", ".", r"\w+", "corr", "[A-Z]{6}", "[^x]", "a.b"),
         # Too many ways to go.
-        *("[A-Z]+[0-9]+-[a-z]+!", "[A-Z]*[A-Z]*-[a-z]*", "a{1,99}b{1,99}c{1,99}-"),
+        *("[A-Z]*[A-Z]*x", "[A-Z]+-[0-9]+$", "[A-Z]+[0-9]+-[a-z]+", "[A-Z]*[A-Z]*-[a-z]*", "a{1,99}b{1,99}c{1,99}-"),
     ],
 )
 def test_pattern_that_cannot_be_searched_is_refused(pattern: Any) -> None:
@@ -77,6 +77,9 @@ def test_list_is_a_list_of_a_few() -> None:
     assert ["/b"] == [each.path for each in business_id_faults(ORDER, "/b")]
     assert ["/b"] == [each.path for each in business_id_faults([ORDER] * 17, "/b")]
     assert ["/b"] == [each.path for each in business_id_faults(["|".join([ORDER] * 9)] * 2, "/b")]
+    assert [[], ["/b"]] == [
+        [each.path for each in business_id_faults(["[A-Z]+x[0-9]+"] * count, "/b")] for count in (2, 3)
+    ]
 
 
 @pytest.mark.req(42)
