@@ -88,7 +88,7 @@ def _joined(rows: Sequence[Row], flags: int) -> str:
     parts: list[bytes] = []
     before = None
     for group, flag_id, variant_id, origin, revision in rows:
-        if group is not before:
+        if group != before:  # mostly it is the one before
             before = group
             if group in groups:
                 parts = groups[group]

@@ -14,14 +14,14 @@ from msgspec import structs
 from pennon import ambient, otel
 from pennon.carry import Departure
 from pennon.clock import SYSTEM_CLOCK
-from pennon.context import Identity, RequestContext
+from pennon.context import Deadline, Identity, RequestContext
 from pennon.counters import Count, count
 from pennon.deadlines import CallLimit, Overdue
 from pennon.errors import DeadlineExceeded
 from pennon.headers import DECIDED, Contract, Downstream
 from pennon.headers.times import MS_NS, S_NS
-from pennon.http.leaving import Own, headers_leaving
-from pennon.http.returning import take
+from pennon.http.leaving import NOTHING_SET, USUALLY_SET, Own, headers_leaving
+from pennon.http.returning import NOTHING_SAID, take
 from pennon.http.types import RawHeaders, Signer
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -91,7 +91,7 @@ class Crossing:
         self._downstream = downstream = terms.downstream_at(host, port)
         self._context = context = ambient.current()
         self._began_ns = SYSTEM_CLOCK.now_ns()
-        hand = Own(own)
+        hand = NOTHING_SET if own == USUALLY_SET else Own(own)
         is_idle = otel.is_idle()
         is_hooked_around, is_hooked_within = (False, False) if is_idle and not hand.has_trace else hooks()
         # The hook within writes the header of its own span. It may, if nobody else has made the span and this host may
@@ -103,8 +103,10 @@ class Crossing:
         self._outbound: AbstractContextManager[None] | None = None
         span.__enter__()
         try:
-            timeout_ns = self._limited(terms.limit)
-            signed = _signed(terms.signer, downstream, context)
+            self.timeout_s = timeout_ns = None
+            if context is not None and context.deadline is not None:
+                timeout_ns = self._limited(context.deadline, terms.limit)
+            signed = None if terms.signer is None else _signed(terms.signer, downstream, context)
             self.outgoing = headers_leaving(
                 terms.contract,
                 downstream,
@@ -146,7 +148,7 @@ class Crossing:
 
         headers: at least those of `SAID` among the response's.
         """
-        said = take(self._downstream, self._context, self._began_ns, headers)
+        said = take(self._downstream, self._context, self._began_ns, headers) if headers else NOTHING_SAID
         span = self._span
         if span is not otel.SILENT:
             if said.was_taken:
@@ -166,12 +168,8 @@ class Crossing:
         text = f"{self._host}: no answer in the {self.timeout_s:.3f} s that the deadline left"
         raise DeadlineExceeded(text) from error
 
-    def _limited(self, limit: CallLimit) -> int | None:
+    def _limited(self, deadline: Deadline, limit: CallLimit) -> int:
         """How long the call may take, ns."""
-        self.timeout_s = None
-        deadline = None if self._context is None else self._context.deadline
-        if deadline is None:
-            return None
         timeout_ns = limit.timeout_ns(deadline)
         if timeout_ns is None:
             self._exceeded(Overdue.UNSENT)
@@ -189,8 +187,8 @@ class Crossing:
             self._span.attribute(*_EXCEEDED)
 
 
-def _signed(signer: Signer | None, downstream: Downstream | None, context: RequestContext | None) -> str | None:
-    if signer is None or downstream is None:
+def _signed(signer: Signer, downstream: Downstream | None, context: RequestContext | None) -> str | None:
+    if downstream is None:
         return None
     # Outside a request nobody asks, but one of ours calls.
     return signer.signed(_NOBODY if context is None else context.identity, downstream.audience)

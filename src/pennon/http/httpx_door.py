@@ -275,9 +275,7 @@ def _raise_for_deadline(here: Crossing, request: httpx.Request, error: httpx.Tim
 
 
 def _came_back(here: Crossing, response: httpx.Response) -> None:
-    if here.came_back(response.status_code, _said(response.headers)):
-        del response.headers[DECIDED]
-
-
-def _said(headers: httpx.Headers) -> list[tuple[bytes, bytes]]:
-    return [line[1:] for line in headers._list if line[1] in SAID] if _IS_LIST_KNOWN else headers.raw  # noqa: SLF001
+    headers = response.headers
+    said = [line[1:] for line in headers._list if line[1] in SAID] if _IS_LIST_KNOWN else headers.raw  # noqa: SLF001
+    if here.came_back(response.status_code, said):
+        del headers[DECIDED]

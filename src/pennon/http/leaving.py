@@ -50,7 +50,7 @@ _NOT_SENT_ON: Final = (
     - _FRAMING
 )
 # As clients write it on each request; there is nothing to see in it.
-_USUAL: Final = (_CONNECTION, b"keep-alive")
+USUALLY_SET: Final = [(_CONNECTION, b"keep-alive")]
 # RFC 9113 §8.2.2: the one value that HTTP/2 knows, where there is no Connection; gRPC needs it.
 _TRAILERS: Final = (_TE, b"trailers")
 _IDS: Final = (std.REQUEST_ID.name.encode(), std.CORRELATION_ID.name.encode())
@@ -68,7 +68,7 @@ class Own:
     __slots__ = ("_found", "has_trace", "is_usual")
 
     def __init__(self, headers: RawHeaders) -> None:
-        self.is_usual = not headers or headers == [_USUAL]
+        self.is_usual = not headers or headers == USUALLY_SET
         self._found = () if self.is_usual else headers
         parents = () if self.is_usual else self.lines(_TRACEPARENT)
         self.has_trace = len(parents) == 1 and parse_traceparent(parents[0]) is not None
@@ -110,6 +110,9 @@ class Own:
         keys = {value.strip(_QUOTES) for value in self.lines(_IDEMPOTENCY_KEY)}
         came = (value for name, value in context.fields if name == std.IDEMPOTENCY_KEY.name)
         return any(value.encode().strip(_QUOTES) in keys for value in came)
+
+
+NOTHING_SET: Final = Own(())
 
 
 def headers_leaving(

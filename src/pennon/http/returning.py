@@ -37,7 +37,7 @@ class Said(msgspec.Struct, frozen=True):
     was_taken: bool
 
 
-_SILENT: Final = Said(was_there=False, was_taken=False)
+NOTHING_SAID: Final = Said(was_there=False, was_taken=False)
 
 
 def take(
@@ -50,9 +50,9 @@ def take(
 
     context: of that request as the call began; None: it was not made in one. began_ns: wall clock.
     """
-    values = [value for name, value in headers if name.lower() == _DECIDED] if headers else ()
+    values = [value for name, value in headers if name.lower() == _DECIDED]
     if not values:
-        return _SILENT
+        return NOTHING_SAID
     if downstream is None or not downstream.decides:
         return _unread(Unread.NOT_DECLARED)
     if context is None:
