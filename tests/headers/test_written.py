@@ -17,6 +17,7 @@ from pennon.headers import (
     DeadlinePolicy,
     Downstream,
     Field,
+    Outgoing,
     Propagate,
     egress,
     inject,
@@ -122,7 +123,7 @@ def _by_the_long_way(contract: Contract, **changes: Any) -> bool:
     # With bytes enough for fields: what is as long as they may be together is counted by the long way.
     contract = dataclasses.replace(contract, budgets=Budgets())
     route = contract.route(contract.downstreams[0])
-    return written.write_ordinary(contract, route, **(held | changes)) is None
+    return written.write_ordinary(Outgoing, contract, route, **(held | changes)) is None
 
 
 def test_ordinary_request_takes_the_short_way(agreeing: Contract) -> None:

@@ -18,7 +18,7 @@ _CUT: Final = Drop(f"baggage:{CARRY_KEY}", DropReason.OVER_BUDGET)
 class Departure(Outgoing, frozen=True):
     """What leaves, and how many decisions did not fit the budget (then the report names our member as well)."""
 
-    cut_count: int
+    cut_count: int = 0
 
 
 def depart(
@@ -56,7 +56,8 @@ def depart(
     route = contract.route(downstream)
     ours, cut_count = _ours_leaving(contract, context) if route.decisions else ((), 0)
     if signed is None and not cut_count:
-        ordinary = write_ordinary(
+        departure = write_ordinary(
+            Departure,
             contract,
             route,
             here,
@@ -69,8 +70,8 @@ def depart(
             timeout_ns,
             now_ns,
         )
-        if ordinary is not None:
-            return Departure(ordinary.names, ordinary.values, ordinary.remove, ordinary.report, 0)
+        if departure is not None:
+            return departure
     outgoing = inject(
         contract,
         downstream,

@@ -61,6 +61,7 @@ def inject(
     route = contract.route(downstream)
     if request_id is not None and signed is None:
         outgoing = write_ordinary(
+            Outgoing,
             contract,
             route,
             trace=trace,

@@ -40,7 +40,8 @@ class Route(msgspec.Struct, frozen=True):
     """What one downstream gets, and what is taken off a request to it.
 
     fields, identity: name -> wire name of the fields that it gets, and of the headers that say who asks, as declared.
-    deadline: the form in which it is told. is_told_signed: it gets identity as a signed context, where there is one.
+    deadline, deadline_name: the form in which it is told until when, and its header.
+    is_told_signed: it gets identity as a signed context, where there is one.
     withheld: wire names always taken off. plans: by our names of the headers that leave together.
     """
 
@@ -52,6 +53,7 @@ class Route(msgspec.Struct, frozen=True):
     fields: dict[str, bytes] = {}  # msgspec copies it
     identity: dict[str, bytes] = {}
     deadline: DeadlineForm | None = None
+    deadline_name: str = ""
     is_told_signed: bool = False
     withheld: frozenset[bytes] = frozenset()
     plans: dict[tuple[str, ...], Plan] = {}
@@ -84,6 +86,7 @@ def route_to(downstream: Downstream | None, fields: Sequence[Field]) -> Route:
         fields={name: wire for name, wire in sent.items() if name not in IDENTITY_NAMES},
         identity=_identity_to(downstream, {each.name.lower(): each for each in fields}, sent),
         deadline=downstream.deadline,
+        deadline_name="" if downstream.deadline is None else downstream.deadline.value,
         is_told_signed=downstream.audience is not None,
         withheld=_encoded(withheld),
     )

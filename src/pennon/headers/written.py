@@ -7,7 +7,7 @@ of what is ordinary both say the same (tests/headers/test_written.py).
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
@@ -64,7 +64,11 @@ class Outgoing(msgspec.Struct, frozen=True):
         return tuple(zip(self.names, self.values, strict=True))
 
 
+OutgoingT = TypeVar("OutgoingT", bound=Outgoing)
+
+
 def write_ordinary(
+    kind: type[OutgoingT],
     contract: "Contract",
     route: Route,
     trace: Trace | None,
@@ -76,8 +80,8 @@ def write_ordinary(
     identity: Identity,
     timeout_ns: int | None,
     now_ns: int,
-) -> Outgoing | None:
-    """What `inject` says of a request whose headers may all leave as they are; None of every other."""
+) -> OutgoingT | None:
+    """What `inject` says of a request whose headers may all leave as they are; None of every other. kind: as what."""
     said: dict[str, str] = {}
     if route.trace and trace is not None:
         said[TRACEPARENT] = f"00-{trace.trace_id}-{trace.span_id}-0{trace.flags & _KNOWN_FLAGS}"
@@ -95,7 +99,7 @@ def write_ordinary(
     if correlation_id is not None and route.correlation_id:
         said[CORRELATION_ID] = correlation_id
     if timeout_ns is not None and route.deadline is not None:
-        said[route.deadline.value] = format_deadline(route.deadline, timeout_ns, now_ns=now_ns).decode()
+        said[route.deadline_name] = format_deadline(route.deadline, timeout_ns, now_ns=now_ns).decode()
     if (fields or identity is not _NOBODY) and not _say_custom(said, route, fields, identity):
         return None
     names = tuple(said)
@@ -103,7 +107,7 @@ def write_ordinary(
     text = "\n".join(said.values())
     if plan is None or len(text) > plan.room_bytes or plan.syntax.fullmatch(text) is None:
         return None
-    return Outgoing(plan.wires, text.encode().split(b"\n"), plan.remove, plan.report)
+    return kind(plan.wires, text.encode().split(b"\n"), plan.remove, plan.report)
 
 
 def _say_custom(said: dict[str, str], route: Route, fields: Sequence[tuple[str, str]], identity: Identity) -> bool:
