@@ -55,7 +55,7 @@ def depart(
     here = context.trace if trace is None else trace
     route = contract.route(downstream)
     ours, cut_count = _ours_leaving(contract, context) if route.decisions else ((), 0)
-    if signed is None and not cut_count:
+    if downstream is not None and signed is None and not cut_count:
         departure = write_ordinary(
             Departure,
             contract,

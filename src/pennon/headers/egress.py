@@ -59,7 +59,7 @@ def inject(
     signed: a signed context for this downstream's audience.
     """
     route = contract.route(downstream)
-    if request_id is not None and signed is None:
+    if downstream is not None and request_id is not None and signed is None:
         outgoing = write_ordinary(
             Outgoing,
             contract,
