@@ -68,8 +68,14 @@ flags.close()
 """
 
 
+def next_lines(process: subprocess.Popen[bytes], count: int) -> list[dict[str, Any]]:
+    """The next things that a process and its children say; waits for them."""
+    assert process.stdout is not None
+    return [json.loads(process.stdout.readline()) for _ in range(count)]
+
+
 def lines_of(process: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
-    """What a process and its children said."""
+    """What they say from here to their end."""
     out, _ = process.communicate(timeout=60)
     return [json.loads(line) for line in out.splitlines()]
 
@@ -85,9 +91,11 @@ def test_forked_children_answer_at_once_and_follow_anew(server: Any, make: Any, 
     streams += [server.accept() for _ in range(3)]
     # Each child resumes where its parent stood.
     assert ["1.1"] * 3 == [stream.headers["last-event-id"] for stream in streams[1:]]
+    # The change comes when all have answered: one that is slow would else answer after it.
+    said = next_lines(process, 3)
     for stream in streams:
         stream.send(Delta(7, 1, 1, 2, Put(flags={"checkout": make.flag(serve="off", revision=2)})))
-    said = lines_of(process)
+    said += lines_of(process)
     by_place = {at: [line for line in said if line["at"] == at] for at in ("once", "later", "closed", "parent")}
     assert 3 == len({line["pid"] for line in by_place["once"]})
     assert [True] * 3 == [line["value"] for line in by_place["once"]]
