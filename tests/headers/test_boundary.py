@@ -1,7 +1,11 @@
 """Boundaries: what their callables are given, and the first verifier."""
 
+from collections.abc import Callable
+from typing import cast
+
 import pytest
 
+from pennon.context import Identity
 from pennon.errors import SettingInvalid
 from pennon.headers import Headers, Inbound, mesh, networks, public
 
@@ -52,6 +56,34 @@ def test_boundary_says_who_stands_outside() -> None:
     assert (True, None) == (public().is_public, public().verify)
     assert (False, None) == (mesh().is_public, mesh().verify)
     assert verify is mesh(verify=verify).verify
+
+
+@pytest.mark.req(14)
+@pytest.mark.parametrize("answer", [None, 1, "no", object()])
+def test_verifier_that_says_neither_yes_nor_no_believes_nobody(answer: object) -> None:
+    """What is merely true, as the coroutine of an async function is, makes nobody one of ours."""
+    verify = cast("Callable[[Inbound], bool]", lambda _: answer)
+
+    with pytest.raises(TypeError, match=r"verify: gave a .*; must be a plain function that gives True or False"):
+        mesh(verify=verify).believes(_inbound(), unasked=True)
+
+
+@pytest.mark.req(68)
+@pytest.mark.parametrize("answer", ["alice", False, object()])
+def test_identity_that_is_none_does_not_pass_for_nobody(answer: object) -> None:
+    """What an async function gives is no Identity, and must not become a request's."""
+    identity = cast("Callable[[Inbound], Identity]", lambda _: answer)
+
+    with pytest.raises(TypeError, match=r"identity: gave a .*; must be a plain function that gives an Identity"):
+        public(identity=identity).identity_of(_inbound(), is_trusted=False)
+
+
+@pytest.mark.req(68)
+def test_identity_of_nobody_is_not_as_if_nobody_was_asked() -> None:
+    """A callable that knows nothing of the caller has the last word: no header says it in its place."""
+    identity = cast("Callable[[Inbound], Identity]", lambda _: None)
+
+    assert Identity() == mesh(identity=identity).identity_of(_inbound(), is_trusted=True)
 
 
 def test_inbound_header_is_found_without_case_and_joined() -> None:

@@ -53,21 +53,36 @@ class Boundary:
     verify: Callable[[Inbound], bool] | None = None
 
     def believes(self, inbound: Inbound, *, unasked: bool) -> bool:
-        """Whether this caller is one of ours. unasked: what holds in a mesh without a verifier. Raises what it does."""
+        """Whether this caller is one of ours. unasked: what holds in a mesh without a verifier.
+
+        Raises: what the verifier does; TypeError if it says neither yes nor no: a coroutine would count as a yes.
+        """
         if self.is_public:
             return False
-        return unasked if self.verify is None else self.verify(inbound)
+        if self.verify is None:
+            return unasked
+        found = self.verify(inbound)
+        if found is True or found is False:
+            return found
+        raise TypeError(f"verify: gave a {type(found).__name__}; must be a plain function that gives True or False")
 
     def identity_of(self, inbound: Inbound, *, is_trusted: bool) -> Identity | None:
-        """What is known of the caller; None if there is nobody to ask. Raises what the callable does.
+        """What is known of the caller; None if there is nobody to ask.
 
         In a mesh it may read plain headers, so it is not asked about anybody unverified: nothing is known of them.
+        Raises: what the callable does; TypeError if it gives no Identity.
         """
         if self.identity is None:
             return None
         if not (is_trusted or self.is_public):
             return _NOBODY
-        return self.identity(inbound)
+        found: Identity | None = self.identity(inbound)
+        if found is None:
+            # Not as if nobody had been asked: then headers would say it.
+            return _NOBODY
+        if isinstance(found, Identity):
+            return found
+        raise TypeError(f"identity: gave a {type(found).__name__}; must be a plain function that gives an Identity")
 
 
 def public(*, identity: Callable[[Inbound], Identity] | None = None) -> Boundary:
