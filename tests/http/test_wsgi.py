@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind
 
 from pennon import ambient, counters
-from pennon.context import RequestContext
+from pennon.context import Forwarded, RequestContext
 from pennon.headers import (
     Category,
     Classification,
@@ -26,6 +26,7 @@ from pennon.headers import (
     networks,
     public,
 )
+from pennon.headers.proxies import ForwardedSource, TrustedProxies
 from pennon.http import wsgi
 
 TENANT = Field(
@@ -59,8 +60,8 @@ class Server:
     def __init__(self, app: Any, environ: dict[str, Any], **options: Any) -> None:
         self.started: list[tuple[str, dict[str, str]]] = []
         self.written: list[bytes] = []
-        boundary = options.pop("boundary", public())
-        self.body: Any = wsgi(app, CONTRACT, boundary=boundary, **options)(environ, self._start)
+        contract, boundary = options.pop("contract", CONTRACT), options.pop("boundary", public())
+        self.body: Any = wsgi(app, contract, boundary=boundary, **options)(environ, self._start)
 
     def _start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
         if exc_info is not None and self.written:
@@ -404,6 +405,24 @@ def test_twin_with_underscores_passes_for_no_declared_field(
     assert {"x-locale": "de", **({"x-tenant-id": "acme"} if is_taken else {})} == fields
     assert is_taken == ("HTTP_X_TENANT_ID" in inside)
     assert is_taken == (before == distrusted())
+
+
+@pytest.mark.req(11, 17)
+@pytest.mark.parametrize(("software", "address"), [("gunicorn/27.0.1", "192.0.2.9"), ("WSGIServer/0.2", None)])
+def test_twin_with_underscores_does_not_speak_for_a_proxy(software: str, address: str | None, environ: Environ) -> None:
+    """Joined behind what a trusted proxy wrote, a client's own `X_Forwarded_For` would be read as the nearest's."""
+    proxies = TrustedProxies(["127.0.0.0/8"], reads=[ForwardedSource.X_FORWARDED])
+    lines = [(b"X-Forwarded-For", b"192.0.2.9"), *([] if address else [(b"X_Forwarded_For", b"6.6.6.6")])]
+    found: list[tuple[Forwarded | None, bool]] = []
+
+    def app(inside: Any, start_response: Any) -> list[bytes]:
+        found.append((here().forwarded, "HTTP_X_FORWARDED_FOR" in inside))
+        start_response("200 OK", [])
+        return []
+
+    Server(app, environ(lines, SERVER_SOFTWARE=software), contract=replace(CONTRACT, proxies=proxies)).finish()
+
+    assert [(None if address is None else Forwarded(address), address is not None)] == found
 
 
 @pytest.mark.parametrize("is_trusted", [True, False])

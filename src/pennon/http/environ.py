@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from pennon.headers import Contract
+from pennon.headers.std import FORWARDING
 
 _PREFIX: Final = "HTTP_"
 # The two that have no prefix. A server may set them to "", which is as if they were absent.
@@ -50,9 +51,7 @@ class Reading:
         self.doubtful = frozenset(
             wire
             for wire, name in contract.slots.items()
-            if (b"-" in wire or b"_" in wire)
-            and name in contract.fields_by_name
-            and not contract.fields_by_name[name][0].is_open
+            if (b"-" in wire or b"_" in wire) and self._counts_from_some(name)
         )
 
     def headers_in(self, environ: dict[str, Any]) -> Iterator[tuple[bytes, bytes]]:
@@ -75,6 +74,11 @@ class Reading:
         if b"," not in value or not self._is_single(name, value):
             return [value]
         return value.split(b",", _JOINED_LIMIT_COUNT)
+
+    def _counts_from_some(self, name: str) -> bool:
+        """Whether it is believed by who says it: a field that not everybody may set, and what proxies write."""
+        declared = self._contract.fields_by_name.get(name)
+        return name in FORWARDING if declared is None else not declared[0].is_open
 
     def _is_single(self, name: bytes, value: bytes) -> bool:
         declared = self._contract.fields_by_name.get(self._contract.slots.get(name, ""))
