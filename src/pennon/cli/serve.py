@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from pennon.cli.extras import extra
 from pennon.cli.options import database_option
 from pennon.settings import CREDENTIALS_PATH
 
@@ -23,6 +24,7 @@ from pennon.settings import CREDENTIALS_PATH
 def serve(host: str, port: int, database: str, credentials: Path, new_credentials: bool) -> None:
     """Run the control plane: API, streams, health and metrics. Ctrl-C or SIGTERM drains and ends it."""
     # Imported here: FastAPI and SQLAlchemy take half a second that no other command should pay.
-    from pennon.server import serve as run
+    with extra("server"):
+        from pennon.server import serve as run
 
     run(host=host, port=port, database=database, credentials=credentials, new_credentials=new_credentials)

@@ -11,12 +11,17 @@ know (CARRIED, KILLED, OVERRIDE) pass as text.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from openfeature.evaluation_context import EvaluationContext
-from openfeature.event import ProviderEventDetails
-from openfeature.exception import ErrorCode as OpenFeatureErrorCode
-from openfeature.exception import ProviderNotReadyError
-from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType
-from openfeature.provider import AbstractProvider, Metadata
+try:
+    from openfeature.evaluation_context import EvaluationContext
+    from openfeature.event import ProviderEventDetails
+    from openfeature.exception import ErrorCode as OpenFeatureErrorCode
+    from openfeature.exception import ProviderNotReadyError
+    from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType
+    from openfeature.provider import AbstractProvider, Metadata
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"{missing.name} is missing; the provider needs it: pip install 'pennon[openfeature]'", name=missing.name
+    ) from missing
 
 from pennon.client.client import Client
 from pennon.client.evaluation import Evaluation

@@ -59,7 +59,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # The one class that needs OpenTelemetry's at its definition; importing this package must not.
     if name == "PennonPropagator":
-        from pennon.otel.propagator import PennonPropagator
+        try:
+            from pennon.otel.propagator import PennonPropagator
+        except ModuleNotFoundError as missing:
+            message = f"{missing.name} is missing; the propagator needs it: pip install 'pennon[otel]'"
+            raise ModuleNotFoundError(message, name=missing.name) from missing
 
         return PennonPropagator
     # Called once, by whoever sets up a process; no door waits for what it needs.

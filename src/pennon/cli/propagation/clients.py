@@ -29,6 +29,11 @@ def installed_clients() -> tuple[Client, ...]:
     return tuple(client for library, client in _CLIENTS if find_spec(library) is not None)
 
 
+def missing_clients() -> tuple[str, ...]:
+    """The libraries that have a door and are not there."""
+    return tuple(library for library in dict(_CLIENTS) if find_spec(library) is None)
+
+
 def _httpx(contract: Contract, url: str, proxy: str) -> None:
     import httpx
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Any, Final
 
+from pennon.cli.propagation.clients import missing_clients
 from pennon.cli.propagation.findings import Finding, Level
 
 _VARIABLE: Final = "OTEL_PROPAGATORS"
@@ -22,6 +23,8 @@ def surroundings() -> Iterator[Finding]:
     """The findings, the propagators first."""
     yield _propagators()
     yield _sdk()
+    if missing := missing_clients():
+        yield Finding(Level.FINE, "HTTP clients", f"not installed, so not tried: {', '.join(missing)}")
     active: list[str] = []
     idle: list[str] = []
     for entry in sorted(entry_points(group=_GROUP), key=lambda each: each.name):
