@@ -71,6 +71,16 @@ def test_signed_identity_is_believed_by_whom_it_was_signed_for(gateway: ContextS
     assert (True, ADA) == (trusted.verify(request), trusted.identity(request))
 
 
+@pytest.mark.req(93)
+def test_identity_that_requests_share_cannot_be_changed(gateway: ContextSigner, trusted: SignedContext) -> None:
+    """A token is read once for all requests that bear it: what one did to its units would be the others' too."""
+    units: Any = trusted.identity(inbound(gateway.token(ADA, "posts"))).units
+
+    with pytest.raises(TypeError):
+        units["user"] = "somebody else"
+    assert ADA == trusted.identity(inbound(gateway.token(ADA, "posts")))
+
+
 @pytest.mark.req(70, 71)
 def test_token_holds_ids_and_nothing_else(gateway: ContextSigner) -> None:
     """No attributes, no token: every claim is listed here."""

@@ -13,6 +13,7 @@ Whether the signature is right is not known here (`signing`).
 import re
 from collections.abc import Container, Iterator, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -96,7 +97,9 @@ def context_claims_of(claims: Mapping[str, Any]) -> ContextClaims | None:
     read = identity_of({header: claims[claim] for claim, header in _CLAIMS.items() if claims.get(claim) is not None})
     if read.dropped:
         return None
-    return ContextClaims(said.iss, said.aud, said.iat, said.exp, structs.replace(read.identity, units=units))
+    # Read-only: whoever verifies remembers it for all requests that bear the token.
+    identity = structs.replace(read.identity, units=MappingProxyType(units))
+    return ContextClaims(said.iss, said.aud, said.iat, said.exp, identity)
 
 
 def context_fault(
