@@ -7,7 +7,8 @@ or a name out of a contract (`Declared`). Nothing that a caller sends can theref
 
 import os
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from enum import Enum, StrEnum
 from threading import Lock
 from types import ModuleType
@@ -20,7 +21,6 @@ from pennon.headers.ids import shares_an_id
 if TYPE_CHECKING:
     from pennon.carry import Arrival, Departure
     from pennon.context import Member
-    from pennon.headers import DropReason
     from pennon.headers.allowlist import AllowList
 
 
@@ -91,16 +91,11 @@ def count(name: Count, cause: Enum | Declared | None = None, *, by: int = 1) -> 
 
 def count_arrival(arrival: "Arrival") -> None:
     """Count what a request or record lost at a door where it came in, and whether it has one id for two."""
-    dropped = arrival.report.dropped
-    if dropped:
-        # Who sends a hundred headers that do not count makes us count a few reasons, not a hundred times.
-        tally: dict[DropReason, int] = {}
-        for drop in dropped:
-            tally[drop.reason] = tally.get(drop.reason, 0) + 1
-        for reason, total in tally.items():
-            count(Count.HEADERS_DROPPED, reason, by=total)
-    for fault in arrival.group_faults:
-        count(Count.CARRY_GROUPS_DROPPED, fault)
+    # Who sends a hundred headers that do not count makes us count a few reasons, not a hundred times.
+    if arrival.report.dropped:
+        _count_each(Count.HEADERS_DROPPED, Counter([drop.reason for drop in arrival.report.dropped]))
+    if arrival.group_faults:
+        _count_each(Count.CARRY_GROUPS_DROPPED, Counter(arrival.group_faults))
     if shares_an_id(arrival.context):
         count(Count.IDS_SHARED)
 
@@ -122,6 +117,11 @@ def count_values(baggage: Iterable["Member"], allow: "AllowList") -> None:
         crowd = allow.crowd(member.key)
         if crowd is not None and _is_first_too_many(crowd, hash(member.value)):
             count(Count.BAGGAGE_CROWDED, Declared(crowd[0]))
+
+
+def _count_each(name: Count, causes: Mapping[StrEnum, int]) -> None:
+    for cause, total in causes.items():
+        count(name, cause, by=total)
 
 
 def _is_first_too_many(crowd: tuple[str, int], value: int) -> bool:

@@ -13,10 +13,18 @@ import msgspec
 
 from pennon.context import Member
 from pennon.headers.allowlist import AllowList
-from pennon.headers.baggage import RawMember, decoded, decoded_bytes, key_of, pieces_of, raw_member
+from pennon.headers.baggage import (
+    READ_LIMIT_COUNT,
+    RawMember,
+    decoded,
+    decoded_bytes,
+    least_bytes,
+    pieces_of,
+    raw_member,
+)
 from pennon.headers.fields import BaggagePolicy, UnknownMembers
 from pennon.headers.grammar import BAGGAGE, OWN_PREFIX, OWS, is_own_key
-from pennon.headers.report import Drop, DropReason, member_drop
+from pennon.headers.report import Drop, DropReason, member_drop, member_drops
 
 # Decoded, a value with one of these makes two log lines, or two headers, of one.
 _UNSAFE: Final = re.compile("[\r\n\0]")
@@ -25,6 +33,8 @@ _OURS: Final = re.compile(rf"({OWN_PREFIX}[A-Za-z0-9]*+)=([A-Za-z0-9._\-]*+)".en
 _OWN_RANK: Final = -1
 _UNKNOWN_RANK: Final = 1_000_000
 _MALFORMED: Final = Drop(BAGGAGE, DropReason.MALFORMED)
+# So many members are read in vain, because they are malformed or do not fit; then the others are not.
+_PATIENCE_COUNT: Final = 8
 # About 50 kB at most.
 _REMEMBERED_COUNT: Final = 256
 _REMEMBERED_BYTES: Final = 64
@@ -52,11 +62,13 @@ def admit(
     *,
     is_trusted: bool,
     remembered: dict[bytes, Member],
+    limit_count: int = READ_LIMIT_COUNT,
 ) -> Admitted:
     """The members of all the header's lines that this sender may bring.
 
     allow: what the policy allows. remembered: members of declared keys as they were read under this policy, by what
-    stood between the commas; a few values that come again and again. It grows to a limit.
+    stood between the commas; a few values that come again and again. It grows to a limit. limit_count: of how many
+    members the keys are looked at, where they cannot all be kept.
     """
     wire = values[0] if len(values) == 1 else b",".join(values)
     if len(wire) > policy.wire_max_bytes:
@@ -66,7 +78,9 @@ def admit(
     if len(wire) <= policy.max_bytes and wire.count(b",") < policy.max_members:
         kept = _all_of(wire, policy, allow, dropped, is_trusted=is_trusted, remembered=remembered)
     else:
-        kept = _some_of(values, policy, allow, dropped, is_trusted=is_trusted)
+        pieces, beyond = pieces_of(values, limit_count)
+        dropped += beyond
+        kept = _some_of(pieces, policy, allow, dropped, is_trusted=is_trusted)
     members: list[Member] = []
     ours: list[Member] = []
     for member in kept:
@@ -120,50 +134,75 @@ def _read(
 
 
 def _some_of(
-    values: Sequence[bytes], policy: BaggagePolicy, allow: AllowList, dropped: list[Drop], *, is_trusted: bool
+    pieces: Sequence[tuple[str, str | None]],
+    policy: BaggagePolicy,
+    allow: AllowList,
+    dropped: list[Drop],
+    *,
+    is_trusted: bool,
 ) -> list[Member]:
     """The members of one that may be over it: keys are looked at first, and what will not be kept is not read.
 
     First ours, then known ones by their rank, then unknown ones; each from the first, until the budget is used up.
     """
-    pieces, beyond = pieces_of(values)
-    dropped += beyond
     ranked: list[tuple[int, int, str]] = []
     keeps_unknown = is_trusted and policy.on_unknown is UnknownMembers.KEEP_IN_MESH
-    for place, piece in enumerate(pieces):
-        key = key_of(piece)
+    unwanted = {
+        rank: _unwanted(rank, is_trusted=is_trusted, keeps_unknown=keeps_unknown) for rank in (_OWN_RANK, _UNKNOWN_RANK)
+    }
+    rank_of = allow.get
+    for place, (_, key) in enumerate(pieces):
         if key is None:
             dropped.append(_MALFORMED)
             continue
-        rank = _rank(key, allow)
-        reason = _unwanted(rank, is_trusted=is_trusted, keeps_unknown=keeps_unknown)
+        rank = _OWN_RANK if key.startswith(OWN_PREFIX) else rank_of(key, _UNKNOWN_RANK)
+        reason = unwanted.get(rank)
         if reason is None:
             ranked.append((rank, place, key))
         else:
             dropped.append(member_drop(BAGGAGE, key, reason))
     ranked.sort()
+    return _best_of(ranked, pieces, policy, allow, dropped)
+
+
+def _best_of(
+    ranked: Sequence[tuple[int, int, str]],
+    pieces: Sequence[tuple[str, str | None]],
+    policy: BaggagePolicy,
+    allow: AllowList,
+    dropped: list[Drop],
+) -> list[Member]:
+    """As many members as the budget allows, in the order in which they came. ranked: rank, place and key of each."""
     kept: list[tuple[int, Member]] = []
     room_bytes = policy.max_bytes + 1
+    patience = _PATIENCE_COUNT
     for number, (_, place, key) in enumerate(ranked):
-        if len(kept) == policy.max_members or not room_bytes:
-            dropped += [member_drop(BAGGAGE, each, DropReason.OVER_BUDGET) for _, _, each in ranked[number:]]
+        if len(kept) == policy.max_members or not room_bytes or not patience:
+            reason = DropReason.OVER_BUDGET if patience else DropReason.TOO_MANY
+            dropped += member_drops(BAGGAGE, [each for _, _, each in ranked[number:]], reason)
             break
-        raw = raw_member(pieces[place])
+        piece = pieces[place][0]
+        raw = raw_member(piece.encode("latin-1"))
         if raw is None:
             dropped.append(_MALFORMED)
+            patience -= 1
             continue
-        member = _fitting(raw, allow, dropped)
-        if member is None:
-            continue
-        size_bytes = decoded_bytes(member)
+        size_bytes = least_bytes(raw) if len(piece) >= room_bytes else 0
         if size_bytes < room_bytes:
-            kept.append((place, member))
-            room_bytes -= size_bytes + 1
-        else:
-            dropped.append(member_drop(BAGGAGE, key, DropReason.OVER_BUDGET))
-            if size_bytes <= policy.max_bytes:
-                # Those behind it matter less; one that alone exceeds the budget stands in nobody's way.
-                room_bytes = 0
+            member = _fitting(raw, allow, dropped)
+            if member is None:
+                patience -= 1
+                continue
+            size_bytes = decoded_bytes(member)
+            if size_bytes < room_bytes:
+                kept.append((place, member))
+                room_bytes -= size_bytes + 1
+                continue
+        dropped.append(member_drop(BAGGAGE, key, DropReason.OVER_BUDGET))
+        patience -= 1
+        if size_bytes <= policy.max_bytes:
+            # Those behind it matter less; one that alone exceeds the budget stands in nobody's way.
+            room_bytes = 0
     kept.sort()
     return [member for _, member in kept]
 

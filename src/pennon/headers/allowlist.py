@@ -74,7 +74,7 @@ class AllowList(Mapping[str, int]):
     def get(self, key: str, /, default: int | T) -> int | T: ...
     def get(self, key: str, /, default: int | T | None = None) -> int | T | None:
         """As any mapping's, without an exception for each key that is not known: a header may have many."""
-        rule = self._rule(key)
+        rule = self._exact.get(key) or (self._rule(key) if self._prefixes else None)
         return default if rule is None else rule.rank
 
     def __iter__(self) -> Iterator[str]:

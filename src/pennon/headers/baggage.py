@@ -11,15 +11,16 @@ wanted member is decoded.
 """
 
 import re
+from binascii import a2b_qp
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
-from urllib.parse import quote_from_bytes, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from pennon.context import Member
-from pennon.headers.grammar import BAGGAGE, LIST_PIECE, OWS, TOKEN, is_own_key, is_token
+from pennon.headers.grammar import BAGGAGE, OWS, TOKEN, is_own_key, is_token
 from pennon.headers.report import Drop, DropReason, member_drop
 
 # §3.3.2: a platform must propagate 64 members. What stands beyond is not looked at, so that 8 kB of commas or of
@@ -29,13 +30,17 @@ READ_LIMIT_COUNT: Final = 64
 # %x21 / %x23-2B / %x2D-3A / %x3C-5B / %x5D-7E
 _OCTETS: Final = r"\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e"
 _MEMBER: Final = re.compile(rf"({TOKEN})[ \t]*+=[ \t]*+([{_OCTETS}]*+)[ \t]*+(?:;([\x20-\x2b\x2d-\x7e\t]*+))?".encode())
-# "%" is a baggage-octet, and the one that must be encoded (§3.3.1.3). Letters, digits and "_.-~" are always safe.
+# What stands between two commas, and its key. No empty one is at the end, or each start of a long one would be tried.
+_NOTHING: Final = b"," + OWS
+_PIECE: Final = re.compile(rf"[, \t]*+(?!\Z)((?:({TOKEN})[ \t]*+(?=[=,]|\Z))?[^,]*+)")
+_WHOLE_ESCAPES: Final = re.compile(rb"(?:[^%=]++|%[0-9A-Fa-f]{2})*+")
+# "%" is a baggage-octet, and the one that must be encoded (§3.3.1.3).
 _PLAIN: Final = re.compile(r"[\x21\x23\x24\x26-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*+")
 # A list of members that stand in it as they are: nothing percent-encoded, no properties, one "=" in each.
 _PLAIN_MEMBER: Final = rf"{TOKEN}=[\x21\x23\x24\x26-\x2b\x2d-\x3a\x3c\x3e-\x5b\x5d-\x7e]*+"
 PLAIN_SYNTAX: Final = rf"{_PLAIN_MEMBER}(?:,{_PLAIN_MEMBER})*+"
 _PLAIN_LIST: Final = re.compile(PLAIN_SYNTAX)
-_SAFE: Final = "!#$&'()*+/:<=>?@[]^`{|}"
+_TO_ENCODE: Final = re.compile(rb"[^\x21\x23\x24\x26-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]++")
 _PROPERTIES: Final = re.compile(r"[\x20-\x2b\x2d-\x7e\t]*")
 
 
@@ -90,8 +95,8 @@ def split_baggage(values: Sequence[bytes]) -> tuple[list[RawMember], list[Drop]]
     """The first 64 members, undecoded, and what was dropped."""
     pieces, dropped = pieces_of(values)
     raw = []
-    for piece in pieces:
-        member = raw_member(piece)
+    for piece, _ in pieces:
+        member = raw_member(piece.encode("latin-1"))
         if member is None:
             dropped.append(Drop(BAGGAGE, DropReason.MALFORMED))
         else:
@@ -99,20 +104,20 @@ def split_baggage(values: Sequence[bytes]) -> tuple[list[RawMember], list[Drop]]
     return raw, dropped
 
 
-def pieces_of(values: Sequence[bytes]) -> tuple[list[bytes], list[Drop]]:
-    """What stands between the commas, the first 64 that are not empty, and whether there are more."""
+def pieces_of(
+    values: Sequence[bytes], limit_count: int = READ_LIMIT_COUNT
+) -> tuple[list[tuple[str, str | None]], list[Drop]]:
+    """What stands between the commas, and its key, whatever its value is, None if it has none; and what was dropped.
+
+    The first ones that are not empty; bytes are Latin-1.
+    """
     wire = values[0] if len(values) == 1 else b",".join(values)
-    pieces = [match.group() for match in islice(LIST_PIECE.finditer(wire), READ_LIMIT_COUNT + 1)]
-    if len(pieces) <= READ_LIMIT_COUNT:
+    found = _PIECE.finditer(wire.strip(_NOTHING).decode("latin-1"))
+    pieces: list[tuple[str, str | None]] = [(match[1], match[2]) for match in islice(found, limit_count + 1)]
+    if len(pieces) <= limit_count:
         return pieces, []
     pieces.pop()
     return pieces, [Drop(BAGGAGE, DropReason.TOO_MANY)]
-
-
-def key_of(piece: bytes) -> str | None:
-    """The key of what stands between two commas, whatever its value is; None if it has none."""
-    key = piece.partition(b"=")[0].rstrip(OWS).decode("latin-1")
-    return key if is_token(key) else None
 
 
 def raw_member(piece: bytes) -> RawMember | None:
@@ -127,8 +132,20 @@ def raw_member(piece: bytes) -> RawMember | None:
 def decoded(raw: RawMember) -> Member:
     """The member with its value as text."""
     value = raw.value
-    text = unquote_to_bytes(value).decode("utf-8", "replace") if b"%" in value else value.decode()
-    return Member(raw.key, text, raw.properties)
+    if b"%" not in value:
+        return Member(raw.key, value.decode(), raw.properties)
+    # MIME writes the same escapes with "=", and is read a hundred at once.
+    is_whole = _WHOLE_ESCAPES.fullmatch(value) is not None
+    octets = a2b_qp(value.replace(b"%", b"=")) if is_whole else unquote_to_bytes(value)
+    return Member(raw.key, octets.decode("utf-8", "replace"), raw.properties)
+
+
+def least_bytes(raw: RawMember) -> int:
+    """What a member takes of the budget at least, which is known before it is decoded."""
+    value, properties = raw.value, raw.properties
+    # What is no UTF-8 becomes longer, nothing becomes shorter.
+    length = len(value) - 2 * value.count(b"%")
+    return len(raw.key) + 1 + length + (len(properties) + 1 if properties else 0)
 
 
 def is_writable(member: Member) -> bool:
@@ -203,4 +220,9 @@ def _encoded(value: str) -> str:
     if _PLAIN.fullmatch(value):
         return value
     # Lone surrogates have no UTF-8; encoded like this they reach the reader as U+FFFD, not as an exception here.
-    return quote_from_bytes(value.encode("utf-8", "surrogatepass"), safe=_SAFE)
+    octets = value.encode("utf-8", "surrogatepass")
+    return _TO_ENCODE.sub(_escaped, octets).decode()
+
+
+def _escaped(run: re.Match[bytes]) -> bytes:
+    return b"%" + run[0].hex("%").upper().encode()

@@ -35,7 +35,10 @@ _PAIRS_LIMIT_COUNT: Final = 8
 # An element with more quoted strings that hold commas is none.
 _JOINS_LIMIT_COUNT: Final = 4
 
-_PAIR: Final = re.compile(rf' *+(?:({TOKEN})=(?:({TOKEN})|"([^"\\]*+(?:\\.[^"\\]*+)*+)"))?+ *+(?:;|\Z)')
+_QUOTED: Final = r'[^"\\]*+(?:\\.[^"\\]*+)*+'
+_PAIRS: Final = re.compile(rf'({TOKEN})=(?:({TOKEN})|"({_QUOTED})")')
+_PAIR: Final = rf' *+(?:{TOKEN}=(?:{TOKEN}|"{_QUOTED}"))?+ *+'
+_ELEMENT: Final = re.compile(rf"{_PAIR}(?:;{_PAIR}){{0,{_PAIRS_LIMIT_COUNT - 1}}}+;?+")
 
 _PORT: Final = r"(?::(?P<port>[0-9]{1,5}|_[A-Za-z0-9._-]{1,32}))?"
 _NODE: Final = re.compile(
@@ -106,24 +109,13 @@ def pieces_from_right(values: Sequence[bytes]) -> Iterator[bytes]:
 def parse_element(piece: bytes) -> ForwardedElement | None:
     """One element of `Forwarded`; None if it is none."""
     text = visible(piece.replace(b"\t", b" ")) if len(piece) <= _ELEMENT_LIMIT_BYTES else None
-    if text is None:
+    if text is None or _ELEMENT.fullmatch(text) is None:
         return None
-    found: dict[str, str] = {}
-    place = 0
-    for _ in range(_PAIRS_LIMIT_COUNT):
-        match = _PAIR.match(text, place)
-        if match is None:
-            return None
-        name, token, quoted = match.groups()
-        if name is not None:
-            name = name.lower()
-            if name in found:
-                return None
-            found[name] = _unescaped(quoted) if token is None else token
-        place = match.end()
-        if place == len(text):
-            return ForwardedElement(found.get("for"), found.get("by"), found.get("host"), found.get("proto"))
-    return None
+    pairs = _PAIRS.findall(text)
+    found = {name.lower(): token or _unescaped(quoted) for name, token, quoted in pairs}
+    if len(found) < len(pairs):
+        return None
+    return ForwardedElement(found.get("for"), found.get("by"), found.get("host"), found.get("proto"))
 
 
 def parse_node(text: str) -> Node | None:

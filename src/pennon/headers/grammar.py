@@ -18,9 +18,6 @@ TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # noqa: S105  # a grammar's tok
 _TOKEN: Final = re.compile(TOKEN)
 _VISIBLE: Final = re.compile(rb"[!-~]++")
 
-# RFC 9110 §5.6.1: the elements of a list that are not empty, with the white space behind them.
-LIST_PIECE: Final = re.compile(rb"[^, \t][^,]*")
-
 # RFC 9110 §7.6.1, and the fields that frame a message: who forwards them breaks the next connection.
 HOP_BY_HOP: Final = frozenset(
     """connection content-length host http2-settings keep-alive proxy-authenticate proxy-authorization

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from pennon.context import CorrelationId, Deadline, Forwarded, Identity, RequestId, SpanId, Trace
 from pennon.headers.admission import NOTHING, Admitted, admit
+from pennon.headers.baggage import READ_LIMIT_COUNT
 from pennon.headers.carrier import Headers
 from pennon.headers.contract import Contract
 from pennon.headers.deadline import read_deadline
@@ -49,6 +50,9 @@ ENTROPY_BYTES: Final = 40
 
 # A signed token with a key id, a flag, a variant and a unit is about 500; the rest is room for long unit keys.
 OVERRIDE_MAX_BYTES: Final = 2_048
+
+# What else of a request is read piece by piece: together they have one budget.
+_LISTS: Final = (TRACESTATE, *FORWARDING)
 
 _MISSING_STATUS: Final = 400
 _NOBODY: Final = Identity()
@@ -276,6 +280,7 @@ class _Crossing(Gathering):
             self._contract.priorities,
             is_trusted=self._is_trusted,
             remembered=self._contract.reading.members,
+            limit_count=self._room_for_members(),
         )
         self.dropped += admitted.dropped
         if admitted.is_too_long:
@@ -283,6 +288,12 @@ class _Crossing(Gathering):
         if not (admitted.members or admitted.ours):
             self.lost.append(BAGGAGE)
         return admitted
+
+    def _room_for_members(self) -> int:
+        """How many members of baggage are looked at: the longer the other lists are, the fewer."""
+        others = [self.lines(name) for name in _LISTS if name in self.found]
+        taken = sum([line.count(b",") for lines in others for line in lines])
+        return max(READ_LIMIT_COUNT - 2 * taken, min(self._contract.baggage.max_members, READ_LIMIT_COUNT))
 
     def _read_fields(self) -> None:
         rules = self._way.rules

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _NOBODY: Final = ReadIdentity()
 _NOT_BEHIND: Final = Behind()
+_CHAIN_LIMIT_BYTES: Final = 384
 _PRINTABLE_LINES: Final = b"\n" + bytes(range(0x20, 0x7F))
 
 
@@ -88,6 +89,9 @@ def _is_within(contract: "Contract", shape: Shape, values: Sequence[bytes]) -> b
         total_bytes > budgets.total_bytes
         or shape.custom_bytes + sum([len(values[at]) for at in shape.custom]) > budgets.custom_bytes
     ):
+        return False
+    if shape.forwarding and sum([len(values[at]) for _, at in shape.forwarding]) > _CHAIN_LIMIT_BYTES:
+        # It takes long to walk, and would be walked again if it ended badly.
         return False
     return shape.connection < 0 or values[shape.connection] in PLAIN_CONNECTIONS
 

@@ -1,5 +1,6 @@
 """What a crossing says about itself: names and reasons, never values."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -122,3 +123,8 @@ def header_drop(name: bytes, reason: DropReason) -> Drop:
 def member_drop(header: str, key: str, reason: DropReason) -> Drop:
     """The drop of one member of a list header."""
     return Drop(f"{header}:{key}"[:_NAME_LIMIT_CHARS], reason)
+
+
+def member_drops(header: str, keys: Iterable[str], reason: DropReason) -> list[Drop]:
+    """The drops of several members, for one reason."""
+    return [Drop(f"{header}:{key}"[:_NAME_LIMIT_CHARS], reason) for key in keys]

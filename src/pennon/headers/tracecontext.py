@@ -20,7 +20,7 @@ from typing import Final
 import msgspec
 
 from pennon.context import SpanId, Trace, TraceId
-from pennon.headers.grammar import LIST_PIECE, OWS, TRACEPARENT, TRACESTATE, wire_bytes
+from pennon.headers.grammar import OWS, TRACEPARENT, TRACESTATE, wire_bytes
 from pennon.headers.report import Drop, DropReason, member_drop
 
 SAMPLED: Final = 0x01
@@ -49,6 +49,15 @@ _MEMBER: Final = re.compile(rf"({_KEY})=({_VALUE})".encode())
 # One member, as nearly everybody sends it.
 STATE_SYNTAX: Final = f"{_KEY}={_VALUE}"
 _LIST: Final = re.compile(rf"{_KEY}={_VALUE}(?:,{_KEY}={_VALUE}){{0,{MEMBERS_LIMIT_COUNT - 1}}}")
+
+# As anybody may: members may be empty. A value's leading spaces are its own: only what stands before the key and after
+# the value is OWS.
+_SPACED: Final = rf"[ \t]*+(?:{_KEY}={_VALUE}[ \t]*+)?"
+_SPACED_LIST: Final = re.compile(rf"{_SPACED}(?:,{_SPACED})*+")
+_MEMBERS: Final = re.compile(rf"({_KEY})=({_VALUE})(?=[ \t]*+(?:,|\Z))")
+# No empty one is at the end, or each start of a long one would be tried.
+_NOTHING: Final = b"," + OWS
+_PIECE: Final = re.compile(r"[, \t]*+([^, \t][^,]*+)")
 
 TRACE_RESTARTED: Final = Drop(TRACEPARENT, DropReason.RESTARTED)
 STATE_RESTARTED: Final = Drop(TRACESTATE, DropReason.RESTARTED)
@@ -122,15 +131,16 @@ def parse_tracestate(values: Sequence[bytes]) -> TraceState:
         return TraceState(((match[1].decode(), match[2].decode()),))
     if wire_bytes(values) > _WIRE_LIMIT_BYTES:
         return _refused(DropReason.TOO_LONG)
-    # Empty members are skipped while the list is split, at no cost in objects.
-    pieces = [match.group() for match in islice(LIST_PIECE.finditer(b",".join(values)), MEMBERS_LIMIT_COUNT + 1)]
-    if len(pieces) > MEMBERS_LIMIT_COUNT:
-        return _refused(DropReason.TOO_MANY)
-    # A value's leading spaces are its own: only what stands before the key and after the value is OWS.
-    matches = [_MEMBER.fullmatch(piece.rstrip(OWS)) for piece in pieces]
-    members = [(match[1].decode(), match[2].decode()) for match in matches if match is not None]
-    if len(members) < len(matches):
+    text = b",".join(values).strip(_NOTHING).decode("latin-1")
+    if text.count(",") >= MEMBERS_LIMIT_COUNT:
+        # Empty members are skipped while the list is split, at no cost in objects.
+        pieces = [match[1] for match in islice(_PIECE.finditer(text), MEMBERS_LIMIT_COUNT + 1)]
+        if len(pieces) > MEMBERS_LIMIT_COUNT:
+            return _refused(DropReason.TOO_MANY)
+        text = ",".join(pieces)
+    if _SPACED_LIST.fullmatch(text) is None:
         return _refused(DropReason.MALFORMED)
+    members = _MEMBERS.findall(text)
     return _without_repeated(members)
 
 

@@ -1,0 +1,73 @@
+"""What long lists may cost is bounded: what is over a budget is not read, and what is read fast is read right."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pennon.context import Member
+from pennon.headers import Contract, Drop, DropReason, extract
+from pennon.headers.baggage import RawMember, decoded, decoded_bytes, format_baggage, least_bytes, raw_member
+
+PARENT = ("traceparent", "00-8a3c60f7d188f8fa79d48a391a778fa6-00f7d188f8fa79d4-01")
+
+values = st.lists(st.sampled_from(["a", "%C3%A9", "%c3", "%0d", "%25", "%zz", "%", "=", "_", "%E2%82%AC"])).map("".join)
+
+
+@given(values)
+def test_value_is_decoded_as_urllib_does(value: str) -> None:
+    """Whether all of its escapes are whole or not."""
+    member = decoded(RawMember("k", value.encode(), ""))
+
+    assert unquote_to_bytes(value).decode("utf-8", "replace") == member.value
+
+
+@given(st.text())
+def test_value_is_encoded_as_urllib_does(value: str) -> None:
+    """What may stand there as it is stays."""
+    text = quote_from_bytes(value.encode(), safe="!#$&'()*+/:<=>?@[]^`{|}")
+
+    assert f"k={text}".encode() == format_baggage([Member("k", value)])
+
+
+@given(values)
+def test_no_member_is_smaller_than_is_known_before(value: str) -> None:
+    """Else one that fits would be dropped undecoded."""
+    raw = raw_member(f"k={value};p".encode())
+    assert raw is not None
+
+    assert least_bytes(raw) <= decoded_bytes(decoded(raw))
+
+
+@pytest.mark.req(12, 110)
+def test_members_are_not_read_in_vain_for_ever(take: Callable[..., Any]) -> None:
+    """After eight that break a line the others are not read, and said to be too many."""
+    arrived = take([("baggage", ",".join(f"k{n}=%0D" for n in range(40)))])
+    reasons = [drop.reason for drop in arrived.report.dropped]
+
+    assert [DropReason.UNSAFE] * 8 + [DropReason.TOO_MANY] * 32 == reasons
+
+
+@pytest.mark.req(110)
+def test_lists_share_what_is_read(take: Callable[..., Any]) -> None:
+    """The more members a tracestate has, the fewer of baggage are looked at; as many as can be kept always are."""
+    many = ("baggage", ",".join(f"k{n}=1" for n in range(60)))
+    state = ("tracestate", ",".join(f"k{n}=1" for n in range(32)))
+
+    assert Drop("baggage", DropReason.TOO_MANY) not in take([PARENT, many]).report.dropped
+    arrived = take([PARENT, many, state])
+    assert Drop("baggage", DropReason.TOO_MANY) in arrived.report.dropped
+    assert [f"k{n}" for n in range(16)] == [member.key for member in arrived.baggage]
+
+
+@pytest.mark.req(7)
+@pytest.mark.parametrize(("before", "is_read"), [(499, True), (500, False)])
+def test_record_with_too_many_headers_is_searched_so_far(contract: Contract, before: int, is_read: bool) -> None:
+    """A producer writes its trace behind its own headers; what 5,000 of them cost is bounded all the same."""
+    headers = [*((b"x-%d" % number, b"1") for number in range(before)), (PARENT[0].encode(), PARENT[1].encode())]
+    arrived = extract(contract, headers, is_trusted=True, entropy=bytes(range(40)))
+
+    assert is_read is (arrived.trace.parent_span_id is not None)
