@@ -21,7 +21,7 @@ HOPS_LIMIT_COUNT: Final = 12
 
 
 def take(browser: Browser, address: str, name: str, **look: Any) -> None:
-    """One picture: the page with a whole journey open."""
+    """One picture: the page with a whole journey open, and its first hop."""
     with browser.new_context(**look) as context:
         page = context.new_page()
         # The page keeps a stream open: it is never idle.
@@ -29,6 +29,8 @@ def take(browser: Browser, address: str, name: str, **look: Any) -> None:
         page.goto(f"{address}/#trace={fanned_out(page, address)}")
         page.reload(wait_until="load")
         page.get_by_text("Hops", exact=True).wait_for()
+        # What the first hop took and dropped, for whom, and until when.
+        page.locator(".hop summary").first.click()
         # The traffic line needs some seconds to have a shape.
         page.wait_for_timeout(4_000)
         page.screenshot(path=IMAGES / name)

@@ -4,6 +4,8 @@ import { h, say } from "./dom.js";
 import { because, count, counted, droppedBecause, duration, forWhom, grouped, howOf, mark } from "./words.js";
 
 const KINDS = { server: "HTTP in", client: "HTTP out", producer: "Kafka out", consumer: "Kafka in", internal: "internal" };
+// Their spans say who acts; what goes out says it in the headers that it added.
+const INCOMING = new Set(["server", "consumer"]);
 // Deeper rows stay at this indent: a chain of 20 services would else push its names out of sight.
 const DEPTH_LIMIT_COUNT = 8;
 
@@ -67,19 +69,19 @@ function variantsOf({ other, variants }) {
 const uncountedOf = ({ uncounted, decisions }) =>
   uncounted && decisions.length ? [h("li", { class: "decision bad" }, `${counted(uncounted, "more event")} of this span ${uncounted === 1 ? "was" : "were"} not kept: there may be more decisions`)] : [];
 
-function headersOf({ headers, identity, deadline_left_ms }) {
+function headersOf({ headers, kind, identity, deadline_left_ms }) {
   if (!headers) return h("p", { class: "blank" }, "This span tells of no headers: it is within a service, or another library's. Spans of pennon's doors do.");
   const { took, added, dropped } = headers;
   const row = (name, found, make) => h("div", {}, h("dt", {}, name), h("dd", {}, found.length ? found.map(make) : h("span", { class: "none" }, "none")));
   return h("dl", { class: "headers" },
-    h("div", { class: "whose" }, h("dt", {}, "acts"), h("dd", {}, ...whoseOf(identity))),
+    (identity || INCOMING.has(kind)) && h("div", { class: "whose" }, h("dt", {}, "acts"), h("dd", {}, ...whoseOf(identity))),
     h("div", { class: "deadline" }, h("dt", {}, "waits"), h("dd", {}, waitsOf(deadline_left_ms))),
     row("in", took, (name) => h("code", {}, name)),
     row("added", added, (name) => h("code", { class: "added" }, `+ ${name}`)),
     row("dropped", dropped, ({ name, reason }) => h("span", { class: "dropped" }, h("code", {}, `− ${name}`), h("small", {}, `${reason.replaceAll("_", " ")}: ${droppedBecause(reason)}`))));
 }
 
-const NAMED = { actor: "", actor_type: "", on_behalf_of: "for", tenant: "of" };
+const NAMED = { actor: "", actor_type: "", on_behalf_of: "for", tenant: "of tenant" };
 
 /** Who acts for whom, in the order of a sentence; ids stand as the contract lets them be said, mostly hashed. */
 function whoseOf(identity) {
