@@ -461,6 +461,24 @@ def test_fallback_can_be_awaited() -> None:
     assert "cached" == asyncio.run(guard(breaker=BREAKER, fallback=instead).acall(fail))
 
 
+def test_what_is_async_is_not_taken_for_guarded() -> None:
+    """What it gives would be awaited outside: no retry, no circuit, no fallback, and nobody would notice."""
+
+    async def answered(*_: object) -> str:
+        raise ConnectionResetError
+
+    def failing() -> str:
+        raise ConnectionResetError
+
+    declared = guard(breaker=BREAKER)
+    fallen_back = guard(breaker=BREAKER, fallback=answered)
+
+    with pytest.raises(TypeError, match="only acall awaits"):
+        _ = declared.call(answered)
+    with pytest.raises(TypeError, match="only acall awaits"):
+        fallen_back.call(failing)
+
+
 def test_guard_is_a_decorator(host: Host) -> None:
     """Of functions of both kinds; arguments go through, names stay."""
     payments = guard(retries=RETRIES)

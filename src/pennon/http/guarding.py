@@ -10,7 +10,7 @@ What the contract says of the downstream (`retries=`, `breaker=`) is done by sta
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
-from inspect import isawaitable, iscoroutinefunction
+from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
 from pennon.counters import Count, count
@@ -62,18 +62,19 @@ class Guard:
         is_idempotent: done twice it does what done once does (RFC 9110 §9.2.2), or it bears an idempotency key. Only
             then it is made again after it may have arrived; else only where no connection was made. A response of 429
             or 5xx that is returned, not raised, is a failure as well, and at the end is returned.
-        Raises: what the function raised last; CircuitOpen; DeadlineExceeded.
+        A body is made anew each time as well: a generator given from outside is empty the second time.
+        Raises: what the function raised last; CircuitOpen; DeadlineExceeded; TypeError if it or the fallback is async.
         """
         again = _Again(self._retries, self._limit, is_idempotent=is_idempotent)
         try:
             for attempt in again.attempts():
                 again.discard()
                 with attempt, self._asking():
-                    return _looked_at(function())
+                    return _looked_at(_made_here(function()))
         except FailingAnswer as failing:
             return cast("R", failing.response)
         except Exception as error:  # noqa: BLE001  # it goes on, unless it is the downstream's
-            return cast("R", self._fallen_back(error))
+            return cast("R", _made_here(self._fallen_back(error)))
         raise AssertionError("the last attempt returns or raises")
 
     async def acall(self, function: Callable[[], Awaitable[R]], *, is_idempotent: bool = False) -> R:
@@ -199,6 +200,15 @@ class _Again:
         if isinstance(error, CircuitOpen | DeadlineExceeded) or not can_help(outcome, status):
             return False
         return self._is_idempotent or outcome is Outcome.UNSENT
+
+
+def _made_here(answer: R) -> R:
+    """The answer. Raises: TypeError for one that is still to be awaited: that happens out of our sight, unguarded."""
+    if not isawaitable(answer):
+        return answer
+    if iscoroutine(answer):
+        answer.close()
+    raise TypeError(f"call: got a {type(answer).__name__}; only acall awaits an async function, or an async fallback")
 
 
 def _looked_at(answer: R) -> R:
