@@ -176,7 +176,7 @@ def test_requests_timeouts_are_lowered_in_whatever_form(own: Any, lowered: Any) 
 
     found = _lowered(own, 2.0)
     if isinstance(found, urllib3.Timeout):
-        said = (found.total, own._connect, own._read)
+        said = (found.total, found._connect, found._read)
         found = tuple(each if isinstance(each, int | float) else None for each in said)
 
     assert lowered == found
