@@ -49,6 +49,9 @@ async def inner(scope, receive, send):
 
 app = pennon.http.asgi(inner, CONTRACT, boundary=public())
 strange = pennon.http.asgi(inner, OTHER, boundary=public())
+
+class Flask:
+    wsgi_app = app
 """
 BROKEN = "from pennon.headers import Contract\nCONTRACT = Contract('c', version='', owner='')\n"
 
@@ -104,6 +107,23 @@ def test_check_fails_what_nobody_shows(run: Run, words: tuple[str, ...], missing
 
     assert 1 == shown.exit_code
     assert missing == {each["number"] for each in answers if each["outcome"] == "failed"}
+
+
+@pytest.mark.req(116, 126)
+def test_check_says_what_would_show_it(run: Run) -> None:
+    """Which object to name, and what a test has to hold."""
+    shown = " ".join(run("check", "contract.toml", "--app", "shop_under_contract.py:inner").output.split())
+
+    assert "--app MODULE:APP, what pennon.http.asgi or wsgi returned for this contract" in shown
+    assert "header_contract_suite or pennon.testing.headers, and name contract.toml or orders" in shown
+
+
+@pytest.mark.req(116)
+def test_check_finds_the_door_of_a_flask_application(run: Run) -> None:
+    """It is its `wsgi_app`: the application that everybody names is around it."""
+    answers = json.loads(run("check", "contract.toml", "--json", "--app", "shop_under_contract.py:Flask").stdout)
+
+    assert "passed" == next(each["outcome"] for each in answers["answers"] if each["number"] == 116)
 
 
 @pytest.mark.req(2, 107)

@@ -13,6 +13,7 @@ import httpx
 import pytest
 import requests
 from click.testing import CliRunner, Result
+from flask import Flask
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from starlette.applications import Starlette
@@ -313,7 +314,7 @@ def levels(found: Iterator[Finding]) -> list[Level]:
 
 
 def test_application_is_told_whether_its_door_stands_outermost() -> None:
-    """Wrapped; wrapped inside of something; not at all; by WSGI; and one whose middleware is a door."""
+    """Wrapped, by WSGI and in Flask too; wrapped inside of something; not at all; one whose middleware is a door."""
 
     def wsgi(_: Any, start_response: Any) -> list[bytes]:
         start_response("404 Not Found", [])
@@ -322,7 +323,10 @@ def test_application_is_told_whether_its_door_stands_outermost() -> None:
     by_middleware = Starlette()
     by_middleware.add_middleware(pennon.http.asgi, contract=CONTRACT, boundary=public())
     door = pennon.http.wsgi(wsgi, CONTRACT, boundary=public())
+    by_flask = Flask("shop")
+    by_flask.wsgi_app = pennon.http.wsgi(by_flask.wsgi_app, CONTRACT, boundary=public())  # type: ignore[method-assign]
     assert [Level.FINE, Level.FINE] == levels(doctoring.application("app", DOOR))
+    assert [Level.FINE, Level.FINE] == levels(doctoring.application("app", by_flask))
     assert [Level.FINE, Level.FINE] == levels(doctoring.application("app", door))
     assert [Level.ADVICE, Level.FINE] == levels(doctoring.application("app", AROUND))
     assert [Level.ADVICE, Level.FINE] == levels(doctoring.application("app", by_middleware))

@@ -59,7 +59,8 @@ def test_page_walk(address: str, look: Look, size: dict[str, Any]) -> None:
     expect(first.locator(".headers")).to_contain_text("x-correlation-id")
     expect(first.locator(".dropped").nth(1)).to_contain_text("baggage:pennon")
     expect(first.locator(".dropped").nth(1)).to_contain_text("not trusted")
-    expect(first.locator(".whose")).to_contain_text(re.compile("#9f00d1e2c3b4a596.*human.*of tenant.*#51ab0c9d2e3f4a56"))
+    whose = re.compile("#9f00d1e2c3b4a596.*human.*of tenant.*#51ab0c9d2e3f4a56")
+    expect(first.locator(".whose")).to_contain_text(whose)
     expect(first.locator(".deadline")).to_contain_text(re.compile(r"waits.*5.00\ss more"))
     # Who acts is told of what came in; of a call, by the headers that it added.
     outgoing = hops(page).nth(1)

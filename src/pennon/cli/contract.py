@@ -29,10 +29,13 @@ _MARKS: Final = {
     Outcome.FAILED: ("✗", "red"),
     Outcome.NOT_DECLARED: ("–", "dim"),  # noqa: RUF001  # a dash, as in a table
 }
-# What shows what the contract itself cannot.
-_SHOWN_BY: Final = {116: "--app MODULE:APP", 126: "--tests PATH"}
 # How a test file shows that it drives a contract.
 _KIT: Final = ("header_contract_suite", "pennon.testing.headers")
+# What shows what the contract itself cannot.
+_SHOWN_BY: Final = {
+    116: "--app MODULE:APP, what pennon.http.asgi or wsgi returned for this contract",
+    126: f"--tests PATH, test files that use {' or '.join(_KIT)}, and name {{}}",
+}
 _file_argument = click.argument("file", metavar="FILE")
 
 
@@ -78,16 +81,17 @@ def check(
     Exit codes: 0 all is well · 1 an answer is no, or there is a finding · 2 the contract does not load.
     """
     declared = _contract_of(context, file)
+    names = _names_of(file, declared)
     evidence = Evidence(
         doors=[*_doors(apps, declared)] if apps else None,
-        tests=[*_kit_tests(tests, _names_of(file, declared))] if tests else None,
+        tests=[*_kit_tests(tests, names)] if tests else None,
     )
     answers = review_of(declared, evidence, allowed=frozenset(map(Rule, allowed)))
     findings = [finding for finding in findings_of(declared) if finding.rule not in allowed]
     if as_json:
         printing.json_document({"contract": declared.name, "answers": answers, "findings": findings})
     else:
-        _print(declared, answers, findings)
+        _print(declared, answers, findings, names)
     is_well = not findings and all(answer.outcome is not Outcome.FAILED for answer in answers)
     context.exit(0 if is_well else EXIT_FAILED)
 
@@ -148,16 +152,18 @@ def _contract_of(context: click.Context, file: str) -> Contract:
 def _doors(apps: Sequence[str], declared: Contract) -> Iterator[str]:
     """Those of the apps that are doors which speak this contract."""
     for app in apps:
-        if getattr(object_of(app), "contract", None) == declared:
+        named = object_of(app)
+        # Flask hands each request to its `wsgi_app`, which is where its users put the door.
+        if declared in (getattr(each, "contract", None) for each in (named, getattr(named, "wsgi_app", None))):
             yield f"{app} stands behind a door with this contract"
 
 
-def _names_of(file: str, declared: Contract) -> set[str]:
+def _names_of(file: str, declared: Contract) -> list[str]:
     """By what a test may name the contract."""
-    return {Path(file).name if file.endswith(".toml") else file.rpartition(":")[2], declared.name}
+    return [Path(file).name if file.endswith(".toml") else file.rpartition(":")[2], declared.name]
 
 
-def _kit_tests(paths: Sequence[Path], names: set[str]) -> Iterator[str]:
+def _kit_tests(paths: Sequence[Path], names: Sequence[str]) -> Iterator[str]:
     """The test files that use the kit and name the contract."""
     for path in paths:
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
@@ -166,7 +172,7 @@ def _kit_tests(paths: Sequence[Path], names: set[str]) -> Iterator[str]:
                 yield str(file)
 
 
-def _print(declared: Contract, answers: Sequence[Answer], findings: Sequence[Finding]) -> None:
+def _print(declared: Contract, answers: Sequence[Answer], findings: Sequence[Finding], names: Sequence[str]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, style="dim")
@@ -174,7 +180,7 @@ def _print(declared: Contract, answers: Sequence[Answer], findings: Sequence[Fin
     for answer in answers:
         mark, style = _MARKS[answer.outcome]
         shown_by = _SHOWN_BY.get(answer.number) if answer.outcome is Outcome.FAILED else None
-        way_out = f" ({shown_by})" if shown_by else ""
+        way_out = f" ({shown_by.format(' or '.join(names))})" if shown_by else ""
         says = Text(answer.question).append(f"\n{answer.evidence}{way_out}", style="dim")
         table.add_row(Text(mark, style=style), str(answer.number), says)
     for finding in findings:
@@ -194,7 +200,7 @@ def _page(text: str, path: Path, declared: Contract) -> str:
     page = spliced(text, declared)
     if page is None:
         begin, end = marks_of(declared)
-        raise click.BadParameter(f"{path} does not hold each of these lines once, in order: {begin} and {end}")
+        raise click.BadParameter(f"{path} does not hold each of these lines once, in this order:\n{begin}\n{end}")
     return page
 
 

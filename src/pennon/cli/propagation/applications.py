@@ -66,7 +66,9 @@ def _around_door(app: Any) -> list[str] | None:
     for _ in range(_DEPTH_LIMIT_COUNT):
         if isinstance(app, AsgiDoor | WsgiDoor):
             return around
-        around.append(_name_of(app))
+        # Flask does nothing before it calls its `wsgi_app`, which is where its users put the door.
+        if not hasattr(app, "wsgi_app"):
+            around.append(_name_of(app))
         added = [each.cls for each in getattr(app, "user_middleware", ())]
         names = [getattr(each, "__name__", "") for each in added]
         for name, each in zip(names, added, strict=True):
