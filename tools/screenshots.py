@@ -14,10 +14,10 @@ PHONE: Final = {"viewport": {"width": 390, "height": 844}, "device_scale_factor"
 
 
 # What a picture should show: a post through every service, told to some followers, in a screen's height.
-AUTHORS: Final = ("user-4", "user-5", "user-6", "user-7")
+AUTHORS: Final = ("user-0", "user-1", "user-2", "user-3", "user-4", "user-5", "user-6", "user-7")
 SERVICES: Final = {"gateway", "posts", "feed", "notify", "profiles"}
-FOLLOWERS: Final = range(4, 9)
-HOPS_LIMIT_COUNT: Final = 12
+FOLLOWERS: Final = range(4, 14)
+HOPS_LIMIT_COUNT: Final = 14
 
 
 def take(browser: Browser, address: str, name: str, **look: Any) -> None:
@@ -31,20 +31,24 @@ def take(browser: Browser, address: str, name: str, **look: Any) -> None:
         page.get_by_text("Hops", exact=True).wait_for()
         # What the first hop took and dropped, for whom, and until when.
         page.locator(".hop summary").first.click()
+        page.mouse.move(0, 0)
         # The traffic line needs some seconds to have a shape.
         page.wait_for_timeout(4_000)
         page.screenshot(path=IMAGES / name)
 
 
 def fanned_out(page: Page, address: str) -> str:
-    """The trace of a post to show."""
+    """The trace of a post to show: one that something was dropped from, if there is one."""
+    found: dict[bool, str] = {}
     asked = (page.request.get(f"{address}/api/journeys?limit=100&q={author}").json()["items"] for author in AUTHORS)
     for each in chain.from_iterable(asked):
         if set(each["services"]) >= SERVICES and each["hop_count"] <= HOPS_LIMIT_COUNT:
             hops = page.request.get(f"{address}/api/journeys/{each['trace_id']}").json()["hops"]
             decided = [one for hop in hops if hop["service"] == "feed" for one in hop["decisions"] if one["other"]]
             if len(decided) in FOLLOWERS and len({one["variant"] for one in decided}) > 1:
-                return str(each["trace_id"])
+                found.setdefault(bool(hops[0]["headers"]["dropped"]), str(each["trace_id"]))
+    if found:
+        return found[max(found)]
     raise SystemExit(f"no post of {', '.join(AUTHORS)} is one to show yet; wait for more traffic")
 
 
