@@ -22,6 +22,7 @@ from pennon import ambient, counters
 from pennon.context import Deadline, Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.errors import CircuitOpen, DeadlineExceeded, SettingInvalid
 from pennon.headers import Breaker, Contract, DeadlinePolicy, Downstream, Retries
+from pennon.http.failing import retry_after_s
 
 HERE = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "")
 # A port that nobody listens on: reserved by IANA, and never given out by a kernel.
@@ -251,6 +252,12 @@ def test_usual_wait_is_within_what_is_declared(host: Host, monkeypatch: pytest.M
     assert 4 == len(waited)
     for number, wait_s in enumerate(waited):
         assert min(0.5, 0.1 * 2**number) <= wait_s <= min(0.5, 0.1 * 2**number + 0.1)
+
+
+@pytest.mark.parametrize("said", ["soon", "", "-1", "1.5", "Mon, 01 Jan 99999999999 00:00:00 GMT"])
+def test_retry_after_that_cannot_be_read_says_nothing(said: str) -> None:
+    """Whatever a host answers, a call's outcome is what is handed on, not what reading the header raised."""
+    assert retry_after_s(httpx.Response(503, headers={"Retry-After": said})) is None
 
 
 def test_longer_retry_after_than_is_worth_waiting_for_is_not_cut_short(host: Host) -> None:

@@ -114,7 +114,7 @@ def retry_after_s(answer: Any) -> float | None:
         return float(said)
     try:
         at = parsedate_to_datetime(said)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year of ten digits
         return None
     # The form without a zone is UTC, as every HTTP-date is.
     at_s = (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()
