@@ -131,6 +131,14 @@ def test_markdown_names_what_codecs_read_whether_listed_or_not() -> None:
 
 
 @pytest.mark.req(95, 99)
+def test_markdown_shows_what_looks_like_a_tag() -> None:
+    """A page would show `system:<name>` as "system:"; in code it is as it stands."""
+    said = replace(std.ACTOR_ID, description="system:<name>, or `<none>` | 1 < 2")
+    text = markdown(Contract("tags", version="1", owner="tests", fields=[said]))
+
+    assert r"| system:\<name>, or `<none>` \| 1 \< 2 |" in text
+
+
 def test_markdown_says_what_goes_to_whom() -> None:
     """The route of each downstream: what it gets, not what it asked for."""
     rows = {row[0]: row[1:] for row in _rows(markdown(CONTRACT)) if len(row) == 8}

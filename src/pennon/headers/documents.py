@@ -1,5 +1,6 @@
 """The contract for people: Markdown that is the same for the same contract, to stand in a README."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -15,6 +16,8 @@ _FIELDS: Final = (
 _DOWNSTREAMS: Final = ("Downstream", "Where", "Trace, ids", "Baggage", "Identity", "Fields", "Deadline", "Guards")
 _BAGGAGE: Final = ("Baggage key", "Values", "Max length", "Classification", "Description")
 _NOTHING: Final = "-"
+# A code span, in which nothing needs escaping, or what would begin a tag.
+_OPENING: Final = re.compile(r"(`[^`]*`)|<")
 _SOURCES: Final = {
     Trust.CLIENT: "anybody",
     Trust.GATEWAY: "the gateway",
@@ -131,8 +134,8 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """A text that neither ends its cell nor its line (GitHub Flavored Markdown §4.10)."""
-    return _sentence(text).replace("|", "\\|")
+    """A text that neither ends its cell nor its line, nor is taken for HTML (GitHub Flavored Markdown §4.10, §6.6)."""
+    return _OPENING.sub(lambda found: found[1] or "\\<", _sentence(text)).replace("|", "\\|")
 
 
 def _sentence(text: str) -> str:
