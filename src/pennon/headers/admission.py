@@ -73,46 +73,43 @@ def admit(
     wire = values[0] if len(values) == 1 else b",".join(values)
     if len(wire) > policy.wire_max_bytes:
         return Admitted(is_too_long=True)
-    dropped: list[Drop] = []
     # Decoded, a member is no longer: what fits as it is fits decoded.
     if len(wire) <= policy.max_bytes and wire.count(b",") < policy.max_members:
-        kept = _all_of(wire, policy, allow, dropped, is_trusted=is_trusted, remembered=remembered)
-    else:
-        pieces, beyond = pieces_of(values, limit_count)
-        dropped += beyond
-        kept = _some_of(pieces, policy, allow, dropped, is_trusted=is_trusted)
+        return _all_of(wire, policy, allow, is_trusted=is_trusted, remembered=remembered)
+    pieces, dropped = pieces_of(values, limit_count)
     members: list[Member] = []
     ours: list[Member] = []
-    for member in kept:
+    for member in _some_of(pieces, policy, allow, dropped, is_trusted=is_trusted):
         (ours if is_own_key(member.key) else members).append(member)
     return Admitted(tuple(members), tuple(ours), tuple(dropped))
 
 
 def _all_of(
-    wire: bytes,
-    policy: BaggagePolicy,
-    allow: AllowList,
-    dropped: list[Drop],
-    *,
-    is_trusted: bool,
-    remembered: dict[bytes, Member],
-) -> list[Member]:
+    wire: bytes, policy: BaggagePolicy, allow: AllowList, *, is_trusted: bool, remembered: dict[bytes, Member]
+) -> Admitted:
     """The members of a header that is within the budget."""
-    kept = []
+    members: list[Member] = []
+    ours: list[Member] = []
+    dropped: list[Drop] = []
     for piece in wire.split(b","):
         member = remembered.get(piece)
+        if member is not None:
+            members.append(member)
+            continue
+        match = _OURS.fullmatch(piece) if is_trusted else None
+        if match is not None:
+            ours.append(Member(match[1].decode(), match[2].decode()))
+            continue
+        member = _read(piece.lstrip(OWS), policy, allow, dropped, is_trusted=is_trusted)
         if member is None:
-            match = _OURS.fullmatch(piece) if is_trusted else None
-            if match is not None:
-                member = Member(match[1].decode(), match[2].decode())
-            else:
-                member = _read(piece.lstrip(OWS), policy, allow, dropped, is_trusted=is_trusted)
-                if member is None:
-                    continue
-                if member.key in allow and len(piece) <= _REMEMBERED_BYTES and len(remembered) < _REMEMBERED_COUNT:
-                    remembered[piece] = member
-        kept.append(member)
-    return kept
+            continue
+        if is_own_key(member.key):
+            ours.append(member)
+            continue
+        members.append(member)
+        if member.key in allow and len(piece) <= _REMEMBERED_BYTES and len(remembered) < _REMEMBERED_COUNT:
+            remembered[piece] = member
+    return Admitted(tuple(members), tuple(ours), tuple(dropped))
 
 
 def _read(

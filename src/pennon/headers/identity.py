@@ -27,7 +27,8 @@ ON_BEHALF_OF: Final = "x-on-behalf-of"
 IDENTITY_NAMES: Final = (TENANT_ID, ACTOR_ID, ACTOR_TYPE, ON_BEHALF_OF)
 
 # As request and correlation ids: nothing that a name, an address or a second header needs.
-_ID: Final = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
+OPAQUE_SYNTAX: Final = r"[A-Za-z0-9._:\-]{1,128}"
+_ID: Final = re.compile(OPAQUE_SYNTAX)
 _ACTOR_TYPES: Final = {each.value: each for each in ActorType}
 _PLAIN_TYPES: Final = (None, ActorType.HUMAN, ActorType.SERVICE, ActorType.SYSTEM)
 _NOBODY: Final = Identity()
@@ -43,18 +44,25 @@ class ReadIdentity(msgspec.Struct, frozen=True):
 def identity_of(said: Mapping[str, str]) -> ReadIdentity:
     """Who asks. said: lower-case name -> value, of headers or claims whose sender is believed; others are not read."""
     tenant, actor, on_behalf_of = said.get(TENANT_ID), said.get(ACTOR_ID), said.get(ON_BEHALF_OF)
-    type_said = said.get(ACTOR_TYPE)
+    if all(text is None or is_opaque_id(text) for text in (tenant, actor, on_behalf_of)):
+        identity = whole_identity(tenant, actor, on_behalf_of, said.get(ACTOR_TYPE))
+        if identity is not None:
+            return ReadIdentity(identity)
+    return _in_part(said)
+
+
+def whole_identity(
+    tenant: str | None, actor: str | None, on_behalf_of: str | None, type_said: str | None
+) -> Identity | None:
+    """Who asks, where all ids are opaque; None if not all that was said counts."""
     actor_type = None if type_said is None else _ACTOR_TYPES.get(type_said)
-    is_whole = (
-        (tenant is None or is_opaque_id(tenant))
-        and (actor is None or is_opaque_id(actor))
-        and (on_behalf_of is None or (actor is not None and is_opaque_id(on_behalf_of)))
-        and (type_said is None or actor_type is not None)
-        and (actor_type is not ActorType.SUPPORT or on_behalf_of is not None)
-    )
-    if not is_whole:
-        return _in_part(said)
-    return ReadIdentity(Identity(tenant=tenant, actor=actor, actor_type=actor_type, on_behalf_of=on_behalf_of))
+    if type_said is not None and actor_type is None:
+        return None
+    if on_behalf_of is not None and actor is None:
+        return None
+    if on_behalf_of is None and actor_type is ActorType.SUPPORT:
+        return None
+    return Identity(tenant=tenant, actor=actor, actor_type=actor_type, on_behalf_of=on_behalf_of)
 
 
 def identity_fields(identity: Identity) -> tuple[tuple[str, str], ...]:

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from operator import gt
 from typing import TYPE_CHECKING, Any, Final
 
-from pennon.context import Deadline, SpanId, Trace
+from pennon.context import Deadline, Identity, SpanId, Trace
 from pennon.headers.admission import NOTHING, Admitted, admit
 from pennon.headers.carrier import Headers
 from pennon.headers.deadline import DeadlineForm, left_ns, soonest
 from pennon.headers.extracted import Extracted
 from pennon.headers.grammar import BAGGAGE, PLAIN_CONNECTIONS
-from pennon.headers.identity import ReadIdentity, identity_of
+from pennon.headers.identity import whole_identity
 from pennon.headers.ids import new_request_id
 from pennon.headers.proxies import Behind, client_behind
 from pennon.headers.reading import Way
@@ -27,7 +27,7 @@ from pennon.headers.tracecontext import begun_trace, nonzero
 if TYPE_CHECKING:
     from pennon.headers.contract import Contract
 
-_NOBODY: Final = ReadIdentity()
+_NOBODY: Final = Identity()
 _NOT_BEHIND: Final = Behind()
 _CHAIN_LIMIT_BYTES: Final = 384
 _PRINTABLE_LINES: Final = b"\n" + bytes(range(0x20, 0x7F))
@@ -55,11 +55,13 @@ def read_ordinary(
     groups = _checked(check, shape.picked(values))
     if groups is None:
         return None
-    deadline = None if monotonic_ns is None else _deadline(shape, values, now_ns, monotonic_ns)
-    read = identity_of({name: groups[group] for name, group in shape.identity}) if shape.identity else _NOBODY
+    deadline = None
+    if monotonic_ns is not None and shape.cap_ns is not None:
+        deadline = _deadline(shape, shape.cap_ns, values, now_ns, monotonic_ns)
+    identity = _identity(shape, groups) if shape.identity else _NOBODY
     behind = _NOT_BEHIND if contract.proxies is None else _behind(contract, shape, values, peer)
     baggage = NOTHING if shape.baggage < 0 else _baggage(contract, values[shape.baggage], is_trusted=is_trusted)
-    if isinstance(deadline, DropReason) or read.dropped or behind.dropped or baggage.is_too_long:
+    if isinstance(deadline, DropReason) or identity is None or behind.dropped or baggage.is_too_long:
         return None
     trace, stranger_trace = _traces(check, groups, entropy, is_trusted=is_trusted)
     given_id = groups[check.request_id] if check.request_id >= 0 else None
@@ -75,7 +77,7 @@ def read_ordinary(
         None,
         stranger_trace,
         None,
-        read.identity,
+        identity,
         deadline,
         behind.client,
     )
@@ -109,17 +111,23 @@ def _checked(check: Check, picked: tuple[bytes, ...]) -> Sequence[Any] | None:
     return None if any(map(gt, map(len, groups), check.limits)) else groups
 
 
-def _deadline(shape: Shape, values: Sequence[bytes], now_ns: int, monotonic_ns: int) -> Deadline | DropReason | None:
+def _deadline(
+    shape: Shape, cap_ns: int, values: Sequence[bytes], now_ns: int, monotonic_ns: int
+) -> Deadline | DropReason:
     """Until when, or why one that was said does not count."""
-    if shape.cap_ns is None:
-        return None
     said: list[tuple[DeadlineForm, int]] = []
     for form, at in shape.deadlines:
         remaining_ns = left_ns(form, values[at], now_ns, shape.max_skew_ns)
         if isinstance(remaining_ns, DropReason):
             return remaining_ns
         said.append((form, remaining_ns))
-    return soonest(said, shape.cap_ns, monotonic_ns)
+    return soonest(said, cap_ns, monotonic_ns)
+
+
+def _identity(shape: Shape, groups: Sequence[Any]) -> Identity | None:
+    """Who asks; None if not all that was said counts."""
+    tenant, actor, on_behalf_of, actor_type = [None if group < 0 else groups[group] for group in shape.identity]
+    return whole_identity(tenant, actor, on_behalf_of, actor_type)
 
 
 def _behind(contract: "Contract", shape: Shape, values: Sequence[bytes], peer: str | None) -> Behind:

@@ -17,6 +17,7 @@ import msgspec
 from pennon.headers.deadline import DeadlineForm
 from pennon.headers.fields import UnknownHeaders
 from pennon.headers.grammar import BAGGAGE, CONNECTION, CORRELATION_ID, OVERRIDE, REQUEST_ID, TRACEPARENT, TRACESTATE
+from pennon.headers.identity import ACTOR_ID, ACTOR_TYPE, ON_BEHALF_OF, OPAQUE_SYNTAX, TENANT_ID
 from pennon.headers.report import Drop
 from pennon.headers.std import FORWARDING
 from pennon.headers.times import S_NS
@@ -33,6 +34,7 @@ _NAMES_LIMIT_BYTES: Final = 2_048
 
 _NOWHERE: Final = -1
 _NO_LIMIT: Final = 1 << 30
+_WHO: Final = (TENANT_ID, ACTOR_ID, ON_BEHALF_OF, ACTOR_TYPE)
 
 Names = tuple[bytes, ...]
 Picked = Callable[[Sequence[bytes]], tuple[bytes, ...]]
@@ -61,7 +63,8 @@ class Shape(msgspec.Struct, frozen=True):
     picked: the values that `check` looks at, in its order. names_bytes: of all names together. custom: where the fields
     stand that are no standard's, custom_bytes: their names. baggage, connection: where these stand.
     deadlines, forwarding: what stands where of them. cap_ns, max_skew_ns: the contract's; no cap: it has no deadlines.
-    took: our names of what counts, in order. fields, identity: name and group of what is kept, in order.
+    took: our names of what counts, in order. fields: name and group of what is kept, in order. identity: the groups of
+    tenant, actor, for whom, and the actor's type; without any of them empty.
     added: our names of what this hop makes anew. dropped: what does not count.
     """
 
@@ -78,7 +81,7 @@ class Shape(msgspec.Struct, frozen=True):
     forwarding: tuple[tuple[str, int], ...]
     took: tuple[str, ...]
     fields: tuple[tuple[str, int], ...]
-    identity: tuple[tuple[str, int], ...]
+    identity: tuple[int, ...]
     added: tuple[str, ...]
     dropped: tuple[Drop, ...]
 
@@ -119,6 +122,7 @@ def _worked_out(contract: "Contract", way: "Way", names: Names, *, is_trusted: b
     added: tuple[str, ...] = () if is_trusted and TRACEPARENT in places else (TRACEPARENT,)
     if not (is_trusted and REQUEST_ID in places):
         added += (REQUEST_ID,)
+    identity = {name: check.fields[name] for name in read if name in check.fields and way.rules[name].is_identity}
     kept = [(name, check.fields[name]) for name in read if name in check.fields]
     custom = [name for name in contract.reading.custom if name in places]
     policy = contract.deadline
@@ -140,7 +144,7 @@ def _worked_out(contract: "Contract", way: "Way", names: Names, *, is_trusted: b
         forwarding=tuple((name, places[name]) for name in FORWARDING if name in places),
         took=tuple(name for name in read if name not in restarted and name != CONNECTION),
         fields=tuple((name, group) for name, group in kept if not way.rules[name].is_identity),
-        identity=tuple((name, group) for name, group in kept if way.rules[name].is_identity),
+        identity=tuple([identity.get(name, _NOWHERE) for name in _WHO]) if identity else (),
         added=added,
         dropped=(
             *(drop for name in barred if (drop := way.rules[name].barred) is not None),
@@ -227,5 +231,6 @@ def _part_of(contract: "Contract", name: str) -> tuple[str, tuple[int, ...]] | N
     if name not in contract.fields_by_name:
         return None
     field, syntax = contract.fields_by_name[name]
+    opaque = rf"(?={OPAQUE_SYNTAX}(?:\n|\Z))" if name in _WHO and name != ACTOR_TYPE else ""
     # White space around a value means nothing, and is taken off the long way.
-    return rf"((?![ \t])(?:{syntax.pattern})(?<![ \t]))", (field.max_length,)
+    return rf"({opaque}(?![ \t])(?:{syntax.pattern})(?<![ \t]))", (field.max_length,)

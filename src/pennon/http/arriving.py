@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from typing import Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 import msgspec
 from msgspec import structs
@@ -61,6 +61,7 @@ class Door(Generic[AppT]):
         self._decide = decide
         self._clock = clock
         self._valve = _valve_of(contract)
+        self._stops = contract.limits is Limits.ENFORCE
         reading, takes_identity = contract.reading, boundary.identity is None
         self._shown_to_strangers = Shown(contract, reading.way(is_trusted=False, takes_identity=takes_identity))
         self._shown_to_ours = Shown(contract, reading.way(is_trusted=True, takes_identity=takes_identity))
@@ -101,7 +102,7 @@ class Door(Generic[AppT]):
             now_ns=0 if monotonic_ns is None else self._clock.now_ns(),
             monotonic_ns=monotonic_ns,
             peer=inbound.address,
-            stops=self._contract.limits is Limits.ENFORCE,
+            stops=self._stops,
         )
         if doubted:
             report = structs.replace(arrival.report, dropped=(*doubted, *arrival.report.dropped))
@@ -111,9 +112,10 @@ class Door(Generic[AppT]):
         if refusal is not None and refusal.is_missing and _is_preflight(inbound):
             arrival = structs.replace(arrival, refusal=None)
         counters.count_arrival(arrival)
-        arrival = self._judged(arrival)
         if arrival.refusal is not None:
-            return Admission(self._contract, arrival, is_trusted)
+            arrival = self._judged(arrival)
+            if arrival.refusal is not None:
+                return Admission(self._contract, arrival, is_trusted)
         is_late = False
         if valve is not None and monotonic_ns is not None:
             arrival, is_late = self._in_time(arrival, valve, monotonic_ns)
@@ -145,7 +147,7 @@ class Door(Generic[AppT]):
     def _judged(self, arrival: Arrival) -> Arrival:
         """The arrival, to be served all the same where limits are only observed; of several the first is noted."""
         refusal = arrival.refusal
-        if refusal is None or self._contract.limits is Limits.ENFORCE:
+        if refusal is None or self._stops:
             return arrival
         counters.count(Count.HEADERS_OBSERVED, refusal.broken)
         report = structs.replace(arrival.report, observed=arrival.report.observed or refusal)
@@ -158,9 +160,9 @@ class Door(Generic[AppT]):
         return shown.without(spoiled) if spoiled else shown
 
     def _span(
-        self, inbound: Inbound, arrival: Arrival, scheme: str, peer: Callable[[], dict[str, otel.AttributeValue]]
+        self, inbound: Inbound, arrival: Arrival, scheme: str, peer: Callable[[Any], dict[str, otel.AttributeValue]]
     ) -> otel.Span:
-        """The request's span. peer: what is said of it beyond the usual; asked only where there will be a span."""
+        """The request's span. peer: what its source says of who is connected; asked only where there will be a span."""
         # Looked up at the first request, not before: an application may be instrumented after it was wrapped, and
         # Starlette's builds its middlewares no later than now.
         if self._makes_spans is None:
@@ -173,7 +175,7 @@ class Door(Generic[AppT]):
             scheme=scheme,
             trace=arrival.context.trace,
             link=arrival.stranger_trace,
-            extra={**_connected(peer(), arrival.context), **_said(self._contract, arrival.context)},
+            extra={**_connected(peer(inbound.source), arrival.context), **_said(self._contract, arrival.context)},
         )
 
 

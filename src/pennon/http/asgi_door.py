@@ -4,7 +4,6 @@ It stands outermost. A caller is believed only if the boundary is a mesh and its
 of ours is dropped unread. Lifespan passes through.
 """
 
-from functools import partial
 from typing import Final
 
 from pennon import ambient, otel
@@ -33,7 +32,7 @@ class AsgiDoor(Door[AsgiApp]):
         if arrival.refusal is not None and not admission.is_late:
             await refuse(scope, receive, send, arrival.refusal, arrival.context)
             return
-        with self._span(inbound, arrival, scope.get("scheme", "http"), partial(_peer, scope)) as span:
+        with self._span(inbound, arrival, scope.get("scheme", "http"), _peer) as span:
             context = span.placing(arrival.context)
             if arrival.refusal is not None:
                 note_answer(span, admission, context, arrival.refusal.status)

@@ -7,7 +7,6 @@ So all of them see the request, the thread that serves it sees nothing, whoever 
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import ExitStack
 from contextvars import copy_context
-from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, TypeVar, cast
@@ -53,7 +52,7 @@ class WsgiDoor(Door[WSGIApplication]):
         arrival = admission.arrival
         if arrival.refusal is not None and not admission.is_late:
             return _refused(start_response, arrival.refusal, arrival.context)
-        span = self._span(inbound, arrival, environ.get("wsgi.url_scheme", "http"), partial(_peer, environ))
+        span = self._span(inbound, arrival, environ.get("wsgi.url_scheme", "http"), _peer)
         context = span.placing(arrival.context)
         if arrival.refusal is not None:
             with span:
