@@ -7,11 +7,15 @@ served, a door has made its answer when the clock stops.
 from collections.abc import Sequence
 from typing import Final
 
+from benchmarks.floor import Job
+
 from pennon.carry import encode_entries
 from pennon.context import Entry, Origin
+from pennon.headers import Contract, Headers, extract
 
 Lines = tuple[tuple[bytes, bytes], ...]
 
+_ENTROPY: Final = bytes(range(1, 41))
 _TRACE_ID: Final = b"8a3c60f7d188f8fa79d48a391a778fa6"
 TRACEPARENT: Final = (b"traceparent", b"00-%b-00f7d188f8fa79d4-01" % _TRACE_ID)
 
@@ -77,3 +81,23 @@ SETS: Final[dict[str, Sequence[tuple[bytes, bytes]]]] = {
         TRACEPARENT, STATE, PERCENT_ENCODED, *X_FORWARDED, *_lines(b"X-Later", b"1", 80), NOMINATED
     ),
 }  # fmt: skip
+
+
+def extracting(contract: Contract, lines: Headers, now_ns: int) -> dict[str, Job]:
+    """Reading these headers as a stranger's, as a verified caller's, and as a record's; a proxy of ours sent them."""
+
+    def reading(*, is_trusted: bool, stops: bool) -> Job:
+        def job(count: int) -> None:
+            for _ in range(count):
+                extract(
+                    contract, lines, is_trusted=is_trusted, entropy=_ENTROPY, now_ns=now_ns,
+                    monotonic_ns=1_000_000_000, peer="10.1.2.3", stops=stops,
+                )  # fmt: skip
+
+        return job
+
+    return {
+        "extract, public": reading(is_trusted=False, stops=True),
+        "extract, mesh": reading(is_trusted=True, stops=True),
+        "extract, record": reading(is_trusted=True, stops=False),
+    }

@@ -7,6 +7,9 @@ The request is `production_request.txt` of `benchmarks/headers` with a member of
 nothing which remembers whole values looks faster than it is. Every field is declared and validated, the deadline read,
 response headers written; no spans. What each door does is checked before it is timed. Beside it stands what
 OpenTelemetry's ASGI instrumentation adds with an SDK that records every span and keeps none.
+
+Then what hostile headers cost in all (`hostile.py`), at a door before an application that answers at once, and in
+`extract`, at both boundaries and as a record's. Its contract takes what proxies say, in both ways to say it.
 """
 
 import sys
@@ -26,6 +29,7 @@ from starlette.routing import Route
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.floor import Job, floor_job, keep, machine, medians_ns
+from benchmarks.http.hostile import SETS, extracting
 
 import pennon.http
 from pennon import ambient
@@ -42,12 +46,15 @@ from pennon.headers import (
     public,
     std,
 )
+from pennon.headers.proxies import ForwardedSource, TrustedProxies
 
 # 2026-11-21T10:15:00Z
 NOW_NS: Final = 1_795_256_100 * 1_000_000_000
 DUE_NS: Final = 30_250_000_000
 REFERENCE_FLOOR_NS: Final = 58
 BAR_US: Final = 16
+HOSTILE_BAR_US: Final = 100
+HOSTILE_REPEAT_COUNT: Final = 5
 REQUEST_COUNT: Final = 16
 ALLOWED: Final = ("tenant.tier", "region")
 
@@ -225,12 +232,8 @@ def peer(app: Any) -> Any:
     return OpenTelemetryMiddleware(app, tracer_provider=provider)
 
 
-def main() -> None:
-    """Check, time, print and keep."""
-    requests = scopes()
-    for boundary in BOUNDARIES:
-        for number, scope in enumerate(requests):
-            check(boundary, scope, number)
+def rows_added(requests: Sequence[dict[str, Any]]) -> tuple[float, list[dict[str, Any]]]:
+    """What a bare application takes in ns at the reference's floor, and what each door adds."""
     app = application()
     apps: dict[str, Callable[..., Any]] = {name: door(app, boundary) for name, boundary in BOUNDARIES.items()}
     apps["mesh, no deadlines"] = door(app, BOUNDARIES["mesh"], replace(CONTRACT, deadline=None))
@@ -238,21 +241,57 @@ def main() -> None:
     jobs = {"floor": floor_job(), "bare Starlette": serving(app, requests)}
     jobs |= {name: serving(each, requests) for name, each in apps.items()}
     spent_ns = medians_ns(jobs)
-    floor_ns, bare_ns = spent_ns["floor"], spent_ns["bare Starlette"]
-    scale = REFERENCE_FLOOR_NS / floor_ns
-    rows: list[dict[str, Any]] = [
-        {"job": name, "ns": round(spent_ns[name] - bare_ns), "scaled_ns": round((spent_ns[name] - bare_ns) * scale)}
-        for name in apps
-    ]
-    peer_ns = rows[-1]["ns"]
-    print(f"floor {floor_ns:.0f} ns; bare Starlette {bare_ns / 1e3:.1f} µs; added, in µs:")
-    print(f"{'':<48} {'here':>7} {'at floor 58':>12} {'of the peer':>12}")
+    bare_ns, scale = spent_ns["bare Starlette"], REFERENCE_FLOOR_NS / spent_ns["floor"]
+    added_ns = {name: spent_ns[name] - bare_ns for name in apps}
+    rows = [{"job": name, "ns": round(ns), "scaled_ns": round(ns * scale)} for name, ns in added_ns.items()]
+    return bare_ns * scale, rows
+
+
+def rows_hostile(scope: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each set of hostile headers costs in all, in ns at the reference's floor."""
+    contract = replace(CONTRACT, proxies=TrustedProxies(["10.0.0.0/8"], reads=tuple(ForwardedSource)))
+    doors = {name: door(_answering, boundary, contract) for name, boundary in BOUNDARIES.items()}
+    rows: list[dict[str, Any]] = []
+    for name, lines in SETS.items():
+        request = {**scope, "headers": list(lines)}
+        jobs = {f"door, {boundary}": serving(each, [request] * REQUEST_COUNT) for boundary, each in doors.items()}
+        jobs |= extracting(contract, lines, NOW_NS)
+        spent_ns = medians_ns({"floor": floor_job(), **jobs}, repeats=HOSTILE_REPEAT_COUNT)
+        scale = REFERENCE_FLOOR_NS / spent_ns.pop("floor")
+        rows.append({"job": name, **{where: round(ns * scale) for where, ns in spent_ns.items()}})
+    return rows
+
+
+async def _answering(_scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+
+
+def main() -> None:
+    """Check, time, print and keep."""
+    requests = scopes()
+    for boundary in BOUNDARIES:
+        for number, scope in enumerate(requests):
+            check(boundary, scope, number)
+    bare_ns, rows = rows_added(requests)
+    print(f"at floor {REFERENCE_FLOOR_NS}: bare Starlette {bare_ns / 1e3:.1f} µs; added to it, in µs; bar {BAR_US}")
     for row in rows:
-        share = row["ns"] / peer_ns
-        print(f"{row['job']:<48} {row['ns'] / 1e3:>7.1f} {row['scaled_ns'] / 1e3:>12.1f} {share:>12.3f}")
-    distributions = ("starlette", "opentelemetry-instrumentation-asgi")
-    result = {"floor_ns": round(floor_ns, 1), "bar_us_at_floor_58": BAR_US, "bare_ns": round(bare_ns), "rows": rows}
-    keep("http_ingress", {"machine": machine(*distributions), **result})
+        print(f"{row['job']:<48} {row['scaled_ns'] / 1e3:>7.1f}   {row['ns'] / rows[-1]['ns']:.3f} of the peer")
+    hostile = rows_hostile(requests[0])
+    show_hostile(hostile)
+    result: dict[str, Any] = {"reference_floor_ns": REFERENCE_FLOOR_NS, "scaled_bare_ns": round(bare_ns), "rows": rows}
+    result |= {"bar_us": BAR_US, "hostile_bar_us": HOSTILE_BAR_US, "scaled_ns_hostile": hostile}
+    keep("http_ingress", {"machine": machine("starlette", "opentelemetry-instrumentation-asgi"), **result})
+
+
+def show_hostile(rows: Sequence[dict[str, Any]]) -> None:
+    """A table, with a mark at what is over the bar."""
+    columns = [name for name in rows[0] if name != "job"]
+    print(f"hostile headers, in all, in µs; bar {HOSTILE_BAR_US}")
+    print(f"{'':<40} " + " ".join(f"{column:>16}" for column in columns))
+    for row in rows:
+        worst_us = max(row[column] for column in columns) / 1e3
+        cells = " ".join(f"{row[column] / 1e3:>16.1f}" for column in columns)
+        print(f"{row['job']:<40} {cells}{'  over' if worst_us > HOSTILE_BAR_US else ''}")
 
 
 if __name__ == "__main__":
