@@ -7,7 +7,7 @@ import pytest
 
 import pennon.http
 from pennon.carry import ReturnDrop
-from pennon.context import LEDGER_LIMIT_COUNT
+from pennon.context import LEDGER_LIMIT_COUNT, RequestContext
 from pennon.headers.ingress import OVERRIDE_MAX_BYTES
 from pennon.http.environ import KNOWN_SERVERS
 from pennon.http.returning import Unread
@@ -25,6 +25,12 @@ def test_page_states_the_limits_that_hold() -> None:
     """A token's size, and how much callees may return."""
     assert f"at most {OVERRIDE_MAX_BYTES:,} bytes of visible ASCII" in re.sub(r"\s+", " ", PAGE)
     assert f"more than {LEDGER_LIMIT_COUNT:,} in this request" in PAGE
+
+
+def test_page_says_what_a_request_context_holds() -> None:
+    """Every field of it stands in the table of `pennon.current()`."""
+    [table] = re.findall(r"### What a request says.*?(?=\n###)", PAGE, re.DOTALL)
+    assert set() == {name for name in RequestContext.__struct_fields__ if f"`{name}`" not in table}
 
 
 def test_page_names_every_door() -> None:

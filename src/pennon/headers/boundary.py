@@ -43,13 +43,13 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
 class Boundary:
     """Made by `public` or `mesh`; there is no default.
 
-    identity: what is known of a caller, from what has been verified, and then nothing else counts; None: what the
-        identity headers say that the contract declares, of a verified caller alone.
+    identity: what is known of a caller, from what has been verified, and then nothing else counts (it gives None for
+        nobody); None: what the identity headers say that the contract declares, of a verified caller alone.
     verify: whether this caller is one of ours; None: at an HTTP door nobody is, a topic's writers are.
     """
 
     is_public: bool
-    identity: Callable[[Inbound], Identity] | None = None
+    identity: Callable[[Inbound], Identity | None] | None = None
     verify: Callable[[Inbound], bool] | None = None
 
     def believes(self, inbound: Inbound, *, unasked: bool) -> bool:
@@ -76,7 +76,7 @@ class Boundary:
             return None
         if not (is_trusted or self.is_public):
             return _NOBODY
-        found: Identity | None = self.identity(inbound)
+        found = self.identity(inbound)
         if found is None:
             # Not as if nobody had been asked: then headers would say it.
             return _NOBODY
@@ -85,7 +85,7 @@ class Boundary:
         raise TypeError(f"identity: gave a {type(found).__name__}; must be a plain function that gives an Identity")
 
 
-def public(*, identity: Callable[[Inbound], Identity] | None = None) -> Boundary:
+def public(*, identity: Callable[[Inbound], Identity | None] | None = None) -> Boundary:
     """Callers are strangers: what they say about trace, ids, decisions and internal fields is not believed."""
     return Boundary(is_public=True, identity=identity)
 
@@ -93,7 +93,7 @@ def public(*, identity: Callable[[Inbound], Identity] | None = None) -> Boundary
 def mesh(
     *,
     verify: Callable[[Inbound], bool] | None = None,
-    identity: Callable[[Inbound], Identity] | None = None,
+    identity: Callable[[Inbound], Identity | None] | None = None,
 ) -> Boundary:
     """Callers are ours if `verify` says so; one that it does not know is treated as at a public boundary."""
     return Boundary(is_public=False, identity=identity, verify=verify)
