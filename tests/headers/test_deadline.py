@@ -160,6 +160,8 @@ def test_capping_twice_takes_the_sooner_cap_and_keeps_the_form() -> None:
         ({"accept": ["grpc-timeout", DeadlineForm.GRPC]}, ["/accept/1"]),
         ({"accept": "grpc-timeout"}, ["/accept"]),
         ({"cap_s": 0.075}, ["/cap_s"]),
+        ({"cap_s": 86_400.5}, ["/cap_s"]),
+        ({"cap_s": 1e300}, ["/cap_s"]),
         ({"cap_s": 0, "margin_s": -1, "max_skew_s": float("nan")}, ["/margin_s", "/max_skew_s"]),
         ({"floor_s": True}, ["/floor_s"]),
         ({"max_refused_share": 1.1}, ["/max_refused_share"]),

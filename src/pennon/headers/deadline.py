@@ -35,6 +35,8 @@ from pennon.headers.times import (
 
 # A date-time with 30 digits of fraction and an offset is 56 characters long; no other form is longer than 15.
 _VALUE_LIMIT_BYTES: Final = 64
+# A day: nobody waits longer. PostgreSQL takes 24 days as a limit; an RFC 3339 time ends with the year 9999.
+_CAP_LIMIT_S: Final = 86_400
 
 
 class DeadlineForm(StrEnum):
@@ -50,7 +52,8 @@ class DeadlineForm(StrEnum):
 class DeadlinePolicy:
     """Which deadlines a service takes, and what it makes of them. `deadline_faults` checks it.
 
-    accept: the forms that are read. cap_s: how long a request may take here at most, also if it says nothing.
+    accept: the forms that are read. cap_s: how long a request may take here at most, also if it says nothing; a day at
+        most itself.
     floor_s: with less left than this a call is not worth sending. margin_s: kept back from every call, for our own work
         after it. max_skew_s: by how much the clocks of sender and receiver may differ.
     from_strangers: whether an unverified caller's deadline counts; the cap holds for it in any case.
@@ -231,6 +234,8 @@ def deadline_faults(policy: DeadlinePolicy, path: str) -> Iterator[Fault]:
     wrong = {name for name, span_s in spans.items() if not _is_span(span_s)}
     for name in sorted(wrong):
         yield Fault(f"{path}/{name}", f"{spans[name]!r} is not a finite number of seconds, 0 or more")
+    if "cap_s" not in wrong and policy.cap_s > _CAP_LIMIT_S:
+        yield Fault(f"{path}/cap_s", f"{policy.cap_s} must be at most {_CAP_LIMIT_S}, a day")
     if not wrong and policy.cap_s <= policy.floor_s + policy.margin_s:
         least_s = policy.floor_s + policy.margin_s
         yield Fault(f"{path}/cap_s", f"{policy.cap_s} must be more than floor_s and margin_s together, {least_s}")
