@@ -4,8 +4,10 @@ import contextlib
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from openapi_spec_validator import validate
 
 from pennon.headers import Contract, Downstream
 from pennon.headers.documents import marks_of
@@ -36,6 +38,20 @@ def test_page_declares_one_contract_in_both_forms(contract: Contract) -> None:
 
     assert contract == names["CONTRACT"]
     assert _blocks("text") == [printed.getvalue()]
+
+
+@pytest.mark.req(126)
+def test_page_s_service_keeps_its_contract_and_describes_its_headers(header_contract_suite: Any) -> None:
+    """Its test passes, and FastAPI's description with the fragment is one."""
+    names: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        for block in _blocks("python"):
+            exec(block, names)
+    description = names["api"].openapi()
+
+    names["test_orders_keeps_its_header_contract"](header_contract_suite)
+    validate(description)
+    assert {"$ref": "#/components/parameters/x-plan"} in description["paths"]["/mine"]["parameters"]
 
 
 def test_page_s_contract_is_a_good_example(contract: Contract) -> None:
