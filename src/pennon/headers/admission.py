@@ -207,8 +207,8 @@ def _best_of(
 def _fitting(raw: RawMember, allow: AllowList, dropped: list[Drop]) -> Member | None:
     """The member decoded, if its value may stand there."""
     member = decoded(raw)
-    # Undecoded, no value holds a line break.
-    reason = DropReason.UNSAFE if b"%" in raw.value and _UNSAFE.search(member.value) else None
+    # Undecoded, no value holds a line break, and each of the three is written so.
+    reason = DropReason.UNSAFE if b"%0" in raw.value and _UNSAFE.search(member.value) else None
     reason = reason or allow.unfit(member.key, member.value)
     if reason is None:
         return member

@@ -33,7 +33,7 @@ _MEMBER: Final = re.compile(rf"({TOKEN})[ \t]*+=[ \t]*+([{_OCTETS}]*+)[ \t]*+(?:
 # What stands between two commas, and its key. No empty one is at the end, or each start of a long one would be tried.
 _NOTHING: Final = b"," + OWS
 _PIECE: Final = re.compile(rf"[, \t]*+(?!\Z)((?:({TOKEN})[ \t]*+(?=[=,]|\Z))?[^,]*+)")
-_WHOLE_ESCAPES: Final = re.compile(rb"(?:[^%=]++|%[0-9A-Fa-f]{2})*+")
+_WHOLE_ESCAPES: Final = re.compile(rb"(?:[^%=]++|(?:%[0-9A-Fa-f]{2})++)*+")
 # "%" is a baggage-octet, and the one that must be encoded (§3.3.1.3).
 _PLAIN: Final = re.compile(r"[\x21\x23\x24\x26-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*+")
 # A list of members that stand in it as they are: nothing percent-encoded, no properties, one "=" in each.

@@ -9,14 +9,13 @@ request id is only noted. What concerns one connection is never kept.
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from pennon.context import CorrelationId, Deadline, Forwarded, Identity, RequestId, SpanId, Trace
+from pennon.context import CorrelationId, Deadline, Forwarded, RequestId, SpanId, Trace
 from pennon.headers.admission import NOTHING, Admitted, admit
 from pennon.headers.baggage import READ_LIMIT_COUNT
 from pennon.headers.carrier import Headers
 from pennon.headers.contract import Contract
 from pennon.headers.deadline import read_deadline
 from pennon.headers.extracted import Extracted
-from pennon.headers.gathering import Gathering
 from pennon.headers.grammar import (
     BAGGAGE,
     CORRELATION_ID,
@@ -28,11 +27,10 @@ from pennon.headers.grammar import (
     agree,
     is_visible,
 )
-from pennon.headers.identity import IDENTITY_NAMES, identity_of
+from pennon.headers.identity import IDENTITY_NAMES
 from pennon.headers.ids import new_request_id, parse_id
 from pennon.headers.ordinary import read_ordinary
 from pennon.headers.proxies import client_behind
-from pennon.headers.reading import Rule
 from pennon.headers.report import Drop, DropReason, Refusal, Report
 from pennon.headers.std import FORWARDING
 from pennon.headers.tracecontext import (
@@ -44,6 +42,7 @@ from pennon.headers.tracecontext import (
     parse_traceparent,
     read_tracestate,
 )
+from pennon.headers.valuing import Valuing
 
 # A trace id of 16 bytes, a span id of 8, a request id of 16.
 ENTROPY_BYTES: Final = 40
@@ -55,7 +54,6 @@ OVERRIDE_MAX_BYTES: Final = 2_048
 _LISTS: Final = (TRACESTATE, *FORWARDING)
 
 _MISSING_STATUS: Final = 400
-_NOBODY: Final = Identity()
 
 
 IdT = TypeVar("IdT")
@@ -108,18 +106,16 @@ def extract(
     return crossing.extracted()
 
 
-class _Crossing(Gathering):
+class _Crossing(Valuing):
     """One extraction under way: what was found, and what it came to."""
 
-    __slots__ = ("_added", "_baggage", "_deadline", "_entropy", "_fields", "_forwarded", "_identity", "_override")
+    __slots__ = ("_added", "_baggage", "_deadline", "_entropy", "_forwarded", "_override")
 
     def __init__(self, contract: Contract, *, is_trusted: bool, takes_identity: bool, entropy: bytes) -> None:
         super().__init__(contract, is_trusted=is_trusted, takes_identity=takes_identity)
         self._entropy = entropy
         self._added: list[str] = []
         self._baggage = NOTHING
-        self._fields: tuple[tuple[str, str], ...] = ()
-        self._identity = _NOBODY
         self._deadline: Deadline | None = None
         self._forwarded: Forwarded | None = None
         self._override: str | None = None
@@ -135,7 +131,7 @@ class _Crossing(Gathering):
         if BAGGAGE in self.found:
             self._baggage = self._read_baggage()
         if self._way.rules:
-            self._read_fields()
+            self.read_fields()
 
     def require(self, *, takes_identity: bool) -> None:
         """Refuse a request without what it must have; a record is told of."""
@@ -161,12 +157,12 @@ class _Crossing(Gathering):
             caller_request_id,
             baggage.members,
             baggage.ours,
-            self._fields,
+            self.fields,
             Report(took, tuple(self._added), tuple(self.dropped)),
             self.refusal,
             stranger_trace,
             self._override,
-            self._identity,
+            self.identity,
             self._deadline,
             self._forwarded,
             tuple(self.spoiled),
@@ -294,56 +290,3 @@ class _Crossing(Gathering):
         others = [self.lines(name) for name in _LISTS if name in self.found]
         taken = sum([line.count(b",") for lines in others for line in lines])
         return max(READ_LIMIT_COUNT - 2 * taken, min(self._contract.baggage.max_members, READ_LIMIT_COUNT))
-
-    def _read_fields(self) -> None:
-        rules = self._way.rules
-        fields: list[tuple[str, str]] = []
-        said: dict[str, str] = {}
-        for name, first in self.found.items():
-            rule = rules.get(name)
-            if rule is None:
-                continue
-            if rule.barred is not None:
-                self.dropped.append(rule.barred)
-                self.lost.append(name)
-                continue
-            text = self._text_of(name, first, rule)
-            if text is None:
-                continue
-            if rule.is_identity:
-                said[name] = text
-            else:
-                fields.append((name, text))
-        self._fields = tuple(fields)
-        if said:
-            self._read_identity(said)
-
-    def _text_of(self, name: str, first: bytes, rule: Rule) -> str | None:
-        """The value, if it is what the field is declared for."""
-        value = self._line_of(name, rule) if name in self.more else first.strip(OWS)
-        if value is None:
-            return None
-        if len(value) > rule.max_length:
-            self.spoil(name, DropReason.TOO_LONG)
-            return None
-        text = value.decode("latin-1")
-        if not (value.isascii() and text.isprintable() and rule.fullmatch(text)):
-            self.spoil(name, DropReason.MALFORMED)
-            return None
-        return text
-
-    def _line_of(self, name: str, rule: Rule) -> bytes | None:
-        """Several lines as one value: a list's are joined (RFC 9110 §5.3), others must say the same."""
-        lines = self.more[name]
-        if rule.is_list:
-            return b", ".join([line.strip(OWS) for line in lines])
-        if agree(lines):
-            return lines[0].strip(OWS)
-        self.spoil(name, DropReason.REPEATED)
-        return None
-
-    def _read_identity(self, said: dict[str, str]) -> None:
-        read = identity_of(said)
-        self._identity = read.identity
-        for drop in read.dropped:
-            self.spoil(drop.name, drop.reason)

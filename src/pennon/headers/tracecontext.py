@@ -21,7 +21,7 @@ import msgspec
 
 from pennon.context import SpanId, Trace, TraceId
 from pennon.headers.grammar import OWS, TRACEPARENT, TRACESTATE, wire_bytes
-from pennon.headers.report import Drop, DropReason, member_drop
+from pennon.headers.report import Drop, DropReason, member_drops
 
 SAMPLED: Final = 0x01
 RANDOM: Final = 0x02
@@ -178,8 +178,8 @@ def fit_tracestate(members: StateMembers, *, limit_chars: int = STATE_LIMIT_CHAR
         gone.add(place)
         excess -= sizes[place] + 1
     return TraceState(
-        tuple(member for place, member in enumerate(members) if place not in gone),
-        tuple(member_drop(TRACESTATE, members[place][0], DropReason.OVER_BUDGET) for place in sorted(gone)),
+        tuple([member for place, member in enumerate(members) if place not in gone]),
+        tuple(member_drops(TRACESTATE, [members[place][0] for place in sorted(gone)], DropReason.OVER_BUDGET)),
     )
 
 
@@ -194,5 +194,5 @@ def _without_repeated(members: list[tuple[str, str]]) -> TraceState:
     repeated = {key for key in keys if keys.count(key) > 1}
     return TraceState(
         tuple(member for member in members if member[0] not in repeated),
-        tuple(member_drop(TRACESTATE, key, DropReason.REPEATED) for key in dict.fromkeys(keys) if key in repeated),
+        tuple(member_drops(TRACESTATE, [key for key in dict.fromkeys(keys) if key in repeated], DropReason.REPEATED)),
     )

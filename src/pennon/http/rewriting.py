@@ -7,8 +7,8 @@ from typing import Final
 from pennon.carry import returning
 from pennon.context import RequestContext
 from pennon.counters import Count, count
-from pennon.headers import DECIDED, Contract, UnknownHeaders, format_baggage
-from pennon.headers.baggage import plain_baggage
+from pennon.headers import DECIDED, Contract, UnknownHeaders
+from pennon.headers.baggage import join_baggage, plain_baggage
 from pennon.headers.reading import Way
 from pennon.http.types import RawHeaders
 
@@ -48,7 +48,7 @@ def written_inside(context: RequestContext, ids: RawHeaders) -> RawHeaders:
     members = context.baggage
     if not members:
         return ids
-    return [*ids, (b"baggage", plain_baggage(members, max_bytes=_PLAIN_LIMIT_BYTES) or format_baggage(members))]
+    return [*ids, (b"baggage", plain_baggage(members, max_bytes=_PLAIN_LIMIT_BYTES) or join_baggage(members))]
 
 
 def is_ours(name: bytes) -> bool:
