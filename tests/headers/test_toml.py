@@ -288,6 +288,17 @@ def test_from_toml_tells_the_contracts_faults_where_the_text_has_them(text: str,
     assert [path] == list(_faults(f"{HEAD}{text}"))
 
 
+@pytest.mark.req(3)
+def test_from_toml_tells_at_once_that_a_field_has_a_standard() -> None:
+    """Not only once everything else that it lacks has been filled in."""
+    with pytest.raises(ContractInvalid) as refusal:
+        Contract.from_toml('name = "a"\nversion = "1"\nowner = "b"\n[[fields]]\nname = "X-Trace-Id"\n')
+
+    [told] = [fault.message for fault in refusal.value.faults if fault.path == "/fields/0/name"]
+    assert told.endswith("use std.TRACEPARENT")
+    assert "/fields/0/owner" in [fault.path for fault in refusal.value.faults]
+
+
 def test_from_toml_tells_what_is_no_toml() -> None:
     """With the line."""
     faults = _faults("name = \n")

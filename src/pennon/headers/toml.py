@@ -16,6 +16,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 from pennon.errors import ContractInvalid, Fault, SettingInvalid
 from pennon.headers.deadline import DeadlineForm, DeadlinePolicy
 from pennon.headers.fields import BaggageKey, BaggagePolicy, Budgets, Downstream, Field, Limits, UnknownHeaders
+from pennon.headers.naming import name_fault
 from pennon.headers.proxies import TrustedProxies
 from pennon.headers.standard import StandardField
 from pennon.headers.std import BY_NAME
@@ -110,7 +111,12 @@ class _Reader:
 
     def _field(self, table: Mapping[str, Any], path: str) -> Any:
         if _STD not in table:
-            return self._table(table, path, Field)
+            known = len(self.faults)
+            read, name = self._table(table, path, Field), table.get("name")
+            # Of a field that cannot be built, so that nobody fills in what is missing of one that must not be.
+            if len(self.faults) > known and isinstance(name, str) and (fault := name_fault(name)) is not None:
+                self._fault(f"{path}/name", fault)
+            return read
         standard = self._standard(table[_STD], f"{path}/{_STD}")
         self._unknown(table, path, (_STD, *_CHANGEABLE))
         hints = get_type_hints(Field)
