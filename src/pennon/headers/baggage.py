@@ -40,7 +40,8 @@ _PLAIN: Final = re.compile(r"[\x21\x23\x24\x26-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*
 _PLAIN_MEMBER: Final = rf"{TOKEN}=[\x21\x23\x24\x26-\x2b\x2d-\x3a\x3c\x3e-\x5b\x5d-\x7e]*+"
 PLAIN_SYNTAX: Final = rf"{_PLAIN_MEMBER}(?:,{_PLAIN_MEMBER})*+"
 _PLAIN_LIST: Final = re.compile(PLAIN_SYNTAX)
-_TO_ENCODE: Final = re.compile(rb"[^\x21\x23\x24\x26-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]++")
+# Of a byte that must be encoded.
+_ESCAPES: Final = {octet: f"%{octet:02X}" for octet in range(256) if not _PLAIN.fullmatch(chr(octet))}
 _PROPERTIES: Final = re.compile(r"[\x20-\x2b\x2d-\x7e\t]*")
 
 
@@ -220,9 +221,4 @@ def _encoded(value: str) -> str:
     if _PLAIN.fullmatch(value):
         return value
     # Lone surrogates have no UTF-8; encoded like this they reach the reader as U+FFFD, not as an exception here.
-    octets = value.encode("utf-8", "surrogatepass")
-    return _TO_ENCODE.sub(_escaped, octets).decode()
-
-
-def _escaped(run: re.Match[bytes]) -> bytes:
-    return b"%" + run[0].hex("%").upper().encode()
+    return value.encode("utf-8", "surrogatepass").decode("latin-1").translate(_ESCAPES)
