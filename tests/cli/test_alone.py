@@ -1,5 +1,6 @@
 """The commands with no other extra than their own: what a contract needs works, anything else says how to get it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,12 +49,13 @@ topic = "feed.posts"
 """
 
 
-def run(folder: Path, *words: str) -> tuple[int, str]:
+def run(folder: Path, *words: str, encoding: str = "utf-8") -> tuple[int, str]:
     """The command in an interpreter of its own, in which no other extra is installed: exit code and all it printed."""
     (folder / "contract.toml").write_text(CONTRACT)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", SCRIPT, *words],
-        check=False, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+        check=False, cwd=folder, env=os.environ | {"PYTHONIOENCODING": encoding},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding=encoding, timeout=60,
     )  # fmt: skip
     return done.returncode, done.stdout
 
@@ -79,6 +81,13 @@ def test_documents_need_nothing_else(form: str, tmp_path: Path) -> None:
 def test_check_needs_nothing_else(tmp_path: Path) -> None:
     """All 14 questions are answered; two by no, because nothing was shown."""
     code, shown = run(tmp_path, "contract", "check", "contract.toml")
+
+    assert (1, True) == (code, "2 of 14 answers are no, 0 findings" in shown), shown
+
+
+def test_check_is_printed_where_its_marks_cannot_be(tmp_path: Path) -> None:
+    """A pipe on Windows, a log in ASCII: the answers count."""
+    code, shown = run(tmp_path, "contract", "check", "contract.toml", encoding="ascii")
 
     assert (1, True) == (code, "2 of 14 answers are no, 0 findings" in shown), shown
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from typing import Any, Final
 
 import click
@@ -76,4 +77,8 @@ for _command in _COMMANDS:
 
 def run() -> None:
     """Run the command line and end the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A mark that a pipe's or a console's encoding lacks (ASCII, cp1252) is no reason to end with a traceback.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(cli.main(prog_name="pennon", standalone_mode=True))
