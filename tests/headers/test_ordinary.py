@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace as replaced
 
 from pennon.headers import (
     BaggagePolicy,
@@ -164,6 +165,58 @@ def test_one_header_that_is_missing_or_there_twice_is_judged_alike(
     for contract in _contracts(make_field):
         for changed in (less, [*message, (name, GOOD[name][0])]):
             assert _long(contract, changed, is_trusted=True) == _read(contract, changed, is_trusted=True)
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        "(?!(?:root|admin)$)[a-z]+",
+        r"(?!.*t\Z)[a-z]+",
+        "(?=[^_]+_)?[a-z]+(?![^_]*_)",
+        "[^]r]+",
+        r"\[^a|root|[^r]+",
+        r"\D+",
+    ],
+)
+def test_syntax_that_looks_around_sees_its_own_value_alone(make_field: Callable[..., Field], syntax: str) -> None:
+    """The value behind it is another header's."""
+    fields = [make_field("x-a", syntax=syntax), make_field("x-b", syntax="[a-z_]+")]
+    contract = Contract("c", version="1", owner="t", fields=fields)
+    message = [(b"x-a", b"root"), (b"x-b", b"b_")]
+
+    assert _long(contract, message, is_trusted=True) == _read(contract, message, is_trusted=True)
+
+
+def test_syntax_sees_no_more_than_its_longest_value(
+    make_field: Callable[..., Field],
+) -> None:
+    """What is longer is not matched at all, in either way: its cost may grow faster than its length."""
+    field = make_field("x-a", syntax="[a-z]{1,1000}", max_length=8)
+    contract = Contract("c", version="1", owner="t", fields=[field])
+    _read(contract, [(b"x-a", b"a")], is_trusted=True)
+    way, seen = contract.reading.verified, []
+
+    def fullmatch(text: str) -> None:
+        seen.append(text)
+
+    [(names, shape)] = way.remembered.shapes.items()
+    assert shape is not None
+    way.remembered.shapes[names] = replaced(shape, check=replaced(shape.check, fullmatch=fullmatch))
+    way.rules["x-a"] = replaced(way.rules["x-a"], fullmatch=fullmatch)
+    _read(contract, [(b"x-a", b"a" * 9)], is_trusted=True)
+    assert [] == seen
+
+    _read(contract, [(b"x-a", b"a" * 8)], is_trusted=True)
+    assert seen
+
+
+def test_one_value_that_is_bad_sets_no_other_to_be_read_again(make_field: Callable[..., Field]) -> None:
+    """A syntax that can read a value in 2 to the 60 ways has read it once when the next value turns out to be bad."""
+    fields = [make_field("x-a", syntax="(?:a|[a-b])+", max_length=64), make_field("x-b", syntax="[0-9]+")]
+    contract = Contract("c", version="1", owner="t", fields=fields)
+    message = [(b"x-a", b"a" * 60), (b"x-b", b"bad")]
+
+    assert {"x-a": "a" * 60} == dict(_read(contract, message, is_trusted=True).fields)
 
 
 @pytest.mark.parametrize("is_trusted", [True, False])

@@ -100,15 +100,14 @@ def _is_within(contract: "Contract", shape: Shape, values: Sequence[bytes]) -> b
 
 def _checked(check: Check, picked: tuple[bytes, ...]) -> Sequence[Any] | None:
     """The groups of values that are all good."""
+    if any(map(gt, map(len, picked), check.limits)):
+        return None
     wire = b"\n".join(picked)
     # So many line breaks and no more: each is one of ours, and no value reaches into the next.
     if wire.translate(None, _PRINTABLE_LINES) or wire.count(b"\n") != check.line_count - 1:
         return None
     match = check.fullmatch(wire.decode())
-    if match is None:
-        return None
-    groups = match.groups()
-    return None if any(map(gt, map(len, groups), check.limits)) else groups
+    return None if match is None else match.groups()
 
 
 def _deadline(

@@ -34,6 +34,9 @@ _NAMES_LIMIT_BYTES: Final = 2_048
 
 _NOWHERE: Final = -1
 _NO_LIMIT: Final = 1 << 30
+_LOOKS_AROUND: Final = re.compile(r"\(\?<?[=!]")
+# A class that takes line breaks would go on into the values behind; no value holds one.
+_ANYTHING_BUT: Final = re.compile(r"(?<!\\)\[\^(?!\])")
 _WHO: Final = (TENANT_ID, ACTOR_ID, ON_BEHALF_OF, ACTOR_TYPE)
 
 Names = tuple[bytes, ...]
@@ -43,7 +46,8 @@ Picked = Callable[[Sequence[bytes]], tuple[bytes, ...]]
 class Check(msgspec.Struct, frozen=True):
     """One look at several values: an expression over them, a value a line.
 
-    limits: how long each group may be. parent, state, request_id, correlation_id: the group in which each begins.
+    limits: how long each value may be; looked at first, so that no expression sees more. parent, state, request_id,
+    correlation_id: the group in which each begins.
     fields: our name of a declared field -> its group.
     """
 
@@ -196,17 +200,23 @@ def _compiled(contract: "Contract", names: tuple[str, ...]) -> Check | None:
     parts: list[str] = []
     groups: dict[str, int] = {}
     limits: list[int] = []
+    group_count = 0
     for name in names:
-        part, its_limits = _part_of(contract, name) or ("", ())
-        groups[name] = len(limits)
+        part, limit, its_count = _part_of(contract, name) or ("", _NO_LIMIT, 0)
+        groups[name] = group_count
         parts.append(part)
-        limits += its_limits
+        limits.append(limit)
+        group_count += its_count
+    declared = [contract.fields_by_name[name] for name in names if name in contract.fields_by_name]
+    if any(_LOOKS_AROUND.search(syntax.pattern) for _, syntax in declared):
+        # It would look at the lines of others.
+        return None
     try:
         expression = re.compile("\n".join(parts))
     except re.error:
         # Flags within a declared syntax hold for a whole expression.
         return None
-    if expression.groups != len(limits):
+    if expression.groups != group_count:
         return None
     return Check(
         expression.fullmatch,
@@ -220,17 +230,19 @@ def _compiled(contract: "Contract", names: tuple[str, ...]) -> Check | None:
     )
 
 
-def _part_of(contract: "Contract", name: str) -> tuple[str, tuple[int, ...]] | None:
-    """A value's part of an expression, and how long its groups may be; None for what is read by itself."""
+def _part_of(contract: "Contract", name: str) -> tuple[str, int, int] | None:
+    """A value's part of an expression, how long it may be, and how many groups; None for what is read by itself."""
     if name == TRACEPARENT:
-        return PARENT_SYNTAX, (_NO_LIMIT,) * 3
+        return PARENT_SYNTAX, _NO_LIMIT, 3
     if name == TRACESTATE:
-        return f"({STATE_SYNTAX})", (contract.budgets.trace_bytes,)
+        return f"({STATE_SYNTAX})", contract.budgets.trace_bytes, 1
     if name in (REQUEST_ID, CORRELATION_ID):
-        return f"({contract.id_syntax})", (_NO_LIMIT,)
+        return f"({contract.id_syntax})", _NO_LIMIT, 1
     if name not in contract.fields_by_name:
         return None
     field, syntax = contract.fields_by_name[name]
     opaque = rf"(?={OPAQUE_SYNTAX}(?:\n|\Z))" if name in _WHO and name != ACTOR_TYPE else ""
-    # White space around a value means nothing, and is taken off the long way.
-    return rf"({opaque}(?![ \t])(?:{syntax.pattern})(?<![ \t]))", (field.max_length,)
+    alone = _ANYTHING_BUT.sub(r"[^\\n", syntax.pattern)
+    # White space around a value means nothing, and is taken off the long way. Atomic: when a value behind it is bad,
+    # the ways in which this one could be read otherwise are not tried.
+    return rf"({opaque}(?![ \t])(?>{alone})(?<![ \t]))", field.max_length, 1
