@@ -104,6 +104,28 @@ def test_case_turns_red_where_the_door_believes_somebody_else(
     assert broken or run_suite(door("asgi", contract, boundary), contract) > 0
 
 
+@pytest.mark.req(126)
+@pytest.mark.parametrize("kind", DOORS)
+def test_door_that_believes_everybody_turns_the_suite_red(kind: str, door: Door, contract: Contract) -> None:
+    """By its own boundary there is no stranger to ask as. Where all are strangers there is no such case."""
+    everybody = mesh(verify=lambda _: True)
+    with pytest.raises(AssertionError, match=r"1 of \d+ failed:\nboundary/not-everybody: "):
+        run_suite(door(kind, contract, everybody), contract)
+
+    for nobody in (public(), mesh()):
+        assert "boundary/not-everybody" not in {case.id for case in cases_of(contract, nobody)}
+
+
+def test_stranger_that_is_named_is_whom_the_boundary_must_not_believe(door: Door, contract: Contract) -> None:
+    """Where every usual address is somebody's of ours."""
+    boundary = mesh(verify=lambda inbound: inbound.header("x-kit-guest") is None)
+    with pytest.raises(AssertionError, match="boundary/not-everybody"):
+        run_suite(door("asgi", contract, boundary), contract)
+
+    guest = Caller("10.0.0.9", (("x-kit-guest", "yes"),))
+    assert run_suite(door("asgi", contract, boundary), contract, stranger=guest) > 100
+
+
 FORMS = DeadlinePolicy(accept=list(DeadlineForm), cap_s=5)
 LISTED = """
     accept if-match etag authorization cookie content-type signature x-shard x-canary idempotency-key traceparent

@@ -5,6 +5,7 @@ from typing import Final
 
 from pennon.headers import Boundary, Contract
 from pennon.testing.headers.baggage_cases import baggage_cases
+from pennon.testing.headers.boundary_cases import boundary_cases
 from pennon.testing.headers.callers import Caller
 from pennon.testing.headers.cases import Case, run_all
 from pennon.testing.headers.deadline_cases import deadline_cases
@@ -77,5 +78,5 @@ def _cases(setting: Setting) -> Iterator[Case]:
 
 _PARTS: Final = (
     *(id_cases, baggage_cases, limit_cases, downstream_cases, joining_cases, deadline_cases, late_cases, proxy_cases),
-    *(record_cases, rule_cases),
+    *(record_cases, boundary_cases, rule_cases),
 )
