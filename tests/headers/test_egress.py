@@ -1,6 +1,8 @@
 """Inject: what leaves to whom, and what is taken off."""
 
 import dataclasses
+import itertools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +57,8 @@ def _texts(outgoing: Outgoing) -> dict[str, str]:
 
 
 def _removed(outgoing: Outgoing) -> set[str]:
-    return {name.decode() for name in outgoing.remove}
+    """The names, each in its usual spelling alone."""
+    return {name.decode() for name in outgoing.remove if b"_" not in name}
 
 
 @pytest.mark.req(94, 121)
@@ -80,6 +83,29 @@ def test_inject_gives_an_undeclared_downstream_nothing(send: Send, arrived: Extr
 
     assert () == outgoing.set
     assert ALL_OF_OURS | {"tenant", "x-region", "x-local"} == _removed(outgoing)
+
+
+@pytest.mark.req(21, 69, 95, 104)
+@pytest.mark.parametrize("name", [None, "posts", "quiet", "stripe"])
+@pytest.mark.parametrize("ours", sorted(WHO | OWN | {"x-local", "x-envoy-expected-rq-timeout-ms"}))
+def test_inject_withholds_a_name_however_its_dashes_are_spelled(
+    send: Send, arrived: Extracted, name: str | None, ours: str
+) -> None:
+    """To an application behind WSGI they are one name (PEP 3333), and a stranger chooses the spelling."""
+    parts = ours.encode().split(b"-")
+    between = itertools.product((b"-", b"_"), repeat=len(parts) - 1)
+    spelled = {parts[0] + b"".join(map(operator.add, each, parts[1:])) for each in between}
+
+    assert spelled <= send(name, arrived).remove
+
+
+@pytest.mark.req(15, 95)
+def test_inject_takes_off_the_twin_of_what_it_sends(send: Send, arrived: Extracted) -> None:
+    """Beside the real one a copied twin would be joined to it; what may stand there by hand itself stays."""
+    outside = send("posts", None)
+
+    assert {b"x_request_id", b"x_correlation_id", b"x_region"} <= send("posts", arrived).remove & outside.remove
+    assert not {b"x-request-id", b"x-correlation-id", b"x-region"} & outside.remove
 
 
 def test_inject_leaves_public_fields_set_by_hand(send: Send, arrived: Extracted) -> None:

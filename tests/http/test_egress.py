@@ -332,6 +332,18 @@ def test_identity_leaves_from_the_context_alone() -> None:
     assert not any({"x-tenant-id", "x-actor-id"} & request.headers.keys() for request in wire.sent[1:])
 
 
+@pytest.mark.req(21, 69, 95, 104)
+@pytest.mark.parametrize("name", ["X_Tenant_Id", "x_tenant-id", "X-Tenant_ID"])
+@pytest.mark.parametrize("host", ["posts", "silent", "elsewhere"])
+def test_twin_of_identity_by_hand_does_not_leave(name: str, host: str) -> None:
+    """An application behind WSGI reads it as the real one."""
+    wire = Wire()
+    with request_of(identity=Identity(tenant="tenant-42")):
+        client(wire, STRICT).get(f"http://{host}.internal/", headers={name: "forged"})
+
+    assert name.lower() not in wire.names()
+
+
 class Signing:
     """Signs as a test reads it."""
 

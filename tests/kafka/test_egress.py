@@ -74,6 +74,16 @@ def test_record_to_an_undeclared_topic_gives_nothing_of_ours(send: Send, wrapped
     assert [("keep", b"1")] == wrapped.headers
 
 
+@pytest.mark.req(21, 95)
+@pytest.mark.parametrize("topic", ["posts", "audit", "elsewhere"])
+def test_record_leaves_without_twins_of_ours(send: Send, wrapped: Any, context: RequestContext, topic: str) -> None:
+    """Whoever hands a record's headers to a WSGI application makes them one name."""
+    with ambient.entered(context):
+        send(topic, b"hello", headers=[("X_Tenant_Id", b"forged"), ("pennon_context", b"a.b.c"), ("a_key", b"1")])
+
+    assert ["a_key"] == [name for name in names_of(wrapped.headers) if "_" in name]
+
+
 @pytest.mark.req(95)
 def test_record_obeys_the_downstreams_own_policy(send: Send, wrapped: Any, context: RequestContext) -> None:
     """A topic declared without decisions and baggage gets the trace and ids alone."""

@@ -7,10 +7,13 @@ one, what the contract withholds is taken off in the same way, and what it sends
 
 Who asks and until when is never anybody's copy: identity is written from what has been verified, a deadline from what
 is left of it. By hand neither leaves, but for a deadline in the form that is declared.
+
+To an application behind WSGI - and _ are one (PEP 3333): of a name that is ours the other spellings never leave.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Final
 
 import msgspec
@@ -62,6 +65,9 @@ class Route(msgspec.Struct, frozen=True):
 _TRACE: Final = (TRACEPARENT, TRACESTATE)
 # Never as somebody copied them: ours, and who asks and until when.
 _NEVER_BY_HAND: Final = (*OWN, *IDENTITY_NAMES, *DeadlineForm)
+_SEPARATOR: Final = re.compile("[-_]")
+# 64 spellings, and the built-in names have 5 at most. More: the route's set doubles with each.
+_SPELLED_LIMIT_COUNT: Final = 6
 
 
 def route_to(downstream: Downstream | None, fields: Sequence[Field]) -> Route:
@@ -73,9 +79,10 @@ def route_to(downstream: Downstream | None, fields: Sequence[Field]) -> Route:
         if (name not in sent and each.classification is not Classification.PUBLIC) or name in IDENTITY_NAMES:
             withheld |= {name, (each.kafka or each.name).lower()}
     if downstream is None:
-        return Route(withheld=_encoded(withheld))
+        return Route(withheld=_in_all_spellings(withheld, but=set()))
+    granted = {REQUEST_ID, CORRELATION_ID, *(wire.decode() for wire in sent.values())} - withheld
     if downstream.deadline is not None:
-        withheld.discard(downstream.deadline)
+        granted.add(downstream.deadline)
     is_ours = not downstream.external
     return Route(
         trace=downstream.trace,
@@ -88,7 +95,7 @@ def route_to(downstream: Downstream | None, fields: Sequence[Field]) -> Route:
         deadline=downstream.deadline,
         deadline_name="" if downstream.deadline is None else downstream.deadline.value,
         is_told_signed=downstream.audience is not None,
-        withheld=_encoded(withheld),
+        withheld=_in_all_spellings(withheld | granted, but=granted),
     )
 
 
@@ -133,5 +140,12 @@ def _wire_name(declared: Field, downstream: Downstream | None) -> bytes:
     return name.lower().encode()
 
 
-def _encoded(names: set[str]) -> frozenset[bytes]:
-    return frozenset(name.encode() for name in names)
+def _in_all_spellings(names: set[str], *, but: set[str]) -> frozenset[bytes]:
+    return frozenset(spelled.encode() for name in names for spelled in _spellings(name) if spelled not in but)
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """The name with - or _ at each place that has either; behind the sixth as it is written."""
+    first, *others = _SEPARATOR.split(name, maxsplit=_SPELLED_LIMIT_COUNT)
+    for separators in product("-_", repeat=len(others)):
+        yield first + "".join(separator + part for separator, part in zip(separators, others, strict=True))
