@@ -153,6 +153,10 @@ class CallLimit:
         left_ns = deadline.due_ns - begins_ns
         return left_ns if left_ns >= self._floor_ns else None
 
+    def is_over(self, deadline: Deadline) -> bool:
+        """Whether a call that is under way has had all its time."""
+        return deadline.remaining_ns(SYSTEM_CLOCK.monotonic_ns()) <= self._margin_ns
+
     def leaves_time(self, *, after_s: float) -> bool:
         """Whether a call of the request served here that begins then would be sent."""
         context = ambient.current()

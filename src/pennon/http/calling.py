@@ -61,7 +61,17 @@ class Crossing:
     outgoing: what to take off its headers, then to put on. timeout_s: how long it may take; None: no limit.
     """
 
-    __slots__ = ("_began_ns", "_context", "_downstream", "_host", "_outbound", "_span", "outgoing", "timeout_s")
+    __slots__ = (
+        "_began_ns",
+        "_context",
+        "_downstream",
+        "_host",
+        "_limit",
+        "_outbound",
+        "_span",
+        "outgoing",
+        "timeout_s",
+    )
 
     outgoing: Departure
     timeout_s: float | None
@@ -90,6 +100,7 @@ class Crossing:
         self._host = host
         self._downstream = downstream = terms.downstream_at(host, port)
         self._context = context = ambient.current()
+        self._limit = terms.limit
         self._began_ns = SYSTEM_CLOCK.now_ns()
         hand = NOTHING_SET if own == USUALLY_SET else Own(own)
         is_idle = otel.is_idle()
@@ -105,7 +116,7 @@ class Crossing:
         try:
             self.timeout_s = timeout_ns = None
             if context is not None and context.deadline is not None:
-                timeout_ns = self._limited(context.deadline, terms.limit)
+                timeout_ns = self._limited(context.deadline)
             signed = None if terms.signer is None else _signed(terms.signer, downstream, context)
             self.outgoing = headers_leaving(
                 terms.contract,
@@ -158,8 +169,14 @@ class Crossing:
                 span.fail(str(status))
         return said.was_there
 
-    def ran_out(self, error: BaseException) -> NoReturn:
-        """The client gave up, because the time that the deadline left had passed.
+    def keep_to_deadline(self) -> None:
+        """Give up if the time that the deadline left has passed by now. Raises: DeadlineExceeded."""
+        context = self._context
+        if context is not None and context.deadline is not None and self._limit.is_over(context.deadline):
+            self.ran_out()
+
+    def ran_out(self, error: BaseException | None = None) -> NoReturn:
+        """The time that the deadline left has passed; error: by which the client says that it has given up.
 
         Raises: DeadlineExceeded in place of the client's error. Whoever handles a slow downstream must not take this
         for one: nobody waits for the answer any more, so there is nothing to try again.
@@ -168,9 +185,9 @@ class Crossing:
         text = f"{self._host}: no answer in the {self.timeout_s:.3f} s that the deadline left"
         raise DeadlineExceeded(text) from error
 
-    def _limited(self, deadline: Deadline, limit: CallLimit) -> int:
+    def _limited(self, deadline: Deadline) -> int:
         """How long the call may take, ns."""
-        timeout_ns = limit.timeout_ns(deadline)
+        timeout_ns = self._limit.timeout_ns(deadline)
         if timeout_ns is None:
             self._exceeded(Overdue.UNSENT)
             raise DeadlineExceeded(f"{self._host}: too little time is left for a call; nothing was sent")

@@ -138,7 +138,7 @@ class AsyncDoor(httpx.AsyncBaseTransport):
 
 
 class _SyncBody(httpx.SyncByteStream):
-    """A response's body, whose reading the deadline limits as well."""
+    """A response's body, whose reading the deadline limits as well: each wait for a piece of it, and all together."""
 
     def __init__(self, inner: Any, here: Crossing, request: httpx.Request) -> None:
         self._inner = inner
@@ -147,7 +147,9 @@ class _SyncBody(httpx.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            yield from self._inner
+            for piece in self._inner:
+                self._here.keep_to_deadline()
+                yield piece
         except httpx.TimeoutException as error:
             _raise_for_deadline(self._here, self._request, error)
             raise
@@ -166,8 +168,9 @@ class _AsyncBody(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            async for chunk in self._inner:
-                yield chunk
+            async for piece in self._inner:
+                self._here.keep_to_deadline()
+                yield piece
         except httpx.TimeoutException as error:
             _raise_for_deadline(self._here, self._request, error)
             raise
