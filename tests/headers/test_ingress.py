@@ -295,9 +295,15 @@ def test_extract_takes_no_field_of_a_stranger_that_may_not_set_it(
     assert ((), (_drop("x-f", DropReason.NOT_TRUSTED),)) == (arrived.fields, arrived.report.dropped)
 
 
-def test_extract_knows_a_field_by_its_name_on_records(take: Take) -> None:
-    """The carrier is one: either name is the field."""
-    assert "tenant-42" == take([("Tenant", "tenant-42")]).identity.tenant
+def test_extract_knows_a_field_by_its_name_on_records_there_alone(contract: Contract) -> None:
+    """Over HTTP it means nothing: a gateway that takes X-Tenant-Id off a stranger's request has never heard of it."""
+    sent = [(b"Tenant", b"tenant-42")]
+    request, record = (
+        extract(contract, sent, is_trusted=True, entropy=bytes(ENTROPY_BYTES), is_record=is_record)
+        for is_record in (False, True)
+    )
+
+    assert (None, "tenant-42") == (request.identity.tenant, record.identity.tenant)
 
 
 @pytest.mark.req(14, 87, 120)

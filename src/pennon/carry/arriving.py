@@ -42,6 +42,7 @@ def arrive(
     monotonic_ns: int | None = None,
     peer: str | None = None,
     stops: bool = False,
+    is_record: bool = False,
 ) -> Arrival:
     """The context of a request or record, its ledger filled with what arrived.
 
@@ -49,7 +50,7 @@ def arrive(
     identity: who asks; None: nobody else knows, so that a verified sender's declared identity headers say it.
     entropy: 40 random bytes. is_replay: the record is processed again on purpose; a sender may say so as well.
     takes_override: this is a public boundary: the token of an override goes to the ledger, unverified.
-    now_ns, monotonic_ns, peer, stops: as for `extract`.
+    now_ns, monotonic_ns, peer, stops, is_record: as for `extract`.
     """
     extracted = extract(
         contract,
@@ -62,6 +63,7 @@ def arrive(
         monotonic_ns=monotonic_ns,
         peer=peer,
         stops=stops,
+        is_record=is_record,
     )
     ledger = Ledger()
     ledger.override = extracted.override

@@ -53,7 +53,7 @@ class Contract:
     business_ids: Sequence[str] = ()
 
     # What the crossings look things up in, derived from the above.
-    # Wire name, on HTTP or a record -> the name by which we know it: of all that the contract or a codec reads.
+    # Name over HTTP -> the name by which we know it: of all that the contract or a codec reads.
     slots: Mapping[bytes, str] = field(init=False, repr=False, compare=False)
     # The fields whose values are checked by their declaration and become the request's: not those that a codec reads,
     # that concern one connection, or that stand in responses alone.
@@ -65,8 +65,9 @@ class Contract:
     # Whether an id holds one of the business; None: nobody asks. And what an id is, for a larger expression.
     holds_business_id: Callable[[str], object] | None = field(init=False, repr=False, compare=False)
     id_syntax: str = field(init=False, repr=False, compare=False)
-    # What a crossing inwards makes of names.
+    # What a crossing inwards makes of names, over HTTP and of records: a field's name on records is none over HTTP.
     reading: Reading = field(init=False, repr=False, compare=False)
+    record_reading: Reading = field(init=False, repr=False, compare=False)
     _hosts: HostTable = field(init=False, repr=False, compare=False)
     _topics: Mapping[str, Downstream] = field(init=False, repr=False, compare=False)
     _routes: Mapping[str, tuple[Downstream, Route]] = field(init=False, repr=False, compare=False)
@@ -85,11 +86,14 @@ class Contract:
         put(self, "id_syntax", f"(?!{guard}){ID_SYNTAX}" if guard else ID_SYNTAX)
         read = [each for each in self.fields if is_read_as_declared(each)]
         governed = [each for each in read if _is_governed(each)]
-        put(self, "slots", _slots(self, read))
+        put(self, "slots", _slots(self, {each.name.lower(): each.name.lower() for each in read}))
         put(self, "fields_by_name", {each.name.lower(): (each, re.compile(each.syntax)) for each in read})
         put(self, "declared", {each.name.lower(): each for each in self.fields})
         put(self, "priorities", AllowList(self.baggage.allow))
-        put(self, "reading", reading_of(self))
+        put(self, "reading", reading_of(self, self.slots))
+        # A bridge may have kept the names of HTTP.
+        on_records = {wire.lower(): each.name.lower() for each in read for wire in (each.name, each.kafka) if wire}
+        put(self, "record_reading", reading_of(self, _slots(self, on_records)))
         put(self, "_hosts", HostTable(self.downstreams))
         put(self, "_topics", {each.topic: each for each in self.downstreams if each.topic is not None})
         put(self, "_routes", {each.name: (each, route_to(each, governed)) for each in self.downstreams})
@@ -148,16 +152,11 @@ def _is_governed(each: Field) -> bool:
     return not (is_a_standards and each.propagate is Propagate.NEVER)
 
 
-def _slots(contract: Contract, read: Sequence[Field]) -> dict[bytes, str]:
-    """Wire name, on HTTP or a record -> the name by which we know it."""
+def _slots(contract: Contract, read: Mapping[str, str]) -> dict[bytes, str]:
+    """Wire name -> the name by which we know it. read: the same of the declared fields."""
     handled: list[str] = [*STANDARD, *OWN]
     if contract.deadline is not None:
         handled += contract.deadline.accept
     if contract.proxies is not None:
         handled += FORWARDING
-    slots = {name.encode(): name for name in map(str, handled)}
-    for each in read:
-        name = each.name.lower()
-        slots[name.encode()] = name
-        slots[(each.kafka or name).lower().encode()] = name
-    return slots
+    return {name.encode(): name for name in map(str, handled)} | {wire.encode(): name for wire, name in read.items()}

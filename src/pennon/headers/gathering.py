@@ -12,6 +12,7 @@ from pennon.headers.carrier import Headers
 from pennon.headers.contract import Contract
 from pennon.headers.fields import TOO_LARGE_STATUS, UnknownHeaders
 from pennon.headers.grammar import CONNECTION, OWS, PLAIN_CONNECTIONS
+from pennon.headers.reading import Way
 from pennon.headers.report import Drop, DropReason, Refusal, header_drop
 
 _ALL: Final = "headers"
@@ -37,10 +38,10 @@ class Gathering:
         "_contract", "_is_trusted", "_unknown", "_way", "dropped", "found", "lost", "more", "own", "refusal", "spoiled"
     )  # fmt: skip
 
-    def __init__(self, contract: Contract, *, is_trusted: bool, takes_identity: bool) -> None:
+    def __init__(self, contract: Contract, way: Way, *, is_trusted: bool) -> None:
         self._contract = contract
         self._is_trusted = is_trusted
-        self._way = contract.reading.way(is_trusted=is_trusted, takes_identity=takes_identity)
+        self._way = way
         self._unknown: list[bytes] = []
         self.found: dict[str, bytes] = {}
         self.more: dict[str, list[bytes]] = {}

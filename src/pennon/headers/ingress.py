@@ -31,6 +31,7 @@ from pennon.headers.identity import IDENTITY_NAMES
 from pennon.headers.ids import new_request_id, parse_id
 from pennon.headers.ordinary import read_ordinary
 from pennon.headers.proxies import client_behind
+from pennon.headers.reading import Way
 from pennon.headers.report import Drop, DropReason, Refusal, Report
 from pennon.headers.std import FORWARDING
 from pennon.headers.tracecontext import (
@@ -71,6 +72,7 @@ def extract(
     monotonic_ns: int | None = None,
     peer: str | None = None,
     stops: bool = False,
+    is_record: bool = False,
 ) -> Extracted:
     """Read headers under a contract.
 
@@ -81,13 +83,16 @@ def extract(
     now_ns, monotonic_ns: wall clock, since 1970, and the clock for intervals; None: no deadline is read.
     peer: the address of who is connected to us, for what proxies say; None if unknown.
     stops: a refused request is not handled, so that the rest of one that is over a budget is not read. A record is.
+    is_record: they are a record's, where a field's name on records counts as well.
     Raises: ValueError if entropy is of another length; nothing for any headers.
     """
     if len(entropy) != ENTROPY_BYTES:
         raise ValueError(f"entropy: {len(entropy)} bytes; {ENTROPY_BYTES} are needed")
+    reading = contract.record_reading if is_record else contract.reading
+    way = reading.way(is_trusted=is_trusted, takes_identity=takes_identity)
     ordinary = read_ordinary(
         contract,
-        contract.reading.way(is_trusted=is_trusted, takes_identity=takes_identity),
+        way,
         headers,
         is_trusted=is_trusted,
         entropy=entropy,
@@ -97,7 +102,7 @@ def extract(
     )
     if ordinary is not None:
         return ordinary
-    crossing = _Crossing(contract, is_trusted=is_trusted, takes_identity=takes_identity, entropy=entropy)
+    crossing = _Crossing(contract, way, is_trusted=is_trusted, entropy=entropy)
     crossing.gather(headers, stops=stops)
     if crossing.refusal is None or not stops:
         crossing.read_others(now_ns, monotonic_ns, peer, takes_override=takes_override)
@@ -111,8 +116,8 @@ class _Crossing(Valuing):
 
     __slots__ = ("_added", "_baggage", "_deadline", "_entropy", "_forwarded", "_override")
 
-    def __init__(self, contract: Contract, *, is_trusted: bool, takes_identity: bool, entropy: bytes) -> None:
-        super().__init__(contract, is_trusted=is_trusted, takes_identity=takes_identity)
+    def __init__(self, contract: Contract, way: Way, *, is_trusted: bool, entropy: bytes) -> None:
+        super().__init__(contract, way, is_trusted=is_trusted)
         self._entropy = entropy
         self._added: list[str] = []
         self._baggage = NOTHING

@@ -4,7 +4,7 @@ There are three ways to read: a stranger's headers, a verified caller's, and a v
 `identity` callable says who asks, so that no header does.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -79,17 +79,17 @@ class Reading(msgspec.Struct, frozen=True):
         return self.verified if takes_identity else self.identified
 
 
-def reading_of(contract: "Contract") -> Reading:
-    """What the contract makes of names."""
+def reading_of(contract: "Contract", slots: Mapping[bytes, str]) -> Reading:
+    """What the contract makes of names. slots: name on this wire, lower-case -> our name for it."""
     own = {name.encode(): name for name in OWN}
     wires: dict[str, tuple[bytes, ...]] = {}
-    for wire, name in contract.slots.items():
+    for wire, name in slots.items():
         wires[name] = (*wires.get(name, ()), wire)
     declared = [(each.name.lower(), each) for each in contract.fields]
     return Reading(
-        _way(contract, is_trusted=False, takes_identity=False),
-        _way(contract, is_trusted=True, takes_identity=True),
-        _way(contract, is_trusted=True, takes_identity=False),
+        _way(contract, slots, is_trusted=False, takes_identity=False),
+        _way(contract, slots, is_trusted=True, takes_identity=True),
+        _way(contract, slots, is_trusted=True, takes_identity=False),
         own,
         tuple(name for name, each in declared if name in contract.fields_by_name and not _is_a_standards(each)),
         {name: wires.get(name) or (name.encode(),) for name in {*wires, *IDENTITY_NAMES, *FORWARDING}},
@@ -97,20 +97,22 @@ def reading_of(contract: "Contract") -> Reading:
     )
 
 
-def _way(contract: "Contract", *, is_trusted: bool, takes_identity: bool) -> Way:
+def _way(contract: "Contract", wires: Mapping[bytes, str], *, is_trusted: bool, takes_identity: bool) -> Way:
     known = {*BY_NAME, *HOP_BY_HOP, *contract.declared}
     rules = dict(_rules(contract, is_trusted=is_trusted, takes_identity=takes_identity))
     slots = dict.fromkeys((name.encode() for name in known), UNREAD)
     slots |= {(each.kafka or each.name).lower().encode(): UNREAD for each in contract.fields}
     slots |= {name.encode(): name for name in (*STANDARD, *FORWARDING, *rules, CONNECTION)}
-    slots |= {wire: name for wire, name in contract.slots.items() if name not in IDENTITY_NAMES or name in rules}
+    slots |= {wire: name for wire, name in wires.items() if name not in IDENTITY_NAMES or name in rules}
     # Few messages have one; they are dealt with where no name is found.
     slots = {wire: name for wire, name in slots.items() if name not in OWN and wire.decode() not in OWN}
     barred = {name for name, rule in rules.items() if rule.barred is not None}
     hidden = {wire for wire, name in slots.items() if name in barred}
     hidden |= {name.encode() for name in STANDARD[0 if not is_trusted else 2 :]}
+    # A field's name on records means nothing over HTTP, where no gateway knows it.
+    hidden |= {name.encode() for each in contract.fields if (name := (each.kafka or "").lower()) and name not in known}
     if not takes_identity:
-        hidden |= {wire for wire, name in contract.slots.items() if name in IDENTITY_NAMES}
+        hidden |= {wire for wire, name in wires.items() if name in IDENTITY_NAMES}
         hidden |= {name.encode() for name in IDENTITY_NAMES}
     return Way(slots, rules, frozenset(hidden))
 

@@ -7,7 +7,7 @@ from pennon.headers.contract import Contract
 from pennon.headers.gathering import Gathering
 from pennon.headers.grammar import OWS, agree
 from pennon.headers.identity import identity_of
-from pennon.headers.reading import Rule
+from pennon.headers.reading import Rule, Way
 from pennon.headers.report import DropReason
 
 _NOBODY: Final = Identity()
@@ -21,8 +21,8 @@ class Valuing(Gathering):
 
     __slots__ = ("fields", "identity")
 
-    def __init__(self, contract: Contract, *, is_trusted: bool, takes_identity: bool) -> None:
-        super().__init__(contract, is_trusted=is_trusted, takes_identity=takes_identity)
+    def __init__(self, contract: Contract, way: Way, *, is_trusted: bool) -> None:
+        super().__init__(contract, way, is_trusted=is_trusted)
         self.fields: tuple[tuple[str, str], ...] = ()
         self.identity = _NOBODY
 

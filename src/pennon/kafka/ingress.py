@@ -139,6 +139,7 @@ def arrived(record: Record | PlainRecord, headers: Headers, reading: Reading) ->
         entropy=os.urandom(ENTROPY_BYTES),
         is_replay=reading.is_replay,
         takes_override=boundary.is_public,
+        is_record=True,
     )
     count_arrival(arrival)
     context = arrival.context
