@@ -1,12 +1,15 @@
 """Guarded calls, against a server on loopback that fails on purpose; nobody waits."""
 
 import asyncio
+import contextlib
 import gc
 import importlib.util
+import logging
 import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,6 +19,8 @@ import httpx
 import pytest
 import requests
 import stamina
+import structlog
+from stamina import instrumentation
 
 import pennon.http
 from pennon import ambient, counters
@@ -163,6 +168,62 @@ def test_an_answer_is_not_asked_for_again(host: Host, status: int) -> None:
     answer = guard(retries=RETRIES).call(lambda: httpx.get(host.url, trust_env=False), is_idempotent=True)
 
     assert (status, 1) == (answer.status_code, host.asked_count)
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]]:
+    """All that the library's hooks have told: to structlog, to logging, and to whoever reads an error's whole story."""
+    told: list[str] = []
+    caplog.set_level(logging.WARNING)
+
+    def story(details: Any) -> None:
+        told.append("".join(traceback.format_exception(details.caused_by)))
+
+    hooks = (instrumentation.StructlogOnRetryHook, instrumentation.LoggingOnRetryHook, story)
+    instrumentation.set_on_retry_hooks(hooks)
+    with structlog.testing.capture_logs() as events:
+        yield lambda: [*map(str, events), *(str(vars(record)) for record in caplog.records), *told]
+    instrumentation.set_on_retry_hooks(None)
+
+
+@pytest.mark.req(96)
+@pytest.mark.parametrize("client", [by_httpx, by_requests])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_retry_is_logged_without_what_the_error_says(
+    host: Host, logged: Callable[[], list[str]], client: Callable[[str], Callable[[], Any]], is_there: bool
+) -> None:
+    """A client's error names the URL, and a URL may hold a token; its class and the outcome are told."""
+    host.answers = [(503, {}), (503, {})]
+    url = (host.url if is_there else NOBODY) + "?access_token=s3cr3t"
+    with contextlib.suppress(httpx.ConnectError, requests.ConnectionError):
+        guard(retries=RETRIES).call(client(url), is_idempotent=True)
+    lines = logged()
+
+    assert 6 == len(lines)
+    assert not any("s3cr3t" in line for line in lines)
+    assert all(("failed" if is_there else "unsent") in line for line in lines)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("kind", [ConnectionRefusedError, ZeroDivisionError])
+def test_error_comes_back_as_it_was_raised(kind: type[Exception], is_async: bool) -> None:
+    """Itself, with its own cause and nothing of ours behind it, whether it was retried or not."""
+    raised: list[Exception] = []
+
+    def fail() -> None:
+        raised.append(kind("s3cr3t"))
+        raise raised[-1]
+
+    async def fail_async() -> None:
+        fail()
+
+    payments = guard(retries=RETRIES)
+    with pytest.raises(kind) as found:
+        asyncio.run(payments.acall(fail_async)) if is_async else payments.call(fail)
+
+    assert raised[-1] is found.value
+    assert (None, None, False) == (found.value.__cause__, found.value.__context__, found.value.__suppress_context__)
+    assert "fail" == found.traceback[-1].name
 
 
 def test_failing_response_that_is_returned_is_made_again_and_the_last_one_comes_back(host: Host) -> None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
 from pennon.counters import Count, count
@@ -34,6 +35,14 @@ class FailingAnswer(Exception):
     def __init__(self, response: Any) -> None:
         super().__init__(f"status {status_of(response)}")
         self.response = response
+
+
+class _Failed(Exception):
+    """What stamina is told of an error: it logs that, and a client's own error names a URL with all its tokens."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(type(error).__name__, outcome_of_error(error).value)
+        self.error = error
 
 
 class Guard:
@@ -138,16 +147,29 @@ class _Again:
         self._discarded: Any = None
 
     def attempts(self) -> Iterator[AbstractContextManager[Any]]:
-        """As many as it takes; each is left with what was raised in it."""
-        return iter((nullcontext(),)) if self._retries is None else iter(self._retrying())
+        """As many as it takes; each is left with what was raised in it. Raises: what was raised in the last."""
+        if self._retries is None:
+            yield nullcontext()
+            return
+        try:
+            for attempt in self._retrying():
+                yield _Attempt(attempt)
+        except _Failed as failed:
+            error = failed.error
+        # Out here, so that the error has nothing of ours behind it.
+        raise error
 
     async def attempts_async(self) -> AsyncIterator[AbstractContextManager[Any]]:
         """The same, which waits without holding others up."""
         if self._retries is None:
             yield nullcontext()
             return
-        async for attempt in self._retrying():
-            yield attempt
+        try:
+            async for attempt in self._retrying():
+                yield _Attempt(attempt)
+        except _Failed as failed:
+            error = failed.error
+        raise error
 
     def discard(self) -> None:
         """Give up the connection of a response that is not wanted."""
@@ -177,8 +199,12 @@ class _Again:
             wait_jitter=retries.initial_s,
         )
 
-    def _wait_s(self, error: Exception) -> bool | float:
+    def _wait_s(self, failed: Exception) -> bool | float:
         """How long to wait for the next attempt; True: as long as is usual; False: there is none."""
+        # Anything else ends the whole process or task.
+        if not isinstance(failed, _Failed):
+            return False
+        error = failed.error
         self._failed_count += 1
         retries = cast("Retries", self._retries)
         answer = error.response if isinstance(error, FailingAnswer) else getattr(error, "response", None)
@@ -200,6 +226,25 @@ class _Again:
         if isinstance(error, CircuitOpen | DeadlineExceeded) or not can_help(outcome, status):
             return False
         return self._is_idempotent or outcome is Outcome.UNSENT
+
+
+class _Attempt:
+    """One of the library's attempts, which gets to see no more of an error than may be logged."""
+
+    __slots__ = ("_attempt",)
+
+    def __init__(self, attempt: AbstractContextManager[Any]) -> None:
+        self._attempt = attempt
+
+    def __enter__(self) -> None:
+        self._attempt.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        if isinstance(error, Exception):
+            return self._attempt.__exit__(_Failed, _Failed(error), None)
+        return self._attempt.__exit__(kind, error, traceback)
 
 
 def _made_here(answer: R) -> R:
