@@ -1,13 +1,18 @@
 """The public names, frozen: a new one is a decision, one that goes is a major version."""
 
+import dataclasses
 import json
 import subprocess
 import sys
+import typing
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import pennon
 import pennon.client
+import pennon.headers
 import pennon.sync
 import pennon.testing
 
@@ -52,6 +57,32 @@ def test_testing_room_exports_these() -> None:
     names = ["FixedFlag", "Kafka", "LocalKafka", "ManualClock", "flags", "open_kafka"]
     assert names == pennon.testing.__all__
     assert all(hasattr(pennon.testing, name) for name in names)
+
+
+def test_contract_is_declared_by_names_of_one_room() -> None:
+    """Whatever an argument of a declaration takes is in `pennon.headers`."""
+    room = vars(pennon.headers)
+    waiting: list[Any] = [pennon.headers.Contract]
+    seen = set()
+    while waiting:
+        declaration = waiting.pop()
+        seen.add(declaration.__name__)
+        hints = typing.get_type_hints(declaration, room)
+        given = [hints[each.name] for each in dataclasses.fields(declaration) if each.init]
+        takes = {part for hint in given for part in _parts(hint) if part.__module__.startswith("pennon.")}
+        seen |= {each.__name__ for each in takes}
+        waiting += [each for each in takes if dataclasses.is_dataclass(each)]
+
+    assert {"Field", "Downstream", "Retries", "ForwardedSource"} <= seen
+    assert set() == seen - set(pennon.headers.__all__)
+
+
+def _parts(hint: Any) -> Iterator[Any]:
+    """The classes of which a type is made."""
+    if parts := typing.get_args(hint):
+        yield from (found for part in parts for found in _parts(part))
+    else:
+        yield hint
 
 
 def test_name_that_does_not_exist_is_an_attribute_error() -> None:

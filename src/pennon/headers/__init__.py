@@ -5,8 +5,8 @@ the two crossings: `extract` reads headers, `inject` says which leave. HTTP and 
 nothing about decisions: baggage members whose key begins with `pennon` pass as opaque text; `carry` reads and writes
 them.
 
-The codecs that no crossing needs are imported from their own modules (`deadline`, `proxies`, `structured`, `ulid`,
-`cloudevents`, `redaction`, `leaks`), so that who needs none waits for none.
+Codecs that are used by themselves are imported from their own modules: `deadline`, `proxies`, and those that no
+crossing needs (`structured`, `ulid`, `cloudevents`, `redaction`, `leaks`), so that who needs none waits for none.
 """
 
 from pennon.context import Identity
@@ -37,6 +37,7 @@ from pennon.headers.fields import (
 from pennon.headers.grammar import DECIDED
 from pennon.headers.ids import new_request_id, parse_id
 from pennon.headers.ingress import ENTROPY_BYTES, extract
+from pennon.headers.proxies import ForwardedSource, TrustedProxies
 from pennon.headers.report import Drop, DropReason, Refusal, Report
 from pennon.headers.tracecontext import (
     TraceParent,
@@ -68,6 +69,7 @@ __all__ = [
     "DropReason",
     "Extracted",
     "Field",
+    "ForwardedSource",
     "Headers",
     "Identity",
     "Inbound",
@@ -81,6 +83,7 @@ __all__ = [
     "TraceParent",
     "TraceState",
     "Trust",
+    "TrustedProxies",
     "UnknownHeaders",
     "UnknownMembers",
     "extract",
