@@ -21,7 +21,7 @@ def ours() -> Boundary:
 
 
 def readers_of(*topics: str) -> Boundary:
-    """For those who read these topics: who has signed is one of ours, and says for whom."""
+    """For those who read these topics: who has signed for that very topic is one of ours, and says for whom."""
     trusted = SignedContext(json.loads(os.environ["TRUSTED_KEYS"]), audience=topics)
     return mesh(verify=trusted.verify, identity=trusted.identity)
 

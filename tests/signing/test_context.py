@@ -216,12 +216,12 @@ VECTORS = json.loads((Path(__file__).parents[1] / "conformance/vectors/signing/c
 def test_vector_says_whose_work_it_is(case: dict[str, Any]) -> None:
     """Tokens that were put together by hand: the identity behind each, or why there is none."""
     clock = ManualClock(now_ns=case["now_s"] * 1_000_000_000)
-    trusted = SignedContext(VECTORS["issuers"], audience=VECTORS["audience"], clock=clock)
+    trusted = SignedContext(VECTORS["issuers"], audience=case["audiences"], clock=clock)
     request = Inbound(
         address=None,
         method=None,
         path=None,
-        topic="posts" if case["is_record"] else None,
+        topic=case["topic"],
         headers=[(b"pennon-context", case["token"].encode())],
         source=None,
         service=VECTORS["service"],
@@ -302,6 +302,46 @@ def test_service_may_be_addressed_by_several_names(gateway: ContextSigner, signe
     trusted = SignedContext({"gateway": signer.keys}, audience=["feed", "posts.created"], clock=clock)
     said = [trusted.verify(inbound(gateway.token(ADA, name))) for name in ("feed", "posts.created", "posts")]
     assert [True, True, False] == said
+
+
+@pytest.mark.req(69)
+def test_token_of_one_topic_does_not_count_on_another(gateway: ContextSigner, signer: Any, clock: ManualClock) -> None:
+    """Who may write to one topic cannot take a record's token and speak by it on another, at any age."""
+    topics = ("orders", "payments")
+    trusted = SignedContext({"gateway": signer.keys}, audience=topics, clock=clock)
+    tokens = {topic: gateway.token(ADA, topic) for topic in topics}
+    said = []
+    for age_s in (0, LIFETIME_S + 10):
+        clock.advance(age_s)
+        said += [trusted.verify(inbound(tokens[each], topic=topic)) for each in topics for topic in topics]
+
+    assert [True, False, False, True] * 2 == said
+
+
+@pytest.mark.req(69)
+def test_audience_may_be_told_of_each_request(gateway: ContextSigner, signer: Any, clock: ManualClock) -> None:
+    """A token counts where it was meant to: on its topic, and on requests if it was signed for the service."""
+
+    def audience_of(found: Inbound) -> str:
+        return found.topic or "feed"
+
+    trusted = SignedContext({"gateway": signer.keys}, audience=audience_of, clock=clock)
+    tokens = [gateway.token(ADA, name) for name in ("feed", "orders", "payments")]
+    said = {
+        topic: [trusted.verify(inbound(token, topic=topic)) for token in tokens]
+        for topic in (None, "orders", "payments")
+    }
+
+    assert {None: [True, False, False], "orders": [False, True, False], "payments": [False, False, True]} == said
+    assert ADA == trusted.identity(inbound(tokens[1], topic="orders"))
+    assert Identity() == trusted.identity(inbound(tokens[1]))
+
+
+def test_audience_that_is_no_text_is_an_error(gateway: ContextSigner, signer: Any, clock: ManualClock) -> None:
+    """A callable that forgot to answer, or is a coroutine function, must not look like a stranger's token."""
+    trusted = SignedContext({"gateway": signer.keys}, audience=lambda _: None, clock=clock)  # type: ignore[arg-type, return-value]
+    with pytest.raises(TypeError, match="audience: gave a NoneType; must be a plain function that gives a name"):
+        trusted.verify(inbound(gateway.token(ADA, "posts")))
 
 
 @pytest.mark.req(72, 73, 75, 76)

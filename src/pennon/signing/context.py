@@ -151,7 +151,7 @@ class SignedContext:
         self,
         issuers: Mapping[str, Keys | Callable[[], Keys]],
         *,
-        audience: str | Collection[str],
+        audience: str | Collection[str] | Callable[[Inbound], str],
         max_age_s: float = 3_600.0,
         record_max_age_s: float = _RECORD_MAX_AGE_S,
         leeway_s: float = _LEEWAY_S,
@@ -161,14 +161,14 @@ class SignedContext:
 
         issuers: name -> keys, or a callable that gives them; looked up for each request, so that keys change without a
             restart.
-        audience: the names under which this service is addressed; for records, their topics' audiences.
+        audience: the names under which this service is addressed; for records, their topics' audiences. On a record of
+            a topic that is itself one of these names, no other counts. Or a callable that gives the one name under
+            which a request or record is addressed, e.g. `lambda inbound: inbound.topic or "posts"`.
         max_age_s: since a request's token was issued; record_max_age_s: since a record's was.
         leeway_s: how far the issuers' clocks may differ from ours.
         Raises: SettingInvalid without an audience.
         """
-        self._audiences = frozenset({audience} if isinstance(audience, str) else audience)
-        if not all(self._audiences) or not self._audiences:
-            raise SettingInvalid([Fault("/audience", f"{audience!r} must be the name of somebody")])
+        self._audiences_of = _told_by(audience) if callable(audience) else _named(audience)
         self._issuers = issuers
         self._max_age_s = max_age_s
         self._record_max_age_s = record_max_age_s
@@ -179,7 +179,7 @@ class SignedContext:
         self._claims = remembered(_claims_of)
 
     def verify(self, inbound: Inbound) -> bool:
-        """Whether one of ours has sent it; why not is counted. Raises: what a callable of keys does."""
+        """Whether one of ours has sent it; why not is counted. Raises: what a callable of keys or audience does."""
         found = self._judged(inbound)
         if isinstance(found, Identity):
             return True
@@ -187,7 +187,7 @@ class SignedContext:
         return False
 
     def identity(self, inbound: Inbound) -> Identity:
-        """Whose work it is; nobody's where it is not believed. Raises: what a callable of keys does."""
+        """Whose work it is; nobody's where it is not believed. Raises: what a callable of keys or audience does."""
         found = self._judged(inbound)
         return found if isinstance(found, Identity) else _NOBODY
 
@@ -203,7 +203,7 @@ class SignedContext:
         is_record = inbound.topic is not None
         fault = context_fault(
             claims,
-            self._audiences,
+            self._audiences_of(inbound),
             self._clock.now_ns() // _S_NS,
             max_age_s=self._record_max_age_s if is_record else self._max_age_s,
             leeway_s=self._leeway_s,
@@ -227,6 +227,31 @@ class SignedContext:
             return ContextFault.UNKNOWN_ISSUER
         public = (keys() if callable(keys) else keys).get(key_id)
         return SigningFault.UNKNOWN_KEY if public is None else self._claims(text, public)
+
+
+def _named(audience: str | Collection[str]) -> Callable[[Inbound], Collection[str]]:
+    """Which audiences count, of these. Raises: SettingInvalid if one is nobody, or there is none."""
+    names = frozenset({audience} if isinstance(audience, str) else audience)
+    if not all(names) or not names:
+        raise SettingInvalid([Fault("/audience", f"{audience!r} must be the name of somebody")])
+
+    def audiences_of(inbound: Inbound) -> Collection[str]:
+        # Else a token that stood on one topic would count on all that are read here.
+        return (inbound.topic,) if inbound.topic in names else names
+
+    return audiences_of
+
+
+def _told_by(audience_of: Callable[[Inbound], str]) -> Callable[[Inbound], Collection[str]]:
+    """The one audience that counts. What is given raises TypeError where that is no text, e.g. a coroutine."""
+
+    def audiences_of(inbound: Inbound) -> Collection[str]:
+        name = audience_of(inbound)
+        if not isinstance(name, str):
+            raise TypeError(f"audience: gave a {type(name).__name__}; must be a plain function that gives a name")
+        return (name,)
+
+    return audiences_of
 
 
 def _form_of(token: str) -> tuple[str, str] | SigningFault:

@@ -7,6 +7,7 @@ Ed25519 is deterministic: running it again writes the same file. The gateway's k
 
 import base64
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,19 @@ def without(*names: str) -> dict[str, Any]:
     return {name: value for name, value in CLAIMS.items() if name not in names}
 
 
-def case(name: str, text: str, expected: object, *, now_s: int = NOW_S, is_record: bool = False) -> dict[str, Any]:
-    """expected: the identity, or why there is none."""
-    return {"id": name, "token": text, "now_s": now_s, "is_record": is_record, "expected": expected}
+def case(
+    name: str,
+    text: str,
+    expected: object,
+    *,
+    now_s: int = NOW_S,
+    topic: str | None = None,
+    audiences: Sequence[str] = ("posts",),
+) -> dict[str, Any]:
+    """topic: of the record; None: a request. expected: the identity, or why there is none."""
+    return {
+        "id": name, "token": text, "now_s": now_s, "topic": topic, "audiences": audiences, "expected": expected
+    }  # fmt: skip
 
 
 GOOD = token(CLAIMS)
@@ -68,22 +79,34 @@ CASES = [
     case("nobody", token(without("sub", "tenant", "actor_type", "units")), NOBODY),
     case("last-second", GOOD, ADA, now_s=NOW_S + 204),
     case("expired", GOOD, "expired", now_s=NOW_S + 205),
-    case("record-in-time", GOOD, ADA, is_record=True),
-    case("record-late", GOOD, LATE, now_s=NOW_S + 205, is_record=True),
-    case("record-of-a-month-ago", GOOD, LATE, now_s=NOW_S + 30 * DAY_S, is_record=True),
-    case("record-too-old", GOOD, "too_old", now_s=NOW_S + 91 * DAY_S, is_record=True),
+    case("record-in-time", GOOD, ADA, topic="posts"),
+    case("record-late", GOOD, LATE, now_s=NOW_S + 205, topic="posts"),
+    case("record-of-a-month-ago", GOOD, LATE, now_s=NOW_S + 30 * DAY_S, topic="posts"),
+    case("record-too-old", GOOD, "too_old", now_s=NOW_S + 91 * DAY_S, topic="posts"),
     case(
         "record-late-of-a-system-for-somebody",
         token(CLAIMS | {"sub": "system:mover", "actor_type": "SYSTEM", "on_behalf_of": "user-991"}),
         LATE,
         now_s=NOW_S + DAY_S,
-        is_record=True,
+        topic="posts",
     ),
-    case("record-late-and-forged", token(CLAIMS, key=BILLING), "bad_signature", now_s=NOW_S + DAY_S, is_record=True),
+    case("record-late-and-forged", token(CLAIMS, key=BILLING), "bad_signature", now_s=NOW_S + DAY_S, topic="posts"),
     case("issued-within-the-leeway", token(CLAIMS | {"iat": NOW_S + 5}), ADA),
     case("issued-in-the-future", token(CLAIMS | {"iat": NOW_S + 6}), "not_yet_valid"),
     case("lives-too-long", token(CLAIMS | {"iat": NOW_S - 3_606, "exp": NOW_S + DAY_S}), "too_old"),
     case("another-audience", token(CLAIMS | {"aud": "feed"}), "wrong_audience"),
+    case("one-of-the-service-s-names", GOOD, ADA, audiences=("feed", "posts")),
+    case("of-its-topic", GOOD, ADA, topic="posts", audiences=("posts", "likes")),
+    case("of-another-topic", GOOD, "wrong_audience", topic="likes", audiences=("posts", "likes")),
+    case(
+        "of-another-topic-late",
+        GOOD,
+        "wrong_audience",
+        now_s=NOW_S + DAY_S,
+        topic="likes",
+        audiences=("posts", "likes"),
+    ),
+    case("of-a-topic-that-no-audience-is-called-after", GOOD, ADA, topic="posts.v2", audiences=("posts", "likes")),
     case("several-audiences", token(CLAIMS | {"aud": ["posts", "feed"]}), "claims"),
     case("no-audience", token(without("aud")), "claims"),
     case("no-expiry", token(without("exp")), "claims"),
@@ -109,9 +132,9 @@ CASES = [
 
 def main() -> None:
     document = {
-        "about": "Signed contexts as the service 'feed' is shown them, addressed as 'posts'. expected: the identity, "
+        "about": "Signed contexts as the service 'feed' is shown them, addressed as one of the audiences. topic: of "
+        "the record, null for a request; where it is itself one of the audiences, no other counts. expected: the identity, "
         "or why there is none. Leeway 5 s; a request's token counts for an hour at most, a record's for 90 days.",
-        "audience": "posts",
         "service": "feed",
         "issuers": {
             "gateway": {"g1": encoded(GATEWAY.public_key().public_bytes_raw())},
