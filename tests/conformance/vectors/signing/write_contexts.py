@@ -133,8 +133,9 @@ CASES = [
 def main() -> None:
     document = {
         "about": "Signed contexts as the service 'feed' is shown them, addressed as one of the audiences. topic: of "
-        "the record, null for a request; where it is itself one of the audiences, no other counts. expected: the identity, "
-        "or why there is none. Leeway 5 s; a request's token counts for an hour at most, a record's for 90 days.",
+        "the record, null for a request; where it is itself one of the audiences, no other counts. expected: the "
+        "identity, or why there is none. Leeway 5 s; a request's token counts for an hour at most, a record's for 90 "
+        "days.",
         "service": "feed",
         "issuers": {
             "gateway": {"g1": encoded(GATEWAY.public_key().public_bytes_raw())},
