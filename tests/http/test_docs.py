@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,9 +11,27 @@ from pennon.carry import ReturnDrop
 from pennon.context import LEDGER_LIMIT_COUNT, RequestContext
 from pennon.headers.ingress import OVERRIDE_MAX_BYTES
 from pennon.http.environ import KNOWN_SERVERS
+from pennon.http.httpx_door import AsyncDoor
 from pennon.http.returning import Unread
+from pennon.testing.headers import run_suite
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "http.md").read_text(encoding="utf-8")
+
+
+def test_page_shows_code_that_runs() -> None:
+    """Each by itself: a service that keeps its contract, a client behind a door, a callee that is listened to."""
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    service, client, callee = [_run(block) for block in blocks]
+
+    assert run_suite(service["app"], service["contract"], leave_out=("rule/deadline-everywhere",)) > 0
+    assert isinstance(client["client"]._transport, AsyncDoor)
+    assert callee["posts"].decides
+
+
+def _run(block: str) -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(block, names)
+    return names
 
 
 @pytest.mark.parametrize("cause", [*Unread, *ReturnDrop])
