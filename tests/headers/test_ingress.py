@@ -8,6 +8,7 @@ import pytest
 from pennon.context import Member, SpanId, Trace, TraceId
 from pennon.headers import (
     ENTROPY_BYTES,
+    BaggageKey,
     BaggagePolicy,
     Contract,
     DeadlinePolicy,
@@ -363,3 +364,33 @@ def test_extract_tells_once_of_a_stranger_s_deadline() -> None:
         )
 
         assert (Drop("x-request-deadline", DropReason.NOT_TRUSTED),) == found.report.dropped
+
+
+@pytest.mark.req(25, 26, 31)
+@pytest.mark.parametrize("count", [1, 20])
+def test_extract_takes_the_properties_off_a_stranger_s_members(count: int) -> None:
+    """Nobody has declared any: enum and length would else hold for what stands before the semicolon alone."""
+    policy = BaggagePolicy(allow=[BaggageKey("region", enum=("eu",))])
+    contract = Contract("c", version="1", owner="t", baggage=policy)
+    sent = [(b"baggage", b"region=eu;isAdmin=true;mail=ada@example.com" + b",promo=1" * (count - 1))]
+    stranger, ours = (
+        extract(contract, sent, is_trusted=is_trusted, entropy=bytes(ENTROPY_BYTES)) for is_trusted in (False, True)
+    )
+
+    assert (Member("region", "eu"),) == stranger.baggage
+    assert Drop("baggage:region;", DropReason.NOT_TRUSTED) in stranger.report.dropped
+    assert Member("region", "eu", "isAdmin=true;mail=ada@example.com") == ours.baggage[0]
+
+
+def test_what_strangers_send_makes_nobody_of_ours_wait() -> None:
+    """Members that were read are remembered for strangers and for ours apart, and those of the last minute at that."""
+    contract = Contract("c", version="1", owner="t", baggage=BaggagePolicy(allow=["region"]))
+    for number in range(600):
+        for is_trusted in (False, True) if number == 599 else (False,):
+            sent = [(b"baggage", b"region=%d" % number)]
+            extract(contract, sent, is_trusted=is_trusted, entropy=bytes(ENTROPY_BYTES))
+    ways = contract.reading
+
+    assert {b"region=599"} == ways.verified.remembered.members.keys()
+    assert b"region=599" in ways.stranger.remembered.members
+    assert len(ways.stranger.remembered.members) <= 256

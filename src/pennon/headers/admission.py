@@ -2,7 +2,8 @@
 
 Rules. The header's size is looked at before its members, a member's key before its value: what will not be kept is
 never decoded. Ours are taken from verified senders alone. What was decoded holds no line break, and fits what its key
-is declared for. What is kept has a budget; what is beyond it is not decoded either.
+is declared for; a stranger's properties, of which nobody has declared any, are taken off. What is kept has a budget;
+what is beyond it is not decoded either.
 """
 
 import re
@@ -66,8 +67,8 @@ def admit(
 ) -> Admitted:
     """The members of all the header's lines that this sender may bring.
 
-    allow: what the policy allows. remembered: members of declared keys as they were read under this policy, by what
-    stood between the commas; a few values that come again and again. It grows to a limit. limit_count: of how many
+    allow: what the policy allows. remembered: members of declared keys as they were read of such senders, by what stood
+    between the commas; a few values that come again and again. It grows to a limit. limit_count: of how many
     members the keys are looked at, where they cannot all be kept.
     """
     wire = values[0] if len(values) == 1 else b",".join(values)
@@ -107,7 +108,9 @@ def _all_of(
             ours.append(member)
             continue
         members.append(member)
-        if member.key in allow and len(piece) <= _REMEMBERED_BYTES and len(remembered) < _REMEMBERED_COUNT:
+        if member.key in allow and len(piece) <= _REMEMBERED_BYTES and not dropped:
+            if len(remembered) >= _REMEMBERED_COUNT:
+                remembered.clear()
             remembered[piece] = member
     return Admitted(tuple(members), tuple(ours), tuple(dropped))
 
@@ -125,7 +128,7 @@ def _read(
     keeps_unknown = is_trusted and policy.on_unknown is UnknownMembers.KEEP_IN_MESH
     reason = _unwanted(_rank(raw.key, allow), is_trusted=is_trusted, keeps_unknown=keeps_unknown)
     if reason is None:
-        return _fitting(raw, allow, dropped)
+        return _fitting(raw, allow, dropped, is_trusted=is_trusted)
     dropped.append(member_drop(BAGGAGE, raw.key, reason))
     return None
 
@@ -159,7 +162,7 @@ def _some_of(
         else:
             dropped.append(member_drop(BAGGAGE, key, reason))
     ranked.sort()
-    return _best_of(ranked, pieces, policy, allow, dropped)
+    return _best_of(ranked, pieces, policy, allow, dropped, is_trusted=is_trusted)
 
 
 def _best_of(
@@ -168,6 +171,8 @@ def _best_of(
     policy: BaggagePolicy,
     allow: AllowList,
     dropped: list[Drop],
+    *,
+    is_trusted: bool,
 ) -> list[Member]:
     """As many members as the budget allows, in the order in which they came. ranked: rank, place and key of each."""
     kept: list[tuple[int, Member]] = []
@@ -186,7 +191,7 @@ def _best_of(
             continue
         size_bytes = least_bytes(raw) if len(piece) >= room_bytes else 0
         if size_bytes < room_bytes:
-            member = _fitting(raw, allow, dropped)
+            member = _fitting(raw, allow, dropped, is_trusted=is_trusted)
             if member is None:
                 patience -= 1
                 continue
@@ -204,8 +209,11 @@ def _best_of(
     return [member for _, member in kept]
 
 
-def _fitting(raw: RawMember, allow: AllowList, dropped: list[Drop]) -> Member | None:
-    """The member decoded, if its value may stand there."""
+def _fitting(raw: RawMember, allow: AllowList, dropped: list[Drop], *, is_trusted: bool) -> Member | None:
+    """The member decoded, if its value may stand there; of a stranger without properties."""
+    if raw.properties and not is_trusted:
+        dropped.append(member_drop(BAGGAGE, f"{raw.key};", DropReason.NOT_TRUSTED))
+        raw = RawMember(raw.key, raw.value, "")
     member = decoded(raw)
     # Undecoded, no value holds a line break, and each of the three is written so.
     reason = DropReason.UNSAFE if b"%0" in raw.value and _UNSAFE.search(member.value) else None

@@ -280,7 +280,7 @@ class _Crossing(Valuing):
             policy,
             self._contract.priorities,
             is_trusted=self._is_trusted,
-            remembered=self._contract.reading.members,
+            remembered=self._way.remembered.members,
             limit_count=self._room_for_members(),
         )
         self.dropped += admitted.dropped

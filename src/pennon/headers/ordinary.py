@@ -60,7 +60,7 @@ def read_ordinary(
         deadline = _deadline(shape, shape.cap_ns, values, now_ns, monotonic_ns)
     identity = _identity(shape, groups) if shape.identity else _NOBODY
     behind = _NOT_BEHIND if contract.proxies is None else _behind(contract, shape, values, peer)
-    baggage = NOTHING if shape.baggage < 0 else _baggage(contract, values[shape.baggage], is_trusted=is_trusted)
+    baggage = NOTHING if shape.baggage < 0 else _baggage(contract, way, values[shape.baggage], is_trusted=is_trusted)
     if isinstance(deadline, DropReason) or identity is None or behind.dropped or baggage.is_too_long:
         return None
     trace, stranger_trace = _traces(check, groups, entropy, is_trusted=is_trusted)
@@ -133,8 +133,8 @@ def _behind(contract: "Contract", shape: Shape, values: Sequence[bytes], peer: s
     return client_behind(peer, {name: (values[at],) for name, at in shape.forwarding}, contract.proxies)
 
 
-def _baggage(contract: "Contract", value: bytes, *, is_trusted: bool) -> Admitted:
-    members = contract.reading.members
+def _baggage(contract: "Contract", way: Way, value: bytes, *, is_trusted: bool) -> Admitted:
+    members = way.remembered.members
     return admit((value,), contract.baggage, contract.priorities, is_trusted=is_trusted, remembered=members)
 
 

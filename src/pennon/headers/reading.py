@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from pennon.context import Member
 from pennon.headers.deadline import DeadlineForm
 from pennon.headers.fields import Field
 from pennon.headers.grammar import CONNECTION, HOP_BY_HOP, OWN, STANDARD
@@ -60,7 +59,6 @@ class Reading(msgspec.Struct, frozen=True):
 
     own: pennon's own headers, by their names on the wire. custom: the fields that are no standard's, as declared.
     wires: our name -> all its names on the wire. required: our names of the fields that must be there.
-    members: of baggage whose key is declared, as they were read.
     """
 
     stranger: Way
@@ -70,7 +68,6 @@ class Reading(msgspec.Struct, frozen=True):
     custom: tuple[str, ...]
     wires: dict[str, tuple[bytes, ...]]
     required: tuple[str, ...] = ()
-    members: dict[bytes, Member] = {}  # msgspec copies it
 
     def way(self, *, is_trusted: bool, takes_identity: bool) -> Way:
         """The one for a sender. takes_identity: the headers of a verified one say who asks."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from pennon.context import Member
 from pennon.headers.deadline import DeadlineForm
 from pennon.headers.fields import UnknownHeaders
 from pennon.headers.grammar import BAGGAGE, CONNECTION, CORRELATION_ID, OVERRIDE, REQUEST_ID, TRACEPARENT, TRACESTATE
@@ -91,10 +92,14 @@ class Shape(msgspec.Struct, frozen=True):
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """What was seen in one way of reading: shapes by a message's names, None where there is none; and their checks."""
+    """What was seen in one way of reading, so that strangers forget nothing that is ours.
+
+    shapes: by a message's names, None where there is none; checks: theirs. members: of baggage, as `admit` has them.
+    """
 
     shapes: dict[Names, Shape | None] = {}  # msgspec copies them
     checks: dict[tuple[str, ...], Check | None] = {}
+    members: dict[bytes, Member] = {}
 
 
 def shape_of(contract: "Contract", way: "Way", names: Names, *, is_trusted: bool) -> Shape | None:

@@ -34,7 +34,11 @@ class Shown(dict[bytes, bool]):
 
     def __missing__(self, name: bytes) -> bool:
         low = name.lower()
-        return self[low] if low in self else self._shows_unknown and not is_ours(low)
+        if low in self:
+            return self[low]
+        # A WSGI application within, and CGI, make - and _ one (PEP 3333): what is hidden is hidden in both spellings.
+        twin = low.replace(b"_", b"-")
+        return self.get(twin, True) and self._shows_unknown and not is_ours(twin)
 
     def without(self, spoiled: Sequence[str]) -> "Shown":
         """The same, but for headers that were dropped for what they said."""
