@@ -145,7 +145,8 @@ def _in_all_spellings(names: set[str], *, but: set[str]) -> frozenset[bytes]:
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """The name with - or _ at each place that has either; behind the sixth as it is written."""
+    """The name with - or _ at each place that has either; of more than six, the rest is as it is written, or alike."""
+    yield from (name.replace("_", "-"), name.replace("-", "_"))
     first, *others = _SEPARATOR.split(name, maxsplit=_SPELLED_LIMIT_COUNT)
     for separators in product("-_", repeat=len(others)):
         yield first + "".join(separator + part for separator, part in zip(separators, others, strict=True))
