@@ -406,3 +406,12 @@ def test_failure_of_a_call_is_the_client_s_own(call: Call, spans: InMemorySpanEx
     (span,) = spans.get_finished_spans()
     raised_type = type(raised.value)
     assert f"{raised_type.__module__}.{raised_type.__qualname__}" == (span.attributes or {})["error.type"]
+
+
+@pytest.mark.parametrize("door", [pennon.http.httpx, pennon.http.requests, pennon.http.aiohttp])
+def test_client_of_another_library_is_told_so(door: Callable[[Any, Contract], Any]) -> None:
+    """Also a class in place of an object."""
+    contract = Contract("c", version="1", owner="tests")
+    for wrong in (object(), requests.Session):
+        with pytest.raises(TypeError, match="each library has a door of its own"):
+            door(wrong, contract)

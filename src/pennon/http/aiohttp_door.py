@@ -7,13 +7,14 @@ import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from pennon.headers import DECIDED
-from pennon.http.calling import Crossing, Terms
+from pennon.http.calling import Crossing, Terms, expect
 from pennon.http.hooks import are_callbacks_hooked
 from pennon.http.leaving import LOOKED_AT
 
 
 def wrap(session: aiohttp.ClientSession, terms: Terms) -> None:
-    """Put our middleware inside the session's."""
+    """Put our middleware inside the session's. Raises: TypeError for another library's session."""
+    expect(session, aiohttp.ClientSession)
     # Middlewares can publicly be given to a new session only. Innermost: it has the last word on the headers, and
     # each try of one that tries again is a call of its own.
     others = [each for each in session._middlewares if not isinstance(each, MiddlewareDoor)]  # noqa: SLF001

@@ -34,6 +34,14 @@ _HOSTS_LIMIT_COUNT: Final = 1_024
 _EXCEEDED: Final = ("pennon.deadline.exceeded", True)
 
 
+def expect(client: object, *kinds: type) -> None:
+    """Nothing, if the client is one of these. Raises: TypeError that says what it is, and what is wanted."""
+    if not isinstance(client, kinds):
+        found = f"{type(client).__module__}.{type(client).__qualname__}"
+        wanted = " or ".join(f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in kinds)
+        raise TypeError(f"client: {found} is no {wanted}; each library has a door of its own")
+
+
 class Terms:
     """What a client's calls are under: the contract, and who signs identity for downstreams that want it so."""
 

@@ -9,7 +9,7 @@ import httpx
 
 from pennon.carry import Departure
 from pennon.headers import DECIDED
-from pennon.http.calling import Crossing, Terms
+from pennon.http.calling import Crossing, Terms, expect
 from pennon.http.hooks import is_transport_hooked
 from pennon.http.leaving import LOOKED_AT
 from pennon.http.returning import SAID
@@ -29,7 +29,8 @@ _IS_LIST_KNOWN: Final = vars(httpx.Headers([(b"A", b"b")])) == {"_list": [(b"A",
 
 
 def wrap(client: httpx.Client | httpx.AsyncClient, terms: Terms) -> None:
-    """Put our transports around the client's."""
+    """Put our transports around the client's. Raises: TypeError for another library's client."""
+    expect(client, httpx.Client, httpx.AsyncClient)
     # httpx has no public way to take a client's transports; its instrumentations go the same way.
     if isinstance(client, httpx.Client):
         client._transport = SyncDoor.around(client._transport, terms)  # noqa: SLF001

@@ -12,13 +12,14 @@ from urllib3 import HTTPConnectionPool, Timeout
 
 from pennon.carry import Departure
 from pennon.headers import DECIDED
-from pennon.http.calling import Crossing, Terms
+from pennon.http.calling import Crossing, Terms, expect
 from pennon.http.hooks import is_wrapped
 from pennon.http.leaving import LOOKED_AT
 
 
 def wrap(session: requests.Session, terms: Terms) -> None:
-    """Put our adapters around the session's."""
+    """Put our adapters around the session's. Raises: TypeError for another library's session."""
+    expect(session, requests.Session)
     for prefix, adapter in session.adapters.items():
         session.adapters[prefix] = AdapterDoor.around(adapter, terms)
 
