@@ -108,3 +108,12 @@ def test_late_websocket_is_refused(extensions: Any, expected: dict[str, Any]) ->
 
     assert [] == app.scopes
     assert expected.items() <= sent[0].items()
+
+
+def test_headers_may_be_an_iterator() -> None:
+    """ASGI says iterable: the application sees them all the same, once the door has read them."""
+    app = App()
+    exchange(asgi(app, CONTRACT, boundary=TRUSTED), {**scope_of(()), "headers": iter([(b"accept", b"*/*"), *SENT])})
+    [inside] = app.scopes
+
+    assert [(b"accept", b"*/*"), (b"x-request-id", b"theirs"), (b"x-correlation-id", b"journey-1")] == inside["headers"]

@@ -40,7 +40,7 @@ class AsgiDoor(Door[AsgiApp]):
                 return
             shown = self._shown(admission)
             inside = dict(scope)
-            inside["headers"] = headers = [pair for pair in scope["headers"] if shown[pair[0]]]
+            inside["headers"] = headers = [pair for pair in inbound.headers if shown[pair[0]]]
             ids = ids_of(context)
             headers += written_inside(context, ids)
             exchange = _Exchange(send, context, ids, admission, span, inside)
