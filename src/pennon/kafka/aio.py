@@ -3,7 +3,7 @@
 aiokafka itself is not imported: a producer is whatever has its methods.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -30,10 +30,7 @@ class AioCarryingProducer(Carrier):
         headers: RecordHeaders | None = None,
     ) -> Any:
         """As the wrapped producer's, which gives a future; headers: a list, tuple or dict, which is not changed."""
-        context = ambient.current()
-        with self._span(topic, partition, context) as span:
-            leaving = self._leaving(topic, headers, span, context)
-            return await self._wrapped.send(topic, value, key, partition, timestamp_ms, leaving)
+        return await self._sent(self._wrapped.send, topic, value, key, partition, timestamp_ms, headers)
 
     async def send_and_wait(
         self,
@@ -45,10 +42,22 @@ class AioCarryingProducer(Carrier):
         headers: RecordHeaders | None = None,
     ) -> Any:
         """The same, and wait until the broker has it; so does the record's span, on which a failure stands."""
+        return await self._sent(self._wrapped.send_and_wait, topic, value, key, partition, timestamp_ms, headers)
+
+    async def _sent(
+        self,
+        send: Callable[..., Awaitable[Any]],
+        topic: str,
+        value: Any,
+        key: Any,
+        partition: int | None,
+        timestamp_ms: int | None,
+        headers: RecordHeaders | None,
+    ) -> Any:
         context = ambient.current()
         with self._span(topic, partition, context) as span:
             leaving = self._leaving(topic, headers, span, context)
-            return await self._wrapped.send_and_wait(topic, value, key, partition, timestamp_ms, leaving)
+            return await send(topic, value, key, partition, timestamp_ms, leaving)
 
     async def send_batch(self, *_: Any, **__: Any) -> Any:
         """Refused: a batch's records were written without headers, so what should be carried would be lost unseen."""
