@@ -85,15 +85,15 @@ def identity_fields(identity: Identity) -> tuple[tuple[str, str], ...]:
         if actor_type is not None:
             plain.append((ACTOR_TYPE, actor_type))
         return tuple(plain)
-    said = {
-        TENANT_ID: identity.tenant,
-        ACTOR_ID: identity.actor,
-        ACTOR_TYPE: identity.actor_type,
-        ON_BEHALF_OF: identity.on_behalf_of,
-    }
-    read = identity_of({name: str(value) for name, value in said.items() if value is not None})
-    gone = {drop.name for drop in read.dropped}
-    return tuple((name, str(value)) for name, value in said.items() if value is not None and name not in gone)
+    said = said_by(identity)
+    gone = {drop.name for drop in identity_of(said).dropped}
+    return tuple((name, value) for name, value in said.items() if name not in gone)
+
+
+def said_by(identity: Identity) -> dict[str, str]:
+    """Header -> value of everything that the identity says, good or not, in the order of `IDENTITY_NAMES`."""
+    values = (identity.tenant, identity.actor, identity.actor_type, identity.on_behalf_of)
+    return {name: str(value) for name, value in zip(IDENTITY_NAMES, values, strict=True) if value is not None}
 
 
 def is_opaque_id(text: str) -> bool:

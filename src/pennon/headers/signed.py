@@ -21,7 +21,7 @@ from msgspec import structs
 
 from pennon.context import ActorType, Identity
 from pennon.errors import Fault, SettingInvalid
-from pennon.headers.identity import ACTOR_ID, ACTOR_TYPE, ON_BEHALF_OF, TENANT_ID, identity_of, is_opaque_id
+from pennon.headers.identity import ACTOR_ID, ACTOR_TYPE, ON_BEHALF_OF, TENANT_ID, identity_of, is_opaque_id, said_by
 from pennon.headers.leaks import leak_in
 
 SYSTEM_PREFIX: Final = "system:"
@@ -79,7 +79,7 @@ def jwt_claims_of(claims: ContextClaims) -> dict[str, Any]:
     said: dict[str, Any] = {
         "iss": claims.issuer, "aud": claims.audience, "iat": claims.issued_s, "exp": claims.until_s
     }  # fmt: skip
-    said |= {_CLAIM_OF[header]: value for header, value in _said(claims.identity).items()}
+    said |= {_CLAIM_OF[header]: value for header, value in said_by(claims.identity).items()}
     if claims.identity.units:
         said["units"] = dict(claims.identity.units)
     return said
@@ -151,19 +151,8 @@ class _Jwt(msgspec.Struct, frozen=True):
     units: dict[str, str] = {}  # msgspec copies it
 
 
-def _said(identity: Identity) -> dict[str, str]:
-    """Header -> value of what the identity says."""
-    values = {
-        TENANT_ID: identity.tenant,
-        ACTOR_ID: identity.actor,
-        ACTOR_TYPE: identity.actor_type,
-        ON_BEHALF_OF: identity.on_behalf_of,
-    }
-    return {header: str(value) for header, value in values.items() if value is not None}
-
-
 def _faults_of(identity: Identity) -> Iterator[Fault]:
-    said = _said(identity)
+    said = said_by(identity)
     for drop in identity_of(said).dropped:
         yield Fault(f"/{_CLAIM_OF[drop.name]}", "must be an opaque id, and what it says of others must be complete")
     texts = {_CLAIM_OF[header]: value for header, value in said.items()}
