@@ -1,5 +1,6 @@
 """The local Kafka: real where it says so, and with a stand-in for Java where only its end or failure matters."""
 
+import io
 import os
 import re
 import signal
@@ -106,6 +107,27 @@ def test_foreground_broker_prints_its_address_and_ends_on_sigterm(tmp_path: Path
     assert [] == list(tmp_path.iterdir())
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((host, int(port)), timeout=5)
+
+
+class EndsItsReader(io.StringIO):
+    """An output that is read by somebody quick: SIGTERM comes back before the write has returned."""
+
+    def flush(self) -> None:
+        super().flush()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_foreground_broker_ends_cleanly_as_soon_as_its_address_is_out(
+    temp: Path, stand_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A SIGTERM sent the moment the address could be read is a clean end, and leaves nothing."""
+    monkeypatch.setattr(sys, "stdout", EndsItsReader())
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert 0 == broker_module.main([])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert [] == list(temp.iterdir())
 
 
 def test_local_kafka_leaves_nothing_after_its_block(temp: Path, stand_in: Path) -> None:

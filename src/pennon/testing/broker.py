@@ -246,10 +246,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run_in_foreground() -> int:
     with LocalKafka() as broker:
-        sys.stdout.write(f"{broker.bootstrap}\n")
-        sys.stdout.flush()
         pause = Event()
         try:
+            # Whoever reads the address may end us at once: from here on, that is a clean end.
+            sys.stdout.write(f"{broker.bootstrap}\n")
+            sys.stdout.flush()
             while broker.is_running:
                 pause.wait(1.0)
         except KeyboardInterrupt:
