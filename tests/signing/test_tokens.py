@@ -1,5 +1,6 @@
 """Tokens: what is believed, and everything else."""
 
+import base64
 import json
 import string
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from pennon.errors import SettingInvalid
 from pennon.signing import KILL_TYPE, OVERRIDE_TYPE, TOKEN_LIMIT_BYTES, SigningFault, Verifier, sign
+from pennon.signing.tokens import claims_in
 
 VECTORS = json.loads((Path(__file__).parents[1] / "conformance/vectors/signing/tokens.json").read_text())
 BASE64URL = string.ascii_letters + string.digits + "-_."
@@ -30,6 +32,22 @@ def test_vector_is_believed(case: dict[str, Any]) -> None:
 def test_vector_is_refused(case: dict[str, Any]) -> None:
     """Each for its reason."""
     assert SigningFault(case["fault"]) is _judged(case["token"])
+
+
+@pytest.mark.parametrize(
+    "case", [each for each in VECTORS["refused"] if each["fault"] == "wrong_algorithm"], ids=lambda case: case["id"]
+)
+def test_library_knows_no_other_algorithm(case: dict[str, Any]) -> None:
+    """Past the form as well: under another name for its algorithm no signature is good, ours neither."""
+    (public,) = VECTORS["keys"].values()
+    assert SigningFault.BAD_SIGNATURE is claims_in(case["token"], public)
+
+
+def test_token_names_its_algorithm_with_its_curve(signer: Any) -> None:
+    """RFC 9864: `Ed25519`, not `EdDSA`; and nothing but that, the kind of token and the key."""
+    header = signer.token().partition(".")[0]
+    said = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    assert {"alg": "Ed25519", "typ": OVERRIDE_TYPE, "kid": signer.id} == said
 
 
 GOOD = VECTORS["believed"][0]["token"]

@@ -1,4 +1,4 @@
-"""Signed tokens: Ed25519 JWS (RFC 7515, RFC 8037) through PyJWT, and a cache of what was verified.
+"""Signed tokens: Ed25519 JWS (RFC 7515, RFC 9864) through PyJWT, and a cache of what was verified.
 
 What the claims of a token mean is not known here: overrides are `carry`'s, break-glass kills `sync`'s, signed contexts
 `headers`'s. A `Verifier` does not know the time either: whether a token has expired or was revoked is asked by whoever

@@ -1,16 +1,21 @@
-"""Compact JWS (RFC 7515 §7.1) with EdDSA over Ed25519 (RFC 8037 §3.1): written, and read without trust.
+"""Compact JWS (RFC 7515 §7.1) signed with Ed25519 (RFC 8032 §5.1): written, and read without trust.
 
     BASE64URL(header) "." BASE64URL(claims) "." BASE64URL(signature)
-    header: {"alg": "EdDSA", "typ": …, "kid": …}, nothing that is critical (RFC 7515 §4.1.11)
+    header: {"alg": "Ed25519", "typ": …, "kid": …}, nothing that is critical (RFC 7515 §4.1.11)
+
+`alg` names curve and all (RFC 9864 §2.2). `EdDSA` (RFC 8037 §3.1), which leaves the curve to the key and which RFC 9864
+§4.1 deprecates, is refused like any other name: exactly one is believed.
 
 One token has one text: other texts of the same bytes are refused (padding, spare bits, characters that lenient
 decoders skip), so that a refused or revoked token does not come back in another spelling.
 """
 
 import base64
+import json
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -21,8 +26,9 @@ from pennon.signing.keys import private_key_of
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from jwt import PyJWS
 
-ALGORITHM: Final = "EdDSA"
+ALGORITHM: Final = "Ed25519"
 OVERRIDE_TYPE: Final = "pennon-override+jwt"
 KILL_TYPE: Final = "pennon-kill+jwt"
 CONTEXT_TYPE: Final = "pennon-context+jwt"
@@ -73,9 +79,8 @@ def sign(claims: Mapping[str, Any], private_pem: bytes, *, key_id: str, typ: str
 
 def sign_by(key: "Ed25519PrivateKey", claims: Mapping[str, Any], *, key_id: str, typ: str) -> str:
     """The same, by a key that was read before. Raises: SettingInvalid for claims that are too long."""
-    import jwt
-
-    token = jwt.encode(dict(claims), key, algorithm=ALGORITHM, headers={"kid": key_id, "typ": typ})
+    payload = json.dumps(dict(claims), separators=(",", ":")).encode()
+    token = _jws().encode(payload, key, algorithm=ALGORITHM, headers={"kid": key_id, "typ": typ})
     if len(token) > TOKEN_LIMIT_BYTES:
         message = f"token: {len(token)} bytes, must be at most {TOKEN_LIMIT_BYTES}: its claims are too long"
         raise SettingInvalid([Fault("", message)])
@@ -121,14 +126,28 @@ def claims_in(token: str, public: str) -> Mapping[str, Any] | SigningFault:
         return SigningFault.UNAVAILABLE
     try:
         key = Ed25519PublicKey.from_public_bytes(_decoded(public))
-        # It knows no other algorithm, so no header can talk it into one.
-        payload = jwt.PyJWS(algorithms=[ALGORITHM]).decode(token, key, algorithms=[ALGORITHM])
+        payload = _jws().decode(token, key, algorithms=[ALGORITHM])
     except (jwt.InvalidTokenError, ValueError):
         return SigningFault.BAD_SIGNATURE
     try:
         return _decode_claims(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return SigningFault.MALFORMED
+
+
+@cache
+def _jws() -> "PyJWS":
+    """PyJWT with the one algorithm that it is to know, so that no header can talk it into another.
+
+    PyJWT has not this name for it (2.15). Its class for keys of RFC 8037 takes Ed448 as well; ours are Ed25519 by type.
+    """
+    from jwt import PyJWS
+    from jwt.algorithms import OKPAlgorithm
+
+    # Without its own list: a PyJWT that learns the name would refuse to be told it again.
+    jws = PyJWS(algorithms=[])
+    jws.register_algorithm(ALGORITHM, OKPAlgorithm())
+    return jws
 
 
 def _decoded(text: str) -> bytes:

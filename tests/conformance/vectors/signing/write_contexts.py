@@ -19,7 +19,7 @@ GATEWAY = Ed25519PrivateKey.from_private_bytes(
 BILLING = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 NOW_S = 1_795_256_100
 DAY_S = 86_400
-HEADER = {"alg": "EdDSA", "typ": "pennon-context+jwt", "kid": "g1"}
+HEADER = {"alg": "Ed25519", "typ": "pennon-context+jwt", "kid": "g1"}
 CLAIMS: dict[str, Any] = {
     "iss": "gateway",
     "aud": "posts",
@@ -126,6 +126,7 @@ CASES = [
     case("an-override", token(CLAIMS, typ="pennon-override+jwt"), "wrong_type"),
     case("a-plain-jwt", token(CLAIMS, typ="JWT"), "wrong_type"),
     case("no-algorithm", token(CLAIMS, alg="none"), "wrong_algorithm"),
+    case("algorithm-named-without-its-curve", token(CLAIMS, alg="EdDSA"), "wrong_algorithm"),
     case("padded", GOOD + "=", "malformed"),
 ]
 

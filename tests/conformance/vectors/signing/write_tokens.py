@@ -18,7 +18,7 @@ KEY = Ed25519PrivateKey.from_private_bytes(
 )
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 KID = "90facafea9b15566"
-HEADER = {"alg": "EdDSA", "typ": "pennon-override+jwt", "kid": KID}
+HEADER = {"alg": "Ed25519", "typ": "pennon-override+jwt", "kid": KID}
 CLAIMS: dict[str, Any] = {
     "jti": "8c1f2e3d4a5b6c7d",
     "aud": "70b0ee12cd",
@@ -71,7 +71,7 @@ PEM = b"-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(bytes.fromhex("302a3005
 REFUSED = {
     "unknown_key": {
         "key-unknown": token(HEADER | {"kid": "0123456789abcdef"}),
-        "key-not-named": token({"alg": "EdDSA", "typ": "pennon-override+jwt"}),
+        "key-not-named": token({"alg": "Ed25519", "typ": "pennon-override+jwt"}),
     },
     "bad_signature": {
         "signed-by-another-key": token(key=OTHER),
@@ -85,19 +85,24 @@ REFUSED = {
         "type-of-a-kill": token(HEADER | {"typ": "pennon-kill+jwt"}),
         "type-jwt": token(HEADER | {"typ": "JWT"}),
         "type-in-capitals": token(HEADER | {"typ": "PENNON-OVERRIDE+JWT"}),
-        "type-missing": token({"alg": "EdDSA", "kid": KID}),
-        "rfc-8037-a4": (
-            "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."
-            "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
-        ),
+        "type-missing": token({"alg": "Ed25519", "kid": KID}),
     },
     "wrong_algorithm": {
         "algorithm-none": token(HEADER | {"alg": "none"}),
         "algorithm-none-in-capitals": token(HEADER | {"alg": "NONE"}),
         "algorithm-empty": token(HEADER | {"alg": ""}),
-        "algorithm-ed25519": token(HEADER | {"alg": "Ed25519"}),
+        "algorithm-eddsa": token(HEADER | {"alg": "EdDSA"}),
+        "rfc-8037-a4-which-says-eddsa": (
+            "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."
+            "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+        ),
+        "algorithm-in-lower-case": token(HEADER | {"alg": "ed25519"}),
+        "algorithm-in-capitals": token(HEADER | {"alg": "ED25519"}),
+        "algorithm-with-a-space": token(HEADER | {"alg": "Ed25519 "}),
+        "algorithm-ed25519ph": token(HEADER | {"alg": "Ed25519ph"}),
         "algorithm-ed448": token(HEADER | {"alg": "Ed448"}),
-        "algorithm-in-lower-case": token(HEADER | {"alg": "eddsa"}),
+        "algorithm-es256": token(HEADER | {"alg": "ES256"}),
+        "algorithm-hs256": token(HEADER | {"alg": "HS256"}),
         "hs512-with-the-public-key": hashed("HS512", "sha512", RAW),
         "hs512-with-the-public-key-as-text": hashed("HS512", "sha512", public(KEY).encode()),
         "hs512-with-the-public-key-as-pem": hashed("HS512", "sha512", PEM + b"\n-----END PUBLIC KEY-----\n"),
@@ -109,6 +114,7 @@ REFUSED = {
         "algorithm-none-without-signature": f"{encoded(json_of(HEADER | {'alg': 'none'}))}.{encoded(json_of(CLAIMS))}.",
         "algorithm-missing": token({"typ": "pennon-override+jwt", "kid": KID}),
         "algorithm-a-number": token(HEADER | {"alg": 1}),
+        "algorithm-a-list": token(HEADER | {"alg": ["Ed25519"]}),
         "without-signature": BODY,
         "with-empty-signature": f"{BODY}.",
         "signature-cut": GOOD[:-1],
@@ -124,10 +130,10 @@ REFUSED = {
         "space-within": GOOD[:50] + " " + GOOD[50:],
         "plus-for-minus": f"{GOOD[:-3]}+{GOOD[-2:]}",
         "not-ascii": GOOD[:-1] + "\uff21",
-        "header-not-json": token(b"alg: EdDSA"),
-        "header-not-an-object": token(["EdDSA"]),
+        "header-not-json": token(b"alg: Ed25519"),
+        "header-not-an-object": token(["Ed25519"]),
         "header-not-utf-8": token(json_of(HEADER)[:-2] + b'\xff"}'),
-        "header-too-deep": token(b'{"alg":"EdDSA","typ":"pennon-override+jwt","kid":' + b"[" * 900 + b"}"),
+        "header-too-deep": token(b'{"alg":"Ed25519","typ":"pennon-override+jwt","kid":' + b"[" * 900 + b"}"),
         "header-critical": token(HEADER | {"crit": ["exp"], "exp": 1}),
         "header-critical-empty": token(HEADER | {"crit": []}),
         "header-unencoded-payload": token(HEADER | {"b64": False, "crit": ["b64"]}),
@@ -142,7 +148,7 @@ REFUSED = {
 }
 BELIEVED = {
     "good": GOOD,
-    "header-in-another-order": token({"kid": KID, "typ": "pennon-override+jwt", "alg": "EdDSA"}),
+    "header-in-another-order": token({"kid": KID, "typ": "pennon-override+jwt", "alg": "Ed25519"}),
     "header-with-an-unknown-member": token(HEADER | {"x": [1]}),
     "as-long-as-may-be": padded_to(2_048),
 }
