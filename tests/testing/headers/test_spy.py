@@ -97,6 +97,56 @@ def test_producers_are_spied_on_without_a_broker(contract: Contract, downstream_
     assert "traceparent" not in spy[UNDECLARED].last.headers
 
 
+@pytest.mark.req(94)
+def test_a_service_of_your_own_stands_in_a_downstreams_place(contract: Contract, downstream_spy: DownstreamSpy) -> None:
+    """What it answers is the caller's to read, sync and async; the others answer nothing, as ever."""
+    spy = downstream_spy.watch(contract)
+    spy.answers["pay"] = lambda request: httpx.Response(201, json={"told": request.url.path})
+
+    async def read(scope: Any, receive: Any, send: Any) -> None:
+        body = (await receive())["body"]
+        await send({"type": "http.response.start", "status": 203, "headers": []})
+        await send({"type": "http.response.body", "body": body * 2})
+
+    spy.answers["read"] = httpx.ASGITransport(read).handle_async_request
+    with pennon.http.httpx(httpx.Client(transport=spy.transport), contract) as client:
+        paid = client.get("http://kit.pay.internal/x")
+        other = client.get("http://nobody.internal/")
+
+    async def call() -> httpx.Response:
+        async with pennon.http.httpx(httpx.AsyncClient(transport=spy.transport), contract) as client:
+            return await client.post("http://read.internal:8001/", content=b"ab")
+
+    found = asyncio.run(call())
+
+    assert (201, {"told": "/x"}, 200) == (paid.status_code, paid.json(), other.status_code)
+    assert (203, b"abab", b"ab") == (found.status_code, found.content, spy["read"].last.body)
+
+
+@pytest.mark.req(43, 94)
+@pytest.mark.parametrize("asked", ["on_delivery", "callback"])
+def test_spied_producer_tells_of_deliveries_when_it_is_polled(
+    contract: Contract, downstream_spy: DownstreamSpy, asked: str
+) -> None:
+    """Not before, each once, as confluent-kafka's does: who waits for a confirmation gets one."""
+    spy = downstream_spy.watch(contract)
+    producer = pennon.kafka.producer(spy.producer, contract)
+    told: list[Any] = []
+    for value in ("one", "two", "three"):
+        confirm = {asked: lambda error, message: told.append((error, message))}
+        producer.produce("feed.posts", value, "key", headers={"own": "1"}, **confirm)
+
+    assert ([], 3) == (told, len(producer))
+    assert (1, 1) == (producer.poll(0), len(told))
+    assert (0, 0) == (producer.flush(), producer.poll(0.001))
+    assert [None] * 3 == [error for error, _ in told]
+    assert [(b"key", b"one"), (b"key", b"two"), (b"key", b"three")] == [(each.key(), each.value()) for _, each in told]
+    message = told[0][1]
+    assert ("feed.posts", 0, 0, None) == (message.topic(), message.partition(), message.offset(), message.error())
+    assert ("own", "1") in message.headers()
+    assert b"three" == spy["feed"].last.body
+
+
 @pytest.mark.req(33, 35, 116)
 def test_one_trace_runs_through_every_client(contract: Contract, downstream_spy: DownstreamSpy) -> None:
     """Httpx sync and async, requests, aiohttp, and both kinds of producers: no way out breaks it."""

@@ -5,10 +5,13 @@ for requests and aiohttp, a producer that sends nothing.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -27,18 +30,22 @@ UNDECLARED_TOPIC: Final = "undeclared"
 
 _POLL_S: Final = 0.01
 
+Answering = Callable[["httpx.Request"], "httpx.Response | Awaitable[httpx.Response]"]
+"""What stands in a downstream's place."""
+
 
 class Reached(msgspec.Struct, frozen=True):
     """One request or record, as it arrived.
 
     lines: all its headers in order, names lower-case, bytes as Latin-1. place: host, with a port that was said, or
-    topic. path: "" for a record.
+    topic. path: "" for a record. body: a request's, or a record's value.
     """
 
     place: str
     lines: tuple[tuple[str, str], ...]
     method: str = ""
     path: str = ""
+    body: bytes = b""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -65,13 +72,17 @@ class DownstreamSpy:
     `transport` goes into an httpx client, sync or async; `producer` under `pennon.kafka.producer`, and under `.aio`'s;
     `loopback()` gives real servers to whatever else connects. All answer 200 and nothing.
 
-    answering: the headers with which `transport` answers.
+    answers: what `transport` answers in a downstream's place, by its name: given the request, an `httpx.Response`, or
+        something to await that gives one. The service itself stands there with
+        `httpx.ASGITransport(app).handle_async_request`.
+    answering: the headers with which it answers else.
     """
 
     def __init__(self, contract: Contract | None = None) -> None:
         self._contract = contract
         self._reached: dict[str, Arrivals] = {}
         self._lock = Lock()
+        self.answers: dict[str, Answering] = {}
         self.answering: tuple[tuple[str, str], ...] = ()
         self.producer = SpiedProducer(self)
 
@@ -96,11 +107,12 @@ class DownstreamSpy:
         """For `httpx.Client(transport=…)` or `AsyncClient`, to be wrapped by `pennon.http.httpx`."""
         import httpx
 
-        def answer(request: httpx.Request) -> httpx.Response:
+        def answer(request: httpx.Request) -> Any:
             lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
             url = request.url
-            self.reach(url.host, url.port, lines, request.method, url.path)
-            return httpx.Response(200, headers=list(self.answering))
+            name = self.reach(url.host, url.port, lines, request.method, url.path, request.content)
+            given = self.answers.get(name)
+            return httpx.Response(200, headers=list(self.answering)) if given is None else given(request)
 
         return httpx.MockTransport(answer)
 
@@ -130,34 +142,67 @@ class DownstreamSpy:
                 thread.join()
 
     def reach(
-        self, host: str, port: int | None, lines: list[tuple[str, str]], method: str = "", path: str = ""
-    ) -> None:
-        """Note a request that arrived at a host."""
+        self,
+        host: str,
+        port: int | None,
+        lines: list[tuple[str, str]],
+        method: str = "",
+        path: str = "",
+        body: bytes = b"",
+    ) -> str:
+        """Note a request that arrived at a host; the downstream's name."""
         found = None if self._contract is None else self._contract.downstream_for_host(host, port)
-        place = host if port is None else f"{host}:{port}"
-        self.note(UNDECLARED if found is None else found.name, place, lines, method, path)
+        name = UNDECLARED if found is None else found.name
+        self.note(name, Reached(host if port is None else f"{host}:{port}", _folded(lines), method, path, body))
+        return name
 
-    def reach_topic(self, topic: str, lines: list[tuple[str, str]]) -> None:
+    def reach_topic(self, topic: str, lines: list[tuple[str, str]], value: bytes = b"") -> None:
         """Note a record that was written to a topic."""
         found = None if self._contract is None else self._contract.downstream_for_topic(topic)
-        self.note(UNDECLARED if found is None else found.name, topic, lines)
+        self.note(UNDECLARED if found is None else found.name, Reached(topic, _folded(lines), body=value))
 
-    def note(self, name: str, place: str, lines: list[tuple[str, str]], method: str = "", path: str = "") -> None:
+    def note(self, name: str, reached: Reached) -> None:
         """Note what arrived at a downstream of this name."""
-        folded = tuple((key.lower(), value) for key, value in lines)
         with self._lock:
-            self._reached.setdefault(name, Arrivals()).append(Reached(place, folded, method, path))
+            self._reached.setdefault(name, Arrivals()).append(reached)
 
 
 class SpiedProducer:
-    """Takes the place of a confluent-kafka or an aiokafka producer inside our door, and sends nothing."""
+    """Takes the place of a confluent-kafka or an aiokafka producer inside our door, and sends nothing.
+
+    As with confluent-kafka's, `poll` and `flush` tell whoever asked in `produce` that the record was delivered.
+    """
 
     def __init__(self, spy: DownstreamSpy) -> None:
         self._spy = spy
+        self._delivered: SimpleQueue[Callable[[], object]] = SimpleQueue()
 
-    def produce(self, topic: str, *_: Any, headers: Any = None, **__: Any) -> None:
+    def produce(
+        self,
+        topic: str,
+        value: Any = None,
+        key: Any = None,
+        *_: Any,
+        headers: Any = None,
+        on_delivery: Any = None,
+        callback: Any = None,
+        **__: Any,
+    ) -> None:
         """As confluent-kafka's."""
-        self._spy.reach_topic(topic, [(name, _text(value)) for name, value in headers or ()])
+        named = list(headers.items() if isinstance(headers, Mapping) else headers or ())
+        self._spy.reach_topic(topic, [(name, _text(each)) for name, each in named], _bytes(value))
+        told = on_delivery or callback
+        if told is not None:
+            self._delivered.put(partial(told, None, _message(topic, _bytes(key), _bytes(value), named)))
+
+    def poll(self, timeout: float = -1) -> int:
+        """As confluent-kafka's: wait for the first, in seconds; how many were told. Below 0: as long as it takes."""
+        try:
+            tell = self._delivered.get(timeout=None if timeout < 0 else timeout)
+        except Empty:
+            return 0
+        tell()
+        return 1
 
     async def send(
         self,
@@ -169,17 +214,33 @@ class SpiedProducer:
         headers: Any = None,
     ) -> None:
         """As aiokafka's."""
-        del value, key, partition, timestamp_ms
-        self.produce(topic, headers=headers)
+        del key, partition, timestamp_ms
+        self.produce(topic, value, headers=headers)
 
     send_and_wait = send
 
     def flush(self, *_: Any) -> int:
-        """Nothing waits."""
+        """As confluent-kafka's: nothing is left."""
+        while self.poll(0):
+            pass
         return 0
 
     def __len__(self) -> int:
-        return 0
+        return self._delivered.qsize()
+
+
+def _message(topic: str, key: bytes, value: bytes, headers: list[tuple[str, Any]]) -> SimpleNamespace:
+    """A record as it was delivered, with the methods of confluent-kafka's."""
+    said = {"topic": topic, "key": key, "value": value, "headers": headers, "partition": 0, "offset": 0, "error": None}
+    return SimpleNamespace(**{name: partial(_as_it_is, what) for name, what in said.items()})
+
+
+def _as_it_is(what: object) -> object:
+    return what
+
+
+def _folded(lines: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name.lower(), value) for name, value in lines)
 
 
 def _text(value: Any) -> str:
@@ -188,13 +249,20 @@ def _text(value: Any) -> str:
     return "" if value is None else bytes(value).decode("latin-1")
 
 
+def _bytes(value: Any) -> bytes:
+    if isinstance(value, str):
+        return value.encode()
+    return b"" if value is None else bytes(value)
+
+
 def _server(spy: DownstreamSpy, name: str) -> ThreadingHTTPServer:
     class Answering(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length") or 0))
-            spy.note(name, self.headers.get("host", ""), list(self.headers.raw_items()), self.command, self.path)
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            lines = _folded(list(self.headers.raw_items()))
+            spy.note(name, Reached(self.headers.get("host", ""), lines, self.command, self.path, body))
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.send_header("Connection", "close")
