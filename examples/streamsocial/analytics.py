@@ -17,6 +17,7 @@ import confluent_kafka
 
 import pennon
 import pennon.kafka
+from pennon.headers import Boundary, Contract
 from streamsocial.contract import EXPOSURES_TOPIC, METRICS_TOPIC, contract
 from streamsocial.deciding import connect
 from streamsocial.identifying import readers_of
@@ -24,8 +25,6 @@ from streamsocial.running import consume, service
 from streamsocial.spans import mark_user
 from streamsocial.telling import say
 
-CONTRACT = contract()
-READERS = readers_of(METRICS_TOPIC)
 SAY_EVERY_S = 2.0
 
 # With a write-ahead log and NORMAL, what is committed outlives this process, and a commit waits for no disk.
@@ -46,7 +45,9 @@ FROM exposures e WHERE flag = 'ranking-experiment' GROUP BY variant ORDER BY var
 class Analytics:
     """The counts."""
 
-    def __init__(self, flags: pennon.Client, store: sqlite3.Connection) -> None:
+    def __init__(self, contract: Contract, readers: Boundary, flags: pennon.Client, store: sqlite3.Connection) -> None:
+        self._contract = contract
+        self._readers = readers
         self._flags = flags
         self._store = store
         self._store.executescript(TABLES)
@@ -59,7 +60,7 @@ class Analytics:
             # Batches of many people's: it belongs to nobody's journey.
             self._keep("exposures", event, "id", "flag", "variant", "user")
             return
-        with pennon.kafka.process(record, CONTRACT, boundary=READERS):
+        with pennon.kafka.process(record, self._contract, boundary=self._readers):
             mark_user(event["user"])
             if self._flags.peek("ranking-experiment").reason is not pennon.Reason.OVERRIDE:
                 self._keep("metrics", event, "id", "metric", "user")
@@ -80,13 +81,14 @@ class Analytics:
 
 def main() -> None:
     """Consume until told to end."""
+    declared = contract()
     with (
-        service("analytics", CONTRACT) as ending,
+        service("analytics", declared) as ending,
         closing(sqlite3.connect(os.environ["ANALYTICS_FILE"])) as store,
         connect() as flags,
     ):
         flags.wait_ready(5.0)
-        analytics = Analytics(flags, store)
+        analytics = Analytics(declared, readers_of(METRICS_TOPIC), flags, store)
         consume([EXPOSURES_TOPIC, METRICS_TOPIC], analytics.take, ending, settle=analytics.settle)
 
 

@@ -17,14 +17,21 @@ PAUSES_S = (0.05, 0.3)
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=10)
 
 
-def client(service: str, contract: Contract, url: str = "", *, region: str | None = None) -> httpx.AsyncClient:
+def client(
+    service: str,
+    contract: Contract,
+    url: str = "",
+    *,
+    region: str | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> httpx.AsyncClient:
     """A service's client for calls to another; under the contract they carry what was decided, for whom, until when.
 
-    region: where requests come in, which is the gateway's to say; from there it travels.
+    region: where requests come in, which is the gateway's to say; from there it travels. transport: None: the network.
     """
     said = {"x-caller-service": service, "x-region": region}
     headers = {name: value for name, value in said.items() if value is not None}
-    plain = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, limits=LIMITS, headers=headers)
+    plain = httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, limits=LIMITS, headers=headers, transport=transport)
     return pennon.http.httpx(plain, contract)
 
 

@@ -54,14 +54,14 @@ def topics(simulated_count: int) -> tuple[str, ...]:
     return (*TOPICS, *(topic for topic in more if topic is not None))
 
 
-def hosts() -> dict[str, str]:
-    """Where each service that speaks HTTP listens: name -> "127.0.0.1:4711"."""
-    return dict(json.loads(os.environ["HOSTS"]))
+def url_of(contract: Contract, name: str) -> str:
+    """Where a service of the contract is called."""
+    return f"http://{next(each.host for each in contract.downstreams if each.name == name)}"
 
 
 def contract() -> Contract:
-    """The contract where services listen as they were told."""
-    return _declared(hosts(), int(os.environ["SIMULATED_COUNT"]))
+    """The contract where services listen as they were told: name -> "127.0.0.1:4711"."""
+    return _declared(json.loads(os.environ["HOSTS"]), int(os.environ["SIMULATED_COUNT"]))
 
 
 def documented() -> Contract:

@@ -10,17 +10,15 @@ import confluent_kafka
 
 import pennon
 import pennon.kafka
+from pennon.headers import Boundary, Contract
 from streamsocial.contract import POSTS_TOPIC, UPDATES_TOPIC, contract
 from streamsocial.deciding import connect
 from streamsocial.identifying import readers_of, signer
-from streamsocial.producing import Producing
+from streamsocial.producing import Producing, to_broker
 from streamsocial.running import consume, service
 from streamsocial.sessions import followers_of
 from streamsocial.spans import mark_user
 from streamsocial.telling import tell, tell_hop
-
-CONTRACT = contract()
-READERS = readers_of(POSTS_TOPIC)
 
 # Followers that one record reaches: the famous are many records, most people are one. What is decided for each of them
 # takes about 35 of the 512 bytes that a record has for decisions, and the author's need room as well.
@@ -30,7 +28,9 @@ FOLLOWERS_COUNT = 10
 class Feed:
     """Turns a post into feed updates."""
 
-    def __init__(self, flags: pennon.Client, producing: Producing) -> None:
+    def __init__(self, contract: Contract, readers: Boundary, flags: pennon.Client, producing: Producing) -> None:
+        self._contract = contract
+        self._readers = readers
         self._flags = flags
         self._producing = producing
 
@@ -38,7 +38,7 @@ class Feed:
         """One record, in a block for each batch: what leaves in it carries its own readers' decisions, not all."""
         written = json.loads(record.value() or b"{}")
         for number, readers in enumerate(_batches(written)):
-            with pennon.kafka.process(record, CONTRACT, boundary=READERS):
+            with pennon.kafka.process(record, self._contract, boundary=self._readers):
                 mark_user(written["author"])
                 ranking = self._flags.decision("feed-ranking")
                 if number == 0:
@@ -66,9 +66,15 @@ def _batches(written: dict[str, Any]) -> list[list[str]]:
 
 def main() -> None:
     """Consume until told to end; what was taken is finished, confirmed and committed."""
-    with service("feed", CONTRACT) as ending, Producing(CONTRACT, signer("feed")) as producing, connect() as flags:
+    declared = contract()
+    with (
+        service("feed", declared) as ending,
+        Producing(declared, to_broker(), signer("feed")) as producing,
+        connect() as flags,
+    ):
         flags.wait_ready(5.0)
-        consume([POSTS_TOPIC], Feed(flags, producing).take, ending, settle=producing.settle)
+        feed = Feed(declared, readers_of(POSTS_TOPIC), flags, producing)
+        consume([POSTS_TOPIC], feed.take, ending, settle=producing.settle)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -18,18 +19,17 @@ import pennon
 import pennon.http
 from pennon.context import ActorType
 from pennon.errors import DeadlineExceeded
-from pennon.headers import Identity, Inbound, public
+from pennon.headers import Contract, Identity, Inbound, public
 from streamsocial.calling import ask, client
-from streamsocial.contract import contract, hosts
+from streamsocial.contract import contract, url_of
 from streamsocial.deciding import connect
 from streamsocial.exposing import to_kafka
-from streamsocial.producing import Producing
+from streamsocial.producing import Producing, to_broker
 from streamsocial.running import serve, service
 from streamsocial.sessions import account_of
 from streamsocial.spans import mark_user
 from streamsocial.telling import tell, tell_hop
 
-CONTRACT = contract()
 READ_COUNT = 10
 # Of each try, so that several fit what a request may take.
 PROFILE_TIMEOUT_S = 1.0
@@ -80,14 +80,24 @@ def logged_in(handle: Callable[[Any, Request, str], Awaitable[JSONResponse]]) ->
 
 
 class Gateway:
-    """Every decision here is about the user of the request, whose plan and job only the gateway knows."""
+    """Every decision here is about the user of the request, whose plan and job only the gateway knows.
 
-    def __init__(self, flags: pennon.Client) -> None:
+    region: where it stands. transport: by which it calls `posts` and `profiles`; None: the network.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        flags: pennon.Client,
+        *,
+        region: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._contract = contract
         self._flags = flags
-        region = os.environ["REGION"]
-        self._posts = client("gateway", CONTRACT, f"http://{hosts()['posts']}", region=region)
-        self._profiles = client("gateway", CONTRACT, f"http://{hosts()['profiles']}", region=region)
-        self._guard = pennon.http.Guard(CONTRACT, "profiles", fallback=lambda _: None)
+        called = partial(client, "gateway", contract, region=region, transport=transport)
+        self._posts, self._profiles = called(url_of(contract, "posts")), called(url_of(contract, "profiles"))
+        self._guard = pennon.http.Guard(contract, "profiles", fallback=lambda _: None)
 
     @logged_in
     async def write(self, request: Request, user: str) -> JSONResponse:
@@ -153,7 +163,7 @@ class Gateway:
         ]
         return pennon.http.asgi(
             Starlette(routes=routes, lifespan=self._lifespan),
-            CONTRACT,
+            self._contract,
             boundary=public(identity=identity),
             decide=self._flags.decide_at_ingress("rich-profiles"),
         )
@@ -166,12 +176,13 @@ class Gateway:
 
 def main() -> None:
     """Serve until told to end."""
+    declared = contract()
     with (
-        service("gateway", CONTRACT) as ending,
-        Producing(CONTRACT) as producing,
+        service("gateway", declared) as ending,
+        Producing(declared, to_broker()) as producing,
         connect(sinks=[to_kafka(producing)]) as flags,
     ):
-        serve(Gateway(flags).app(), ending)
+        serve(Gateway(declared, flags, region=os.environ["REGION"]).app(), ending)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,14 @@ import confluent_kafka
 
 import pennon
 import pennon.kafka
+from pennon.headers import Boundary, Contract
 from streamsocial.contract import METRICS_TOPIC, POSTS_TOPIC, contract
 from streamsocial.deciding import connect
 from streamsocial.identifying import readers_of, signer
-from streamsocial.producing import Producing
+from streamsocial.producing import Producing, to_broker
 from streamsocial.running import consume, service
 from streamsocial.spans import mark_user
 
-CONTRACT = contract()
-READERS = readers_of(POSTS_TOPIC)
 BAD_WORDS = frozenset({"spam", "scam"})
 # What only a strict review minds.
 DOUBTFUL_WORDS = frozenset({"night", "light"})
@@ -23,7 +22,9 @@ DOUBTFUL_WORDS = frozenset({"night", "light"})
 class Moderation:
     """Looks at each post and comment."""
 
-    def __init__(self, flags: pennon.Client, producing: Producing) -> None:
+    def __init__(self, contract: Contract, readers: Boundary, flags: pennon.Client, producing: Producing) -> None:
+        self._contract = contract
+        self._readers = readers
         self._flags = flags
         self._producing = producing
 
@@ -32,7 +33,7 @@ class Moderation:
         written = json.loads(record.value() or b"{}")
         if written["kind"] == "like":
             return
-        with pennon.kafka.process(record, CONTRACT, boundary=READERS):
+        with pennon.kafka.process(record, self._contract, boundary=self._readers):
             author = written["author"]
             mark_user(author)
             # An operational switch: everybody gets the same, and without an answer we moderate.
@@ -47,13 +48,15 @@ class Moderation:
 
 def main() -> None:
     """Consume until told to end."""
+    declared = contract()
     with (
-        service("moderation", CONTRACT) as ending,
-        Producing(CONTRACT, signer("moderation")) as producing,
+        service("moderation", declared) as ending,
+        Producing(declared, to_broker(), signer("moderation")) as producing,
         connect() as flags,
     ):
         flags.wait_ready(5.0)
-        consume([POSTS_TOPIC], Moderation(flags, producing).take, ending, settle=producing.settle)
+        moderation = Moderation(declared, readers_of(POSTS_TOPIC), flags, producing)
+        consume([POSTS_TOPIC], moderation.take, ending, settle=producing.settle)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Whom at once and whom with the next digest was decided by `feed`, for each of th
 """
 
 import json
+from typing import Self
 
 import confluent_kafka
 import httpx
@@ -11,32 +12,51 @@ import httpx
 import pennon
 import pennon.http
 import pennon.kafka
+from pennon.headers import Boundary, Contract
 from streamsocial.calling import CONSUMER_TIMEOUT_S
-from streamsocial.contract import UPDATES_TOPIC, contract, hosts
+from streamsocial.contract import UPDATES_TOPIC, contract, url_of
 from streamsocial.deciding import connect
 from streamsocial.identifying import readers_of
 from streamsocial.running import NotNow, consume, service
 from streamsocial.spans import mark_user
 from streamsocial.telling import tell
 
-CONTRACT = contract()
-READERS = readers_of(UPDATES_TOPIC)
-
 # By which a service that it calls knows it.
 NAMED = {"x-caller-service": "notify"}
 
 
 class Notify:
-    """Sends a push message for each feed update."""
+    """Sends a push message for each feed update.
 
-    def __init__(self, flags: pennon.Client, profiles: httpx.Client) -> None:
+    transport: by which it calls `profiles`; None: the network.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        readers: Boundary,
+        flags: pennon.Client,
+        *,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._contract = contract
+        self._readers = readers
         self._flags = flags
-        self._profiles = profiles
+        plain = httpx.Client(
+            base_url=url_of(contract, "profiles"), timeout=CONSUMER_TIMEOUT_S, headers=NAMED, transport=transport
+        )
+        self._profiles = pennon.http.httpx(plain, contract)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._profiles.close()
 
     def take(self, record: confluent_kafka.Message) -> None:
         """One feed update. The call to `profiles` goes on with the journey that the record belongs to."""
         update = json.loads(record.value() or b"{}")
-        with pennon.kafka.process(record, CONTRACT, boundary=READERS):
+        with pennon.kafka.process(record, self._contract, boundary=self._readers):
             mark_user(update["author"])
             woken = [reader for reader in update["readers"] if self._flags.for_unit(reader).is_on("instant-alerts")]
             # The others' digest is made later, and asks for names then.
@@ -56,13 +76,14 @@ class Notify:
 
 def main() -> None:
     """Consume until told to end."""
+    declared = contract()
     with (
-        service("notify", CONTRACT) as ending,
-        httpx.Client(base_url=f"http://{hosts()['profiles']}", timeout=CONSUMER_TIMEOUT_S, headers=NAMED) as client,
+        service("notify", declared) as ending,
         connect() as flags,
+        Notify(declared, readers_of(UPDATES_TOPIC), flags) as notify,
     ):
         flags.wait_ready(5.0)
-        consume([UPDATES_TOPIC], Notify(flags, pennon.http.httpx(client, CONTRACT)).take, ending)
+        consume([UPDATES_TOPIC], notify.take, ending)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,14 @@ from starlette.types import ASGIApp
 
 import pennon
 import pennon.http
+from pennon.headers import Contract
 from streamsocial.contract import METRICS_TOPIC, POSTS_TOPIC, contract
 from streamsocial.deciding import connect
 from streamsocial.identifying import ours, signer
-from streamsocial.producing import Producing
+from streamsocial.producing import Producing, to_broker
 from streamsocial.running import serve, service
 from streamsocial.spans import mark_user
 from streamsocial.telling import tell_hop
-
-CONTRACT = contract()
 
 # What a reader can be shown; older posts would come from a store.
 RECENT_COUNT = 200
@@ -32,7 +31,8 @@ RICH_COUNT, PLAIN_COUNT = 5, 1
 class Posts:
     """The newest posts, in memory, and the way to Kafka."""
 
-    def __init__(self, flags: pennon.Client, producing: Producing) -> None:
+    def __init__(self, contract: Contract, flags: pennon.Client, producing: Producing) -> None:
+        self._contract = contract
         self._flags = flags
         self._producing = producing
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_COUNT)
@@ -84,18 +84,19 @@ class Posts:
             Route("/posts", self.recent, methods=["GET"]),
             Route("/users/{user}/posts", self.of_user, methods=["GET"]),
         ]
-        return pennon.http.asgi(Starlette(routes=routes), CONTRACT, boundary=ours())
+        return pennon.http.asgi(Starlette(routes=routes), self._contract, boundary=ours())
 
 
 def main() -> None:
     """Serve until told to end."""
+    declared = contract()
     with (
-        service("posts", CONTRACT) as ending,
+        service("posts", declared) as ending,
         connect() as flags,
         # Two groups read what is announced here, each in its own time; they are to agree.
-        Producing(CONTRACT, signer("posts"), decide=flags.decide_at_publish) as producing,
+        Producing(declared, to_broker(), signer("posts"), decide=flags.decide_at_publish) as producing,
     ):
-        serve(Posts(flags, producing).app(), ending)
+        serve(Posts(declared, flags, producing).app(), ending)
 
 
 if __name__ == "__main__":

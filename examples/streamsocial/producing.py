@@ -17,24 +17,33 @@ DELIVERY_TIMEOUT_S = 5.0
 POLL_S = 0.2
 
 
+def to_broker() -> confluent_kafka.Producer:
+    """The producer of a service that runs."""
+    return confluent_kafka.Producer(
+        {
+            "bootstrap.servers": os.environ["KAFKA"],
+            "enable.idempotence": True,
+            "linger.ms": 1,
+            "message.timeout.ms": int(DELIVERY_TIMEOUT_S * 1_000),
+        }
+    )
+
+
 class Producing:
     """A producer under the contract. `with` delivers what is left at its end.
 
-    signer: for whom a record is, it signs; None where nothing is produced for anybody. decide: as of
-    `pennon.kafka.producer`.
+    plain: whatever has the methods of a `confluent_kafka.Producer`. signer: for whom a record is, it signs; None where
+    nothing is produced for anybody. decide: as of `pennon.kafka.producer`.
     """
 
     def __init__(
-        self, contract: Contract, signer: ContextSigner | None = None, *, decide: Callable[[], object] | None = None
+        self,
+        contract: Contract,
+        plain: Any,
+        signer: ContextSigner | None = None,
+        *,
+        decide: Callable[[], object] | None = None,
     ) -> None:
-        plain = confluent_kafka.Producer(
-            {
-                "bootstrap.servers": os.environ["KAFKA"],
-                "enable.idempotence": True,
-                "linger.ms": 1,
-                "message.timeout.ms": int(DELIVERY_TIMEOUT_S * 1_000),
-            }
-        )
         self._producer = pennon.kafka.producer(plain, contract, decide=decide, signer=signer)
         self._failed: list[str] = []
         self._ended = threading.Event()

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 import pennon
 import pennon.http
+from pennon.headers import Contract
 from streamsocial.contract import contract
 from streamsocial.deciding import connect
 from streamsocial.identifying import ours
@@ -17,13 +18,12 @@ from streamsocial.running import serve, service
 from streamsocial.sessions import followers_of
 from streamsocial.spans import mark_user
 
-CONTRACT = contract()
-
 
 class Profiles:
     """Profiles by user, as rich as the reader may have them."""
 
-    def __init__(self, flags: pennon.Client) -> None:
+    def __init__(self, contract: Contract, flags: pennon.Client) -> None:
+        self._contract = contract
         self._flags = flags
 
     async def show(self, request: Request) -> JSONResponse:
@@ -46,13 +46,14 @@ class Profiles:
     def app(self) -> ASGIApp:
         """The application behind its door."""
         routes = [Route("/profiles", self.show, methods=["GET"])]
-        return pennon.http.asgi(Starlette(routes=routes), CONTRACT, boundary=ours())
+        return pennon.http.asgi(Starlette(routes=routes), self._contract, boundary=ours())
 
 
 def main() -> None:
     """Serve until told to end."""
-    with service("profiles", CONTRACT) as ending, connect() as flags:
-        serve(Profiles(flags).app(), ending)
+    declared = contract()
+    with service("profiles", declared) as ending, connect() as flags:
+        serve(Profiles(declared, flags).app(), ending)
 
 
 if __name__ == "__main__":

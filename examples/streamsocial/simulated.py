@@ -22,29 +22,29 @@ from starlette.routing import Route
 import pennon
 import pennon.http
 import pennon.kafka
+from pennon.headers import Contract
 from streamsocial.calling import CONSUMER_TIMEOUT_S, ask, client
-from streamsocial.contract import contract, hosts, simulated_name, simulated_topic
+from streamsocial.contract import contract, simulated_name, simulated_topic, url_of
 from streamsocial.deciding import connect
 from streamsocial.identifying import ours, readers_of, signer
-from streamsocial.producing import Producing
+from streamsocial.producing import Producing, to_broker
 from streamsocial.running import NotNow, consume, serve, service
 from streamsocial.spans import mark_user
-
-CONTRACT = contract()
 
 
 class Simulated:
     """Asks the flag that its journey was decided by, and hands on."""
 
-    def __init__(self, number: int, flags: pennon.Client, producing: Producing) -> None:
+    def __init__(self, contract: Contract, number: int, flags: pennon.Client, producing: Producing) -> None:
         last = int(os.environ["SIMULATED_COUNT"])
         called, told = 2 * number, 2 * number + 1
-        self._called = f"http://{hosts()[simulated_name(called)]}/" if called <= last else None
+        self._called = f"{url_of(contract, simulated_name(called))}/" if called <= last else None
         self._told = simulated_topic(told) if told <= last else None
+        self._contract = contract
         self._flags = flags
         self._producing = producing
-        self._client = pennon.http.httpx(httpx.Client(timeout=CONSUMER_TIMEOUT_S), CONTRACT)
-        self._async_client = client(simulated_name(number), CONTRACT)
+        self._client = pennon.http.httpx(httpx.Client(timeout=CONSUMER_TIMEOUT_S), contract)
+        self._async_client = client(simulated_name(number), contract)
         topic = simulated_topic(number)
         self._readers = None if topic is None else readers_of(topic)
 
@@ -53,7 +53,7 @@ class Simulated:
         written = json.loads(record.value() or b"{}")
         if written["kind"] != "post" or self._readers is None:
             return
-        with pennon.kafka.process(record, CONTRACT, boundary=self._readers):
+        with pennon.kafka.process(record, self._contract, boundary=self._readers):
             self._work(written)
             if self._called is not None:
                 try:
@@ -87,17 +87,18 @@ def main() -> None:
     number = int(sys.argv[1])
     topic = simulated_topic(number)
     name = simulated_name(number)
+    declared = contract()
     with (
-        service(name, CONTRACT) as ending,
-        Producing(CONTRACT, signer(name)) as producing,
+        service(name, declared) as ending,
+        Producing(declared, to_broker(), signer(name)) as producing,
         connect() as flags,
     ):
         flags.wait_ready(5.0)
-        simulated = Simulated(number, flags, producing)
+        simulated = Simulated(declared, number, flags, producing)
         if topic is None:
             routes = [Route("/", simulated.answer, methods=["POST"])]
             app = Starlette(routes=routes, lifespan=simulated.lifespan)
-            serve(pennon.http.asgi(app, CONTRACT, boundary=ours()), ending)
+            serve(pennon.http.asgi(app, declared, boundary=ours()), ending)
         else:
             consume([topic], simulated.take, ending, settle=producing.settle)
 
