@@ -1,10 +1,11 @@
 """Signed context: what a token in `Pennon-Context` says about whose work a request or record is, and when it counts.
 
 Claims (RFC 7519; best practice RFC 8725): `iss` the service that signed, `aud` who may believe it, `iat`, `exp`, and of
-the identity `sub` (who acts), `tenant`, `actor_type`, `on_behalf_of`, `units`. Rules:
+the identity `sub` (who acts), `tenant`, `actor_type`, `on_behalf_of`, `units`; `nbf` where a signer sets it. Rules:
 - Ids are opaque, as in identity headers (`identity`), units' keys too; what looks like a token, a card number or an
   address is never signed. Attributes do not travel, and neither do the tokens by which somebody was verified.
 - One audience, and no claim left out: a token without expiry, issuer or audience is none.
+- No token counts before its `nbf` (RFC 7519 §4.1.5), nor before it was issued.
 - A request's token counts until it expires. A record is read when it is read: past its token's expiry the work is still
   the tenant's, but nobody's who acts; from then on the service that does it acts, on behalf of the one who did.
 Whether the signature is right is not known here (`signing`).
@@ -51,7 +52,7 @@ class ContextFault(StrEnum):
     WRONG_AUDIENCE = "wrong_audience"
     """It is meant for somebody else."""
     NOT_YET_VALID = "not_yet_valid"
-    """It was issued in the future."""
+    """It was issued in the future, or is to count later."""
     EXPIRED = "expired"
     """Its time is over; on a record: its actor's."""
     TOO_OLD = "too_old"
@@ -59,13 +60,17 @@ class ContextFault(StrEnum):
 
 
 class ContextClaims(msgspec.Struct, frozen=True):
-    """What a token says. issued_s, until_s: since 1970; it holds before `until_s`. identity: without attributes."""
+    """What a token says. issued_s, until_s, from_s: since 1970; it holds from `from_s` on and before `until_s`.
+
+    identity: without attributes. from_s: 0 if it says nothing of it.
+    """
 
     issuer: str
     audience: str
     issued_s: int
     until_s: int
     identity: Identity
+    from_s: int = 0
 
 
 def jwt_claims_of(claims: ContextClaims) -> dict[str, Any]:
@@ -79,6 +84,8 @@ def jwt_claims_of(claims: ContextClaims) -> dict[str, Any]:
     said: dict[str, Any] = {
         "iss": claims.issuer, "aud": claims.audience, "iat": claims.issued_s, "exp": claims.until_s
     }  # fmt: skip
+    if claims.from_s:
+        said["nbf"] = claims.from_s
     said |= {_CLAIM_OF[header]: value for header, value in said_by(claims.identity).items()}
     if claims.identity.units:
         said["units"] = dict(claims.identity.units)
@@ -92,14 +99,14 @@ def context_claims_of(claims: Mapping[str, Any]) -> ContextClaims | None:
     except msgspec.ValidationError:
         return None
     units = said.units
-    if not (said.iss and said.aud and 0 <= said.iat < said.exp and _are_units(units)):
+    if not (said.iss and said.aud and 0 <= said.iat < said.exp and 0 <= said.nbf < said.exp and _are_units(units)):
         return None
     read = identity_of({header: claims[claim] for claim, header in _CLAIMS.items() if claims.get(claim) is not None})
     if read.dropped:
         return None
     # Read-only: whoever verifies remembers it for all requests that bear the token.
     identity = structs.replace(read.identity, units=MappingProxyType(units))
-    return ContextClaims(said.iss, said.aud, said.iat, said.exp, identity)
+    return ContextClaims(said.iss, said.aud, said.iat, said.exp, identity, said.nbf)
 
 
 def context_fault(
@@ -112,7 +119,7 @@ def context_fault(
     """
     if claims.audience not in audiences:
         return ContextFault.WRONG_AUDIENCE
-    if claims.issued_s > now_s + leeway_s:
+    if max(claims.issued_s, claims.from_s) > now_s + leeway_s:
         return ContextFault.NOT_YET_VALID
     if now_s > claims.issued_s + max_age_s + leeway_s:
         return ContextFault.TOO_OLD
@@ -144,6 +151,7 @@ class _Jwt(msgspec.Struct, frozen=True):
     aud: str
     iat: int
     exp: int
+    nbf: int = 0
     sub: str | None = None
     tenant: str | None = None
     actor_type: str | None = None
