@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import click
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,7 +15,8 @@ from pennon.flags import BUCKETS
 
 _Document = Mapping[str, Any]
 
-_SUBJECT_COLUMNS: Final = 2
+# Between two columns, as rich's tables have it.
+_PADDING: Final = 2
 
 
 def json_document(document: object) -> None:
@@ -56,13 +58,14 @@ def serves(settings: _Document) -> str:
 
 def flag_table(environment: str, rows: Iterable[tuple[_Document, _Document]]) -> None:
     """One line a flag."""
-    table = Table("flag", "type", "unit", environment, "revision", box=None, header_style="bold", pad_edge=False)
+    lines = []
     for flag, settings in rows:
         state = "archived" if flag.get("archived") else serves(settings)
         style = "red" if settings.get("killed") else "dim" if flag.get("archived") or not settings["on"] else ""
         cells = (flag["key"], flag["type"], flag["unit"], state, str(settings["revision"]))
-        table.add_row(*(Text(cell) for cell in cells), style=style)
-    _console().print(table if table.row_count else "no flags yet: pennon flags create NAME")
+        lines.append([Text(cell, style=style) for cell in cells])
+    columns = ("flag", "type", "unit", environment, "revision")
+    _print_lines(columns, lines, nothing="no flags yet: pennon flags create NAME")
 
 
 def flag_page(environment: str, flag: _Document, settings: _Document) -> None:
@@ -91,13 +94,7 @@ def flag_page(environment: str, flag: _Document, settings: _Document) -> None:
 
 def listing(columns: Sequence[str], rows: Iterable[Sequence[object]], *, nothing: str) -> None:
     """A table of plain cells. nothing: what is said where there is no row."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for at, column in enumerate(columns):
-        # Folded and not cut: an id is there to be copied. The first two say what a line is about; others give way.
-        table.add_column(column, overflow="fold", no_wrap=at < _SUBJECT_COLUMNS)
-    for cells in rows:
-        table.add_row(*(Text(str(cell)) for cell in cells))
-    _console().print(table if table.row_count else nothing)
+    _print_lines(columns, [[Text(str(cell)) for cell in cells] for cells in rows], nothing=nothing)
 
 
 def moment(at_s: float) -> str:
@@ -109,6 +106,52 @@ def history_table(flag: str, environment: str, rows: Iterable[_Document]) -> Non
     """One line a change."""
     cells = ((row["revision"], row["at"], row["actor"], row["action"], row.get("reason") or "") for row in rows)
     listing(("revision", "when", "who", "what", "why"), cells, nothing=f"{flag} has no history in {environment}")
+
+
+def _print_lines(columns: Sequence[str], lines: Sequence[Sequence[Text]], *, nothing: str) -> None:
+    """A table; where words, dates and ids would have to be broken for it, a block for each line."""
+    console = _console()
+    widths = _widths(columns, lines, console.width)
+    if not lines:
+        console.print(nothing)
+    elif widths is None:
+        console.print(_blocks(columns, lines))
+    else:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for column, width in zip(columns, widths, strict=True):
+            table.add_column(column, width=width)
+        for cells in lines:
+            table.add_row(*cells)
+        console.print(table)
+
+
+def _widths(columns: Sequence[str], lines: Iterable[Sequence[Text]], width: int) -> list[int] | None:
+    """How wide each column may be, in cells, so that only spaces are broken at; None if there is not the room."""
+    cells = list(zip([Text(column) for column in columns], *lines, strict=True))
+    least = [max(cell_len(word) for text in column for word in (text.plain.split() or [""])) for column in cells]
+    spare = width - sum(least) - _PADDING * (len(columns) - 1)
+    if spare < 0:
+        return None
+    widths = []
+    for column, needed in zip(cells, least, strict=True):
+        more = min(spare, max(text.cell_len for text in column) - needed)
+        widths.append(needed + more)
+        spare -= more
+    return widths
+
+
+def _blocks(columns: Sequence[str], lines: Iterable[Sequence[Text]]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    # What is wider than the screen goes on in the next line: an id is there to be copied.
+    table.add_column(overflow="fold")
+    for number, cells in enumerate(lines):
+        if number:
+            table.add_row("", "")
+        for column, cell in zip(columns, cells, strict=True):
+            if cell.plain:
+                table.add_row(column, cell)
+    return table
 
 
 def _carried(flag: _Document) -> str:
