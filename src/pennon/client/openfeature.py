@@ -47,6 +47,9 @@ class PennonProvider(AbstractProvider):
         self._client = client
         self._ready_timeout_s = ready_timeout_s
         self._forget: Callable[[], None] | None = None
+        # What OpenFeature has been told last. It says itself that a provider is ready whose `initialize` has returned,
+        # and the client's own word of the same may come after that: its ruleset is there a moment before.
+        self._is_ready = False
 
     def get_metadata(self) -> Metadata:
         """Who answers."""
@@ -54,7 +57,7 @@ class PennonProvider(AbstractProvider):
 
     def initialize(self, evaluation_context: EvaluationContext) -> None:  # noqa: ARG002 - the API's signature
         """Wait for a ruleset. Raises: ProviderNotReadyError, OpenFeature's own, if none comes in time."""
-        is_ready = self._client.wait_ready(self._ready_timeout_s)
+        self._is_ready = is_ready = self._client.wait_ready(self._ready_timeout_s)
         if self._forget is None:
             self._forget = self._client.listen(self._on_notice)
         if not is_ready:
@@ -120,7 +123,11 @@ class PennonProvider(AbstractProvider):
     def _on_notice(self, notice: Notice) -> None:
         flags = None if notice.flags is None else list(notice.flags)
         details = ProviderEventDetails(flags_changed=flags, message=notice.detail or None)
+        was_ready = self._is_ready
+        self._is_ready = notice.change is Change.READY or (was_ready and notice.change is Change.CONFIGURATION_CHANGED)
         match notice.change:
+            case Change.READY if was_ready:
+                pass
             case Change.READY:
                 self.emit_provider_ready(details)
             case Change.STALE:
