@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, Queue
 from threading import Event, Thread
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -42,7 +44,7 @@ from pennon.flags import (
 from pennon.sync import Message, Ping, encode_message
 
 TOKEN = "pn_sdk_test"
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Stream:
 
     def __init__(self, headers: Mapping[str, str], write: Callable[[bytes], object]) -> None:
         self.headers = headers
+        self.opened_s = monotonic()
         self._write = write
         self.ended = Event()
 
@@ -92,9 +95,12 @@ class Server:
         self.seen: list[Seen] = []
         self.exposures: list[dict[str, Any]] = []
         self.reports: list[dict[str, Any]] = []
+        # What each stream begins with, as soon as it is open.
+        self.greeting: tuple[Message, ...] = ()
         self._streams: Queue[Stream] = Queue()
         self._open: list[Stream] = []
         self._scripts: dict[str, list[Reply]] = {}
+        self._for_ever: dict[str, Reply] = {}
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -116,6 +122,14 @@ class Server:
     def script(self, path: str, *replies: Reply) -> None:
         """Answer the next requests for this path so; afterwards as usual."""
         self._scripts.setdefault(path, []).extend(replies)
+
+    def script_for_ever(self, path: str, reply: Reply) -> None:
+        """Answer all requests for this path so, until `forget_script`."""
+        self._for_ever[path] = reply
+
+    def forget_script(self, path: str) -> None:
+        """Answer as usual again."""
+        del self._for_ever[path]
 
     def accept(self) -> Stream:
         """The next stream that a client opens."""
@@ -169,10 +183,10 @@ class Server:
         headers = {name.lower(): value for name, value in handler.headers.items()}
         self.seen.append(Seen(handler.path, headers, body))
         script = self._scripts.get(handler.path)
-        if not script:
-            return False
-        _answer(handler, script.pop(0))
-        return True
+        reply = script.pop(0) if script else self._for_ever.get(handler.path)
+        if reply is not None:
+            _answer(handler, reply)
+        return reply is not None
 
     def _stream(self, handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -181,8 +195,11 @@ class Server:
         headers = {name.lower(): value for name, value in handler.headers.items()}
         stream = Stream(headers, handler.wfile.write)
         self._open.append(stream)
+        # Somebody who has hung up already is greeted on the next one.
+        with suppress(OSError):
+            stream.send(*self.greeting)
         self._streams.put(stream)
-        stream.ended.wait(60)
+        stream.ended.wait()
 
 
 def _answer(handler: BaseHTTPRequestHandler, reply: Reply) -> None:
@@ -207,14 +224,27 @@ Connect = Callable[..., Client]
 
 
 @pytest.fixture
-def connect(server: Server) -> Iterator[Connect]:
-    """Makes clients of the server, with little patience; closes them in the end."""
+def timing() -> Callable[..., Timing]:
+    """Short pauses and long limits, but for those that a test names."""
+    pauses = {"base_s": 0.01, "cap_s": 0.05, "poll_s": 0.02, "resync_s": 0.02, "flush_s": 0.02}
+    limits = {"silence_s": PATIENCE_S, "connect_s": PATIENCE_S, "close_s": PATIENCE_S}
+
+    def make(**bent: float) -> Timing:
+        return Timing(**{**pauses, **limits, **bent})  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def connect(server: Server, timing: Callable[..., Timing]) -> Iterator[Connect]:
+    """Makes clients of the server, quick to try again; closes them in the end.
+
+    What ends by the clock does so after a time that no machine stands still for, unless a test bends it.
+    """
     clients: list[Client] = []
 
     def make(url: str = server.url, **bent: float) -> Client:
-        quick = {"base_s": 0.01, "cap_s": 0.05, "poll_s": 0.02, "resync_s": 0.02, "flush_s": 0.02}
-        timing = Timing(**{**quick, **bent})  # type: ignore[arg-type]
-        clients.append(pennon.connect(url, token=TOKEN, timing=timing))
+        clients.append(pennon.connect(url, token=TOKEN, timing=timing(**bent)))
         return clients[-1]
 
     yield make

@@ -42,10 +42,10 @@ def following(server: Any, connect: Connect, make: Any) -> Callable[..., tuple[C
     """Makes a client that has this ruleset, and the stream that it follows."""
 
     def follow(*flags: Any, revision: int = 9, epoch: int = 5, **timing: float) -> tuple[Client, Any]:
-        client = connect(**{"silence_s": 30.0, **timing})
+        client = connect(**timing)
         stream = server.accept()
         stream.send(make.ruleset(*flags, revision=revision, epoch=epoch))
-        assert client.wait_ready(10)
+        assert client.wait_ready(60)
         return client, stream
 
     return follow

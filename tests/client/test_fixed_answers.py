@@ -37,9 +37,9 @@ def test_client_made_in_the_block_answers_from_it_without_settings(monkeypatch: 
 
 def test_existing_client_answers_from_the_block_and_then_as_before(server: Any, connect: Connect, make: Any) -> None:
     """Changes that come meanwhile are there at its end."""
-    client = connect(silence_s=30.0)
+    client = connect()
     server.accept().send(make.ruleset(make.flag()))
-    assert client.wait_ready(10)
+    assert client.wait_ready(60)
     asked = [client.is_on("checkout", unit="u")]
     with pennon.testing.flags({"checkout": False}):
         asked += [client.is_on("checkout", unit="u", default=True) for _ in range(3)]
@@ -55,7 +55,7 @@ def test_client_made_in_the_block_connects_at_its_end(server: Any, make: Any) ->
         assert server.has_no_stream()
     assert Status.NOT_READY is client.status
     server.accept().send(make.ruleset(make.flag()))
-    assert client.wait_ready(10)
+    assert client.wait_ready(60)
     client.close()
 
 

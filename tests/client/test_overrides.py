@@ -291,12 +291,12 @@ def test_overridden_decision_is_never_exposed(
     server: Any, connect: Any, rules: Any, bearing: Any, make: Any, until: Any
 ) -> None:
     """Nor where it was carried to; the same flag for another unit still is."""
-    client = connect(silence_s=30.0)
+    client = connect()
     now_s = time.time_ns() // 1_000_000_000
     held = rules()
     record = make.ruleset(*held.records.values(), revision=9, signers=signers())
     server.accept().send(record)
-    assert client.wait_ready(10)
+    assert client.wait_ready(60)
     with bearing(token_of(flag="experiment", issued_s=now_s, until_s=now_s + HOUR_S)):
         assert Reason.OVERRIDE is client.decision("experiment").reason
         assert client.is_on("experiment")

@@ -25,9 +25,9 @@ def reporting(server: Any, connect: Connect, make: Any, monkeypatch: pytest.Monk
     """A client that reports soon, and what it reports."""
     for variable in ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"):
         monkeypatch.delenv(variable, raising=False)
-    client = connect(silence_s=30.0)
+    client = connect()
     server.accept().send(make.ruleset(make.flag()))
-    assert client.wait_ready(10)
+    assert client.wait_ready(60)
     assert client._link is not None
     return client, client._link.reports
 
@@ -126,7 +126,7 @@ def test_what_waits_at_close_is_sent_with_what_was_added_since(
 def test_what_cannot_be_reported_at_close_is_counted(server: Any, reporting: Any, make: Any, counted: Counted) -> None:
     """Nothing vanishes without a number, and closing does not go on trying."""
     client, reports = reporting
-    server.script("/v1/sdk/reports", *[make.Reply(503)] * 1_000)
+    server.script_for_ever("/v1/sdk/reports", make.Reply(503))
     reports.overridden("token-1", "checkout", "on", 5 * MS)
     reports.compared("checkout", Divergence.AGREED, by=2)
     client.close()
@@ -184,9 +184,9 @@ def test_connect_names_every_fault_at_once() -> None:
     assert ["url", "divergence", "service"] == [fault.path for fault in invalid.value.faults]
 
 
-def test_service_reaches_the_server(server: Any) -> None:
+def test_service_reaches_the_server(server: Any, timing: Callable[..., Timing]) -> None:
     """As it was given."""
-    with pennon.connect(server.url, token="t", service="orders", timing=Timing(flush_s=30.0)) as client:
+    with pennon.connect(server.url, token="t", service="orders", timing=timing(flush_s=3600.0)) as client:
         server.accept()
         assert client._link is not None
         client._link.reports.compared("checkout", Divergence.AGREED)

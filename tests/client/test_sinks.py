@@ -1,6 +1,6 @@
 """Sinks: every exposure goes to each of them beside the server, at least once, and none holds up another."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -20,13 +20,17 @@ def counted(name: Count, cause: str = "") -> int:
     return sum(sample.total for sample in samples() if (sample.name, sample.cause) == (name, cause))
 
 
-def following(server: Any, make: Any, *sinks: Any) -> Client:
-    """A client with these sinks and a split that exposes."""
-    timing = Timing(base_s=0.01, cap_s=0.05, resync_s=0.02, flush_s=0.02, silence_s=30.0)
-    client = pennon.connect(server.url, token=TOKEN, timing=timing, sinks=sinks)
-    server.accept().send(make.ruleset(make.split(exposes=True)))
-    assert client.wait_ready(10)
-    return client
+@pytest.fixture
+def following(server: Any, make: Any, timing: Callable[..., Timing]) -> Callable[..., Client]:
+    """Makes a client with these sinks and a split that exposes."""
+
+    def follow(*sinks: Any) -> Client:
+        client = pennon.connect(server.url, token=TOKEN, timing=timing(), sinks=sinks)
+        server.accept().send(make.ruleset(make.split(exposes=True)))
+        assert client.wait_ready(60)
+        return client
+
+    return follow
 
 
 def decision(flag: Flag, unit_key: str) -> Decision:
@@ -35,10 +39,10 @@ def decision(flag: Flag, unit_key: str) -> Decision:
     return Decision(answer, flag.scope, unit_key, 5, Origin.SPLIT, 1)
 
 
-def test_sink_is_given_what_the_server_is_given_and_the_unit(server: Any, make: Any) -> None:
+def test_sink_is_given_what_the_server_is_given_and_the_unit(server: Any, following: Any) -> None:
     """The same ids; an analysis joins by the unit, the server never learns it."""
     given: list[Exposure] = []
-    with following(server, make, given.extend) as client:
+    with following(given.extend) as client:
         client.is_on("checkout", unit="u")
         client.is_on("checkout", unit="v")
     assert [exposure["id"] for exposure in server.exposures] == [exposure.id for exposure in given]
@@ -46,17 +50,17 @@ def test_sink_is_given_what_the_server_is_given_and_the_unit(server: Any, make: 
     assert "unit_key" not in server.exposures[0]
 
 
-def test_close_returns_after_the_sinks_have_the_last_exposures(server: Any, make: Any) -> None:
+def test_close_returns_after_the_sinks_have_the_last_exposures(server: Any, following: Any) -> None:
     """Nothing is left behind where a service ends in order."""
     before, given = counted(Count.EXPOSURES_SUNK), list[Exposure]()
-    client = following(server, make, given.extend)
+    client = following(given.extend)
     for unit in range(1_200):
         client.is_on("checkout", unit=unit)
     client.close()
     assert (1_200, before + 1_200) == (len(given), counted(Count.EXPOSURES_SUNK))
 
 
-def test_sink_that_raises_is_given_the_batch_again(server: Any, make: Any, until: Any) -> None:
+def test_sink_that_raises_is_given_the_batch_again(server: Any, make: Any, following: Any, until: Any) -> None:
     """Its fault is counted; server and other sinks have theirs once, and first."""
     before, tries, other = counted(Count.SINK_FAILURES), list[Sequence[Exposure]](), list[Exposure]()
 
@@ -65,7 +69,7 @@ def test_sink_that_raises_is_given_the_batch_again(server: Any, make: Any, until
         if len(tries) < 3:
             raise OSError("away")
 
-    with following(server, make, fails_twice, other.extend) as client:
+    with following(fails_twice, other.extend) as client:
         client.is_on("checkout", unit="u")
         until(lambda: len(tries) == 3)
     assert [tries[0]] * 3 == tries
@@ -73,11 +77,11 @@ def test_sink_that_raises_is_given_the_batch_again(server: Any, make: Any, until
     assert (1, 1) == (len(server.exposures), len(other))
 
 
-def test_server_that_is_away_does_not_hold_up_a_sink(server: Any, make: Any, until: Any) -> None:
+def test_server_that_is_away_does_not_hold_up_a_sink(server: Any, make: Any, following: Any, until: Any) -> None:
     """And the other way round: each has its own pauses."""
     given = list[Exposure]()
-    server.script("/v1/sdk/exposures", *[make.Reply(503)] * 1_000)
-    with following(server, make, given.extend) as client:
+    server.script_for_ever("/v1/sdk/exposures", make.Reply(503))
+    with following(given.extend) as client:
         client.is_on("checkout", unit="u")
         until(lambda: given)
         client.is_on("checkout", unit="v")
@@ -85,14 +89,14 @@ def test_server_that_is_away_does_not_hold_up_a_sink(server: Any, make: Any, unt
     assert [] == server.exposures
 
 
-def test_what_a_sink_never_took_is_counted_at_close(server: Any, make: Any) -> None:
+def test_what_a_sink_never_took_is_counted_at_close(server: Any, following: Any) -> None:
     """Nothing vanishes without a number."""
 
     def away(_: Sequence[Exposure]) -> None:
         raise OSError("away")
 
     before = counted(Count.EXPOSURES_DROPPED, Lost.CLOSED.value)
-    with following(server, make, away) as client:
+    with following(away) as client:
         for unit in range(3):
             client.is_on("checkout", unit=unit)
     assert before + 3 == counted(Count.EXPOSURES_DROPPED, Lost.CLOSED.value)

@@ -42,8 +42,8 @@ def exposure(number: int, unit_key: str = "u") -> Exposure:
 
 
 def files(root: Path) -> list[Path]:
-    """What is on the disk."""
-    return sorted(path for path in root.rglob("*") if path.is_file())
+    """What is on the disk, also while somebody removes it."""
+    return sorted(Path(folder, name) for folder, _, names in os.walk(root) for name in names)
 
 
 def drained(spool: Spool, outlet: int = 0) -> list[Exposure]:
@@ -656,31 +656,34 @@ def test_nothing_is_lost_whenever_processes_are_killed(
 
 
 def test_client_s_exposures_are_on_the_disk_until_they_are_delivered(
-    server: Any, make: Any, tmp_path: Path, until: Until
+    server: Any, make: Any, timing: Callable[..., Timing], tmp_path: Path, until: Until
 ) -> None:
     """Before the call returns, and until server and sinks have them."""
     given = list[Exposure]()
-    server.script("/v1/sdk/exposures", *[make.Reply(503)] * 2)
-    timing = Timing(base_s=0.01, cap_s=0.05, flush_s=0.02, silence_s=30.0)
+    server.script_for_ever("/v1/sdk/exposures", make.Reply(503))
     spool = tmp_path / "made" / "for it"
-    with pennon.connect(server.url, token=TOKEN, timing=timing, sinks=[given.extend], spool=str(spool)) as client:
+    with pennon.connect(server.url, token=TOKEN, timing=timing(), sinks=[given.extend], spool=str(spool)) as client:
         server.accept().send(make.ruleset(make.split(exposes=True)))
-        assert client.wait_ready(10)
+        assert client.wait_ready(60)
         client.is_on("checkout", unit="u")
         assert 1 == len(files(spool))
+        until(lambda: given and len(server.seen_at("/v1/sdk/exposures")) > 1)
+        assert 1 == len(files(spool))
+        server.forget_script("/v1/sdk/exposures")
         until(lambda: not files(spool))
         assert (["u"], 1) == ([each.unit_key for each in given], len(server.exposures))
     assert [] == list(spool.iterdir())
 
 
-def test_client_delivers_what_a_killed_one_has_left(server: Any, make: Any, tmp_path: Path, until: Until) -> None:
+def test_client_delivers_what_a_killed_one_has_left(
+    server: Any, make: Any, timing: Callable[..., Timing], tmp_path: Path, until: Until
+) -> None:
     """At its start, and of those that die while it lives."""
-    timing = Timing(base_s=0.01, cap_s=0.05, flush_s=0.02, takeover_s=0.05, silence_s=30.0)
     dead, dying = Spool(tmp_path, 1), Spool(tmp_path, 1)
     dead.put(exposure(0), ENVIRONMENT)
     dying.put(exposure(1), ENVIRONMENT)
     killed(dead)
-    with pennon.connect(server.url, token=TOKEN, timing=timing, spool=tmp_path):
+    with pennon.connect(server.url, token=TOKEN, timing=timing(takeover_s=0.05), spool=tmp_path):
         server.accept().send(make.ruleset(make.split(exposes=True)))
         until(lambda: len(server.exposures) == 1)
         killed(dying)
@@ -689,13 +692,13 @@ def test_client_delivers_what_a_killed_one_has_left(server: Any, make: Any, tmp_
 
 
 def test_client_that_is_closed_without_its_server_leaves_its_exposures(
-    server: Any, make: Any, tmp_path: Path, counted: Counted
+    server: Any, make: Any, timing: Callable[..., Timing], tmp_path: Path, counted: Counted
 ) -> None:
     """They are not lost, so they are not counted; the next one delivers them."""
-    server.script("/v1/sdk/exposures", *[make.Reply(503)] * 100)
-    with pennon.connect(server.url, token=TOKEN, timing=Timing(flush_s=0.02), spool=tmp_path) as client:
+    server.script_for_ever("/v1/sdk/exposures", make.Reply(503))
+    with pennon.connect(server.url, token=TOKEN, timing=timing(), spool=tmp_path) as client:
         server.accept().send(make.ruleset(make.split(exposes=True)))
-        assert client.wait_ready(10)
+        assert client.wait_ready(60)
         client.is_on("checkout", unit="u")
     assert (1, {}) == (len(files(tmp_path)), counted(Count.EXPOSURES_DROPPED))
 
