@@ -62,7 +62,7 @@ def test_requests_and_aiohttp_reach_servers_on_loopback(contract: Contract, down
         hosts = {each.name: each.host for each in here.downstreams}
         with pennon.http.requests(requests.Session(), here) as session:
             session.trust_env = False
-            session.post(f"http://{hosts['pay']}/x", data=b"body", timeout=10)
+            session.post(f"http://{hosts['pay']}/x", data=b"body", timeout=60)
 
         async def call() -> None:
             session = pennon.http.aiohttp(aiohttp.ClientSession(), here)
@@ -156,7 +156,7 @@ def test_one_trace_runs_through_every_client(contract: Contract, downstream_spy:
             client.get(url)
         with pennon.http.requests(requests.Session(), here) as session:
             session.trust_env = False
-            session.get(url, timeout=10)
+            session.get(url, timeout=60)
 
         async def call() -> None:
             async with pennon.http.httpx(httpx.AsyncClient(trust_env=False), here) as client:

@@ -17,6 +17,11 @@ _SECRET: Final = "kit-value-that-nobody-repeats"  # noqa: S105  # it stands for 
 # What a value of a key that says nothing about it may be like.
 _ANYTHING: Final = "[a-z]+"
 _UNBOUNDED: Final = 1_000
+# What a codec of forms, or one that splits at each "=", makes something else of; and what it says.
+_ODD: Final = "a+b%20c=d%25%C3%A9"
+_ODD_SAID: Final = "a+b c=d%\xe9"
+_ODD_BYTES: Final = 32
+_PROPERTIES: Final = ";kit;p=1"
 
 
 def baggage_cases(setting: Setting) -> Iterator[Case]:
@@ -32,6 +37,9 @@ def baggage_cases(setting: Setting) -> Iterator[Case]:
             says = "an allowed member is kept, and only with a value that its key may have"
             key = allowed if isinstance(allowed, str) else allowed.key
             yield make(f"allow/{key}/{role}", says, partial(_allowed, caller, number), Needs.INSIDE)
+        if _odd(policy, is_verified=role == "verified"):
+            says = "values, properties and all lines are read as W3C says: + is a plus, and = may stand in a value"
+            yield make(f"codec/{role}", says, partial(_codec, caller), Needs.INSIDE)
     sender = setting.callers.verified or setting.callers.stranger
     assert sender is not None  # noqa: S101  # whom a boundary does not verify is a stranger
     says = f"{policy.wire_max_bytes} bytes are read, one more is {setting.fate(policy.refuse_status)}"
@@ -46,13 +54,19 @@ def baggage_cases(setting: Setting) -> Iterator[Case]:
         yield make("ours/stranger", says, partial(_ours, setting.callers.stranger), Needs.INSIDE)
 
 
-def example(policy: BaggagePolicy, *, is_verified: bool) -> tuple[str, str] | None:
-    """A member that is kept from such a caller; None if there is none."""
-    for allowed in policy.allow:
-        value = _value_of(allowed)
-        if value is not None:
-            return _key_of(allowed), value
-    return ("kit-hint", "hint") if is_verified and policy.on_unknown is UnknownMembers.KEEP_IN_MESH else None
+def examples(policy: BaggagePolicy, *, is_verified: bool) -> list[tuple[str, str]]:
+    """Members that are kept from such a caller, with what they say on the wire; few, for the smallest of budgets."""
+    found = ((_key_of(each), _value_of(each)) for each in policy.allow)
+    declared = next(([(key, value)] for key, value in found if value is not None), [])
+    odd = _odd(policy, is_verified=is_verified)
+    # One place less than there are: the decisions want one.
+    return list(dict([*declared, *odd]).items())[: policy.max_members - 1]
+
+
+def _odd(policy: BaggagePolicy, *, is_verified: bool) -> list[tuple[str, str]]:
+    """A member that not every codec reads; none where the contract has no room for it."""
+    key = _free_key(policy, is_verified=is_verified)
+    return [] if key is None or _ODD_BYTES + len(key) > policy.max_bytes // 2 else [(key, _ODD + _PROPERTIES)]
 
 
 def _unknown(caller: Caller, keeps: bool, service: Service) -> None:
@@ -70,6 +84,19 @@ def _allowed(caller: Caller, number: int, service: Service) -> None:
     # Keys are compared with case.
     if key.upper() != key and caller != service.callers.verified:
         _expect_kept(service, service.serve([(BAGGAGE, f"{key.upper()}={value or 'a'}")], caller=caller), {})
+
+
+def _codec(caller: Caller, service: Service) -> None:
+    policy, is_verified = service.contract.baggage, caller == service.callers.verified
+    members = examples(policy, is_verified=is_verified)
+    seen = service.serve([(BAGGAGE, "=".join(each)) for each in members], caller=caller)
+    _, _, properties = _PROPERTIES.partition(";")
+    # Of a stranger's member the properties go.
+    said = {_ODD + _PROPERTIES: (_ODD_SAID, properties if is_verified else "")}
+    wanted = [(key, *said.get(value, (value, ""))) for key, value in members]
+    found = [(member.key, member.value, member.properties) for member in seen.context_here.baggage]
+    told = f"{len(found)} are, or with another value or property"
+    service.expect(found == wanted, f"{len(wanted)} members of as many lines are kept as they came", told)
 
 
 def _wire(caller: Caller, service: Service) -> None:

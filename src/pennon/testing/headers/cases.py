@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from pennon.testing.headers import asking
 from pennon.testing.headers.driving import App
 from pennon.testing.headers.probing import Probe
 from pennon.testing.headers.service import Needs, Service, Setting, Unmet
@@ -50,6 +51,7 @@ class Case:
         except Unmet as unmet:
             told = "\n  ".join(str(unmet).splitlines())
             raise AssertionError(f"{self.id}: {self.says}\n  {told}") from None
+        asking.note(self._setting.contract, self.id)
 
 
 def run_all(cases: Sequence[CaseT], run: Callable[[CaseT], None]) -> int:

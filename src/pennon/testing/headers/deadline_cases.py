@@ -1,7 +1,7 @@
 """The cases of deadlines: which are taken, how long they can be, and what a call is told of them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -17,6 +17,8 @@ _S_NS: Final = 1_000_000_000
 # Formats cut to whole milliseconds, and an absolute one is read by another clock.
 _CUT_NS: Final = 5_000_000
 _PART: Final = "deadline"
+READ_S: Final = 0.4
+"""A request is read within that time."""
 
 
 def deadline_cases(setting: Setting) -> Iterator[Case]:
@@ -78,21 +80,33 @@ def _form(caller: Caller, form: DeadlineForm, service: Service) -> None:
 
 def _told(caller: Caller, downstream: Downstream, service: Service) -> None:
     policy = _policy(service)
+    _expect_told(service, caller, downstream, (), policy.cap_s)
+    is_verified = caller == service.callers.verified
+    forms = [form for form in DeadlineForm if is_taken(policy, form, is_verified=is_verified)]
+    # Half of it must be enough to be served, and for the call.
+    if forms and policy.cap_s / 2 > policy.floor_s + policy.margin_s + READ_S:
+        _expect_told(service, caller, downstream, [said(forms[0], policy.cap_s / 2)], policy.cap_s / 2)
+
+
+def _expect_told(
+    service: Service, caller: Caller, downstream: Downstream, lines: Sequence[tuple[str, str]], seconds: float
+) -> None:
+    """What a downstream is told in a request that has so many seconds."""
     before_ns = SYSTEM_CLOCK.monotonic_ns()
-    reached = service.serve(caller=caller, calling=[downstream.name]).reached[downstream.name]
+    reached = service.serve(lines, caller=caller, calling=[downstream.name]).reached[downstream.name]
     service.expect(reached, "a call reaches it", "none did")
-    spent_s = (SYSTEM_CLOCK.monotonic_ns() - before_ns) / _S_NS
     found = {form: reached[-1].headers[form.value] for form in DeadlineForm if form.value in reached[-1].headers}
+    left = {form: _left_s(form, value) for form, value in found.items()}
+    spent_s = (SYSTEM_CLOCK.monotonic_ns() - before_ns) / _S_NS
     wanted = set() if downstream.deadline is None else {downstream.deadline}
     names = ", ".join(sorted(form.value for form in wanted)) or "none"
     service.expect(set(found) == wanted, f"{names} arrives", ", ".join(sorted(found)) or "none")
     for form, value in found.items():
         is_utc = form is not DeadlineForm.ABSOLUTE or value.endswith("Z")
         service.expect(is_utc, "an absolute one is in UTC and says so", "it is not, or does not")
-        left_s = _left_s(form, value)
-        most_s = policy.cap_s - policy.margin_s
-        service.expect(left_s <= most_s + _CUT_NS / _S_NS, f"at most {most_s} s", "more")
-        service.expect(left_s >= most_s - spent_s - 2 * _CUT_NS / _S_NS, "what is left, less the margin", "less")
+        most_s = seconds - _policy(service).margin_s
+        service.expect(left[form] <= most_s + _CUT_NS / _S_NS, f"at most {most_s} s", "more")
+        service.expect(left[form] >= most_s - spent_s - 2 * _CUT_NS / _S_NS, "what is left, less the margin", "less")
 
 
 def _floor(caller: Caller, downstream: Downstream, service: Service) -> None:

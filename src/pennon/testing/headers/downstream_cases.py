@@ -1,11 +1,11 @@
 """The cases of what leaves: each declared host and topic, and one that nobody has declared."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
 from pennon.carry import CARRY_KEY, encode_entries
-from pennon.context import Entry, Origin
+from pennon.context import Entry, Member, Origin, RequestContext
 from pennon.headers import Downstream, parse_baggage, parse_traceparent
 from pennon.headers.grammar import (
     BAGGAGE,
@@ -16,7 +16,7 @@ from pennon.headers.grammar import (
     TRACEPARENT,
     TRACESTATE,
 )
-from pennon.testing.headers.baggage_cases import example
+from pennon.testing.headers.baggage_cases import examples
 from pennon.testing.headers.callers import Caller
 from pennon.testing.headers.cases import Case
 from pennon.testing.headers.id_cases import CONVERSATION, GIVEN_ID, PARENT, SPAN_ID
@@ -26,6 +26,7 @@ from pennon.testing.headers.spy import UNDECLARED, Reached
 # Some decision, as another service would have made it.
 _DECISION: Final = encode_entries([Entry(1, 1, 1, 29_000_000, 1, 1, Origin.SPLIT, 1)]).value
 _BY_HAND: Final = "by-hand"
+_SAMPLED: Final = 1
 
 
 def downstream_cases(setting: Setting) -> Iterator[Case]:
@@ -53,20 +54,25 @@ def _goes(part: str, downstream: Downstream | None) -> bool:
     return granted and not (downstream.external and part in ("baggage", "decisions"))
 
 
-def arrived(service: Service, sender: Caller, downstream: Downstream | None, *more: tuple[str, str]) -> list[Reached]:
-    """What reaches the downstream of a request that has all there is. `undeclared` is a host and a topic."""
+def _asked(service: Service, sender: Caller, downstream: Downstream | None) -> tuple[RequestContext, list[Reached]]:
+    """A request that has all there is, and what reaches the downstream of it. `undeclared` is a host and a topic."""
     name = UNDECLARED if downstream is None else downstream.name
-    member = example(service.contract.baggage, is_verified=sender == service.callers.verified)
-    members = [] if member is None else ["=".join(member)]
-    lines = [PARENT, (TRACESTATE, "kit=1"), (REQUEST_ID, GIVEN_ID), (CORRELATION_ID, CONVERSATION), *more]
+    members = ["=".join(each) for each in examples(service.contract.baggage, is_verified=_is_verified(service, sender))]
+    lines = [PARENT, (TRACESTATE, "kit=1"), (REQUEST_ID, GIVEN_ID), (CORRELATION_ID, CONVERSATION)]
     lines.append((BAGGAGE, ",".join([*members, f"{CARRY_KEY}={_DECISION}"])))
     seen = service.serve(lines, caller=sender, calling=[name])
     service.expect(seen.reached[name], f"a call reaches {name!r}", "none did")
-    return seen.reached[name]
+    return seen.context_here, seen.reached[name]
+
+
+def _is_verified(service: Service, sender: Caller) -> bool:
+    return sender == service.callers.verified
 
 
 def _trace(sender: Caller, downstream: Downstream | None, goes: bool, service: Service) -> None:
-    for reached in arrived(service, sender, downstream):
+    context, arrived = _asked(service, sender, downstream)
+    ours = context.trace
+    for reached in arrived:
         lines = [value for name, value in reached.lines if name == TRACEPARENT]
         if not goes:
             service.expect(not lines, "no traceparent arrives", f"{len(lines)} did")
@@ -74,28 +80,41 @@ def _trace(sender: Caller, downstream: Downstream | None, goes: bool, service: S
             continue
         service.expect(len(lines) == 1, "one traceparent arrives", f"{len(lines)} did")
         parent = parse_traceparent(lines[0].encode("latin-1"))
-        service.expect(parent is not None, "it is valid", "it is not")
-        service.expect(parent is not None and parent.parent_id != SPAN_ID, "our span is the parent", "the caller's is")
+        if parent is None:
+            service.fail("it is valid", "it is not")
+        service.expect(parent.trace_id == ours.trace_id, "the request's trace", "another")
+        service.expect(parent.parent_id != SPAN_ID, "our span is the parent", "the caller's is")
+        is_alike = parent.flags & _SAMPLED == ours.flags & _SAMPLED
+        service.expect(is_alike, "sampled if the request is", "the opposite")
+        # Whoever makes spans may have put a member of its own in front.
+        is_told = reached.headers.get(TRACESTATE, "").endswith(ours.state)
+        service.expect(is_told, "the request's tracestate arrives", "none, or another, did")
 
 
 def _id(header: str, sender: Caller, downstream: Downstream | None, goes: bool, service: Service) -> None:
-    for reached in arrived(service, sender, downstream):
-        count = sum(name == header for name, _ in reached.lines)
-        service.expect(count == goes, f"{header} arrives {'once' if goes else 'not'}", f"{count} lines did")
+    context, arrived = _asked(service, sender, downstream)
+    value = context.request_id if header == REQUEST_ID else context.correlation_id
+    for reached in arrived:
+        found = [each for name, each in reached.lines if name == header]
+        wanted = [value] if goes else []
+        told = f"{len(found)} lines did, or another"
+        service.expect(found == wanted, f"the request's {header} arrives {'once' if goes else 'not'}", told)
 
 
 def _baggage(sender: Caller, downstream: Downstream | None, goes: bool, service: Service) -> None:
-    member = example(service.contract.baggage, is_verified=sender == service.callers.verified)
-    for reached in arrived(service, sender, downstream):
-        found = _members(reached)
-        foreign = {key: value for key, value in found.items() if not key.startswith(OWN_PREFIX)}
-        wanted = dict([member]) if goes and member is not None else {}
-        service.expect(foreign == wanted, f"{len(wanted)} members arrive", f"{len(foreign)} did, or another")
+    context, arrived = _asked(service, sender, downstream)
+    for reached in arrived:
+        lines = sum(name == BAGGAGE for name, _ in reached.lines)
+        service.expect(lines <= 1, "one line of baggage arrives", f"{lines} did")
+        foreign = [member for member in _members(reached) if not member.key.startswith(OWN_PREFIX)]
+        wanted = [*context.baggage] if goes else []
+        told = f"{len(foreign)} did, or with another value or property"
+        service.expect(foreign == wanted, f"{len(wanted)} members arrive as they are in the request context", told)
 
 
 def _decisions(sender: Caller, downstream: Downstream | None, goes: bool, service: Service) -> None:
-    for reached in arrived(service, sender, downstream):
-        found = CARRY_KEY in _members(reached)
+    for reached in _asked(service, sender, downstream)[1]:
+        found = CARRY_KEY in {member.key for member in _members(reached)}
         service.expect(found is goes, "decisions arrive" if goes else "no decisions arrive", "the opposite")
 
 
@@ -110,9 +129,8 @@ def _nothing_by_hand(sender: Caller, downstream: Downstream | None, service: Ser
         service.expect(not kept, "it is taken off", f"it arrived: {', '.join(kept)}")
 
 
-def _members(reached: Reached) -> dict[str, str]:
-    lines = [value.encode("latin-1") for name, value in reached.lines if name == BAGGAGE]
-    return {member.key: member.value for member in parse_baggage(lines).members} if lines else {}
+def _members(reached: Reached) -> Sequence[Member]:
+    return parse_baggage([value.encode("latin-1") for name, value in reached.lines if name == BAGGAGE]).members
 
 
 _PARTS: Final[Mapping[str, Callable[..., None]]] = {

@@ -8,7 +8,6 @@ import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from io import BytesIO
 from typing import Any, Final
 from wsgiref.util import setup_testing_defaults
@@ -76,12 +75,19 @@ def _by_asgi(app: App, headers: Lines, address: str, path: str) -> Answer:
         "server": ("service.test", 80),
     }
     waiting = [{"type": "http.request", "body": b"", "more_body": False}]
+    is_answered = asyncio.Event()
 
     async def receive() -> Any:
-        return waiting.pop() if waiting else {"type": "http.disconnect"}
+        if waiting:
+            return waiting.pop()
+        # Who listens for it beside its work would else take every client for one that has left.
+        await is_answered.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            is_answered.set()
 
     _finish(app(scope, receive, send))
     start = next(message for message in sent if message["type"] == "http.response.start")
@@ -104,9 +110,10 @@ def _finish(serving: Coroutine[Any, Any, object]) -> None:
 
 
 def _run(serving: Coroutine[Any, Any, object]) -> None:
-    # asyncio.run() would leave the thread without the loop that somebody may have set.
-    with closing(asyncio.new_event_loop()) as loop:
-        loop.run_until_complete(serving)
+    # With a factory it leaves the thread the loop that somebody may have set; what the request has left behind, tasks
+    # and threads, ends with it.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(serving)
 
 
 def _by_wsgi(app: App, headers: Lines, address: str, path: str) -> Answer:

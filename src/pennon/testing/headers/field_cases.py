@@ -27,6 +27,7 @@ from pennon.testing.headers.declared import (
 )
 from pennon.testing.headers.driving import is_asgi
 from pennon.testing.headers.leaving_cases import leaving_cases
+from pennon.testing.headers.listening import listening
 from pennon.testing.headers.records import read_record
 from pennon.testing.headers.samples import longest, near_misses, too_long
 from pennon.testing.headers.service import Needs, Seen, Service, Setting
@@ -35,6 +36,8 @@ from pennon.testing.headers.service import Needs, Seen, Service, Setting
 _INVISIBLE: Final = ("\n", "\r\n", "\0", "\x1b", "\x7f", "\x80", "\xff")
 _SALT: Final = b"kit"
 _MISSING_STATUS: Final = 400
+# A shorter text may stand in a log by chance.
+_TELLING_CHARS: Final = 12
 _HASHED: Final = re.compile(r"#[0-9a-f]{16}")
 
 
@@ -46,6 +49,10 @@ def field_cases(setting: Setting, declared: Field) -> Iterator[Case]:
     yield make("declared", "the door speaks of this field as the contract does", _declared_alike, Needs.DOOR)
     yield make("log", "a log line holds its value as `log` and `classification` say", _logged, Needs.DOOR)
     verified, stranger = setting.callers.verified, setting.callers.stranger
+    asker = verified or stranger
+    if asker is not None and _telling_value(declared) is not None and _strictest(declared) is not Log.CLEAR:
+        says = "nothing that is written while it is asked holds the value as it came"
+        yield make("log/written", says, partial(_unwritten, sender=asker), Needs.ANSWERS)
     sender = verified or (stranger if declared.is_open else None)
     if is_left_to_the_boundary(setting, declared):
         sender = None
@@ -101,6 +108,20 @@ def _logged(service: Service, *, declared: Field) -> None:
     found = Log.REDACTED if stands == REDACTED else Log.HASH if _HASHED.fullmatch(stands) else Log.CLEAR
     wanted = _strictest(declared)
     service.expect(found is wanted, f"it stands there: {wanted.value}", f"it stands there: {found.value}")
+
+
+def _unwritten(service: Service, *, declared: Field, sender: Caller) -> None:
+    value = _telling_value(declared) or ""
+    with listening() as written:
+        ask_with(service, declared, [value], sender)
+    said = written.holding(value)
+    service.expect(not said, "no log record holds it, and nobody prints it", f"{', '.join(said)} does")
+
+
+def _telling_value(declared: Field) -> str | None:
+    """A value that is long enough to be found by; None if there is none."""
+    value = longest(declared.syntax, declared.max_length)
+    return value if value is not None and len(value) >= _TELLING_CHARS else None
 
 
 def _strictest(declared: Field) -> Log:

@@ -10,14 +10,12 @@ from pennon.headers.deadline import Valve
 from pennon.headers.report import LATE_STATUS
 from pennon.testing.headers.callers import Caller
 from pennon.testing.headers.cases import Case
-from pennon.testing.headers.deadline_cases import is_taken, said
+from pennon.testing.headers.deadline_cases import READ_S, is_taken, said
 from pennon.testing.headers.service import Needs, Service, Setting
 
 _PART: Final = "deadline"
 # Of so many, a share that differs by a fortieth shows.
 _COUNT: Final = 40
-# A request is read within that time; a skew below it cannot be told from nothing.
-_READ_S: Final = 0.4
 _NEARER, _FARTHER = 0.75, 1.25
 
 
@@ -36,13 +34,14 @@ def late_cases(setting: Setting) -> Iterator[Case]:
     left = f"with less than {policy.floor_s} s left"
     says = f"{left}, {policy.max_refused_share:.0%} of the requests at most are {setting.fate(LATE_STATUS)}"
     yield make("max_refused_share", says, check, Needs.DOOR)
-    if DeadlineForm.ABSOLUTE in taken and policy.max_skew_s * (1 - _NEARER) >= _READ_S:
+    # A skew below the time in which a request is read cannot be told from nothing.
+    if DeadlineForm.ABSOLUTE in taken and policy.max_skew_s * (1 - _NEARER) >= READ_S:
         says = f"a deadline that passed {policy.max_skew_s} s ago tells of clocks, and is not believed"
         yield make("max_skew_s", says, partial(_skewed, sender, policy), Needs.INSIDE)
 
 
 def _refused(caller: Caller, policy: DeadlinePolicy, form: DeadlineForm, service: Service) -> None:
-    seen = service.ask([said(form, policy.floor_s + _READ_S)], caller=caller)
+    seen = service.ask([said(form, policy.floor_s + READ_S)], caller=caller)
     service.expect(seen.was_served, f"a request with more than {policy.floor_s} s left is served", seen.answered)
     valve, _ = Valve().after(0, is_late=False, max_share=policy.max_refused_share)
     refused = wanted = 0

@@ -1,8 +1,7 @@
 """The habits by which headers go wrong, each as a rule that a service keeps or breaks while it runs."""
 
-import logging
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
@@ -16,6 +15,7 @@ from pennon.testing.headers.callers import Caller
 from pennon.testing.headers.cases import Case
 from pennon.testing.headers.declared import sample, takes_from
 from pennon.testing.headers.id_cases import CONVERSATION, GIVEN_ID
+from pennon.testing.headers.listening import listening
 from pennon.testing.headers.service import Needs, Service, Setting
 from pennon.testing.headers.spy import UNDECLARED
 
@@ -24,6 +24,13 @@ _PART: Final = "rule"
 _MARK: Final = "kit-marked"
 _SENSITIVE: Final = ("authorization", "cookie", "proxy-authorization", "x-api-key", "x-csrf-token", "x-session-id")
 _UNKNOWN: Final = ("x-kit-unknown", "x-debug", "x-case-state", "x-http-method-override")
+# By which gateways and older services name who asks.
+_WHO: Final = (
+    *("x-tenant", "x-account-id", "x-org-id", "x-customer-id", "x-workspace-id"),
+    *("x-user", "x-user-id", "x-actor", "x-remote-user", "x-forwarded-user", "x-forwarded-email", "x-auth-user"),
+    *("x-auth-request-user", "x-authenticated-userid", "x-ms-client-principal-id", "x-amzn-oidc-identity"),
+    *("x-goog-authenticated-user-id", "x-roles", "x-scopes", "x-is-admin", "x-original-user"),
+)
 _BLOBS: Final = ('{"a":1}', '{"state":"open","items":[1]}', '[{"id":1}]')
 
 
@@ -106,11 +113,11 @@ def _ids_of(context: RequestContext) -> list[str]:
 
 
 def _tenant(caller: Caller, service: Service) -> None:
-    names = {*IDENTITY_NAMES, *(each.name.lower() for each in service.contract.fields if not each.is_open)}
+    names = {*IDENTITY_NAMES, *_WHO, *(each.name.lower() for each in service.contract.fields if not each.is_open)}
     declared = {each.name.lower(): each for each in service.contract.fields}
+    bare = service.ask(caller=caller)
     for name in sorted(names):
         value = (sample(declared[name]) if name in declared else None) or "kit"
-        bare = service.ask(caller=caller)
         seen = service.ask([(name, value)], caller=caller)
         if seen.was_refused:
             continue
@@ -122,14 +129,21 @@ def _tenant(caller: Caller, service: Service) -> None:
 
 def _logs(callers: tuple[Caller, ...], service: Service) -> None:
     lines = [(name, f"{_MARK}-{number}") for number, name in enumerate((*_SENSITIVE, *_UNKNOWN))]
+    # Beside them, of what is declared, what breaks its syntax.
+    lines += [(each.name, _MARK) for each in service.contract.fields if not (each.required or _may_be(each))]
     for caller in callers:
-        with _listening() as written:
+        with listening() as written:
             seen = service.ask([*lines, (BAGGAGE, f"kit={_MARK}")], caller=caller)
-        said = [record.name for record in written if _MARK in _all_of(record)]
-        service.expect(not said, "no log record holds a value", f"one of {', '.join(sorted(set(said)))} does")
+        said = written.holding(_MARK)
+        service.expect(not said, "nothing that is written holds a value", f"{', '.join(said)} does")
         told = [name for name, value in seen.answer.headers if _MARK in value]
         service.expect(not told, "no header of the response holds one", ", ".join(told))
         service.expect(_MARK.encode() not in seen.answer.body, "nor its body", "it does")
+
+
+def _may_be(declared: Field) -> bool:
+    """Whether the mark is a value of the field, so that it may be kept, or stand in a line."""
+    return len(_MARK) <= declared.max_length and re.fullmatch(declared.syntax, _MARK) is not None
 
 
 def _cache(callers: tuple[Caller, ...], service: Service) -> None:
@@ -150,31 +164,6 @@ def _endless(callers: tuple[Caller, ...], service: Service) -> None:
     for caller in callers:
         context = service.serve(caller=caller).context_here
         service.expect(context.deadline, "the request has a deadline", "it has none")
-
-
-@contextmanager
-def _listening() -> Iterator[list[logging.LogRecord]]:
-    """Everything that is logged in the block, at any level."""
-    written: list[logging.LogRecord] = []
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            written.append(record)
-
-    root, listener = logging.getLogger(), Listener(logging.NOTSET)
-    level = root.level
-    root.addHandler(listener)
-    root.setLevel(logging.NOTSET + 1)
-    try:
-        yield written
-    finally:
-        root.removeHandler(listener)
-        root.setLevel(level)
-
-
-def _all_of(record: logging.LogRecord) -> str:
-    """The message, and whatever else the record holds for structured logs."""
-    return f"{record.getMessage()} {vars(record)}"
 
 
 # What is known of a request, but for what is new for each: ids, spans, the ledger, and when it is due.
