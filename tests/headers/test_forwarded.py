@@ -148,6 +148,30 @@ def test_only_what_is_asked_for_is_read() -> None:
     assert len(list(elements)) < 300
 
 
+@pytest.mark.req(11)
+@pytest.mark.parametrize("host", ["h" * 340, "h" * 240 + '\\"' * 30, "h" * 100 + "\\\\" * 30])
+def test_a_chain_too_long_to_be_seen_is_nobodys(host: str) -> None:
+    """A client that makes our proxies repeat something long is not taken for one of them."""
+    chain = [f'for={address};host="{host}"' for address in ("192.0.2.9", *["10.0.0.2"] * 6)]
+    behind = client_behind("10.0.0.1", {"forwarded": [", ".join(chain).encode()]}, PROXIES)
+
+    assert (Forwarded(None), (Drop("forwarded", DropReason.MALFORMED),)) == (behind.client, behind.dropped)
+
+
+@pytest.mark.req(11)
+@pytest.mark.parametrize(("count", "is_compared"), [(3, True), (4, False)])
+def test_two_chains_share_what_is_read(count: int, is_compared: bool) -> None:
+    """Eight elements together, so that the second is compared as far as the first has left any."""
+    ours_in_between = ["10.0.0.2"] * count
+    found = {
+        "forwarded": [", ".join(f"for={each}" for each in ["192.0.2.9", *ours_in_between]).encode()],
+        "x-forwarded-for": [", ".join(["192.0.2.10", *ours_in_between]).encode()],
+    }
+    behind = client_behind("10.0.0.1", found, PROXIES)
+
+    assert (Forwarded("192.0.2.9"), is_compared) == (behind.client, bool(behind.dropped))
+
+
 def test_settings_tell_every_fault_at_once() -> None:
     """A typo in a list of proxies must not make it shorter, nor one in `reads` believe nobody."""
     with pytest.raises(SettingInvalid) as refusal:

@@ -26,6 +26,7 @@ from pennon.context import Forwarded
 from pennon.errors import Fault, SettingInvalid
 from pennon.headers.addresses import Address, Networks, parse_address
 from pennon.headers.forwarded import (
+    ForwardedElement,
     Node,
     parse_forwarded,
     parse_node,
@@ -63,7 +64,7 @@ class TrustedProxies:
     """Whose word counts about the client.
 
     networks: where our proxies stand, e.g. "10.0.0.0/8". reads: which headers they write; the others are a client's.
-    max_elements: how much of a chain is read.
+    max_elements: how much of a chain is read; where proxies write both headers, of both together.
     Raises: SettingInvalid with every fault found.
     """
 
@@ -108,18 +109,22 @@ class Behind(msgspec.Struct, frozen=True):
 
 
 class _Claim(msgspec.Struct, frozen=True):
-    """What one proxy says, unchecked but for the node: who came to it, and what for. None: it does not say."""
+    """What one proxy says of the request that came to it, unchecked. None: it does not say."""
 
-    node: Node | None = None
     proto: str | None = None
     host: str | None = None
     port: str | None = None
 
 
 class _Walk(msgspec.Struct, frozen=True):
-    """How a walk ended. claim: of the outermost trusted proxy. hops: passed on the way. fault: why nobody knows."""
+    """How a walk ended.
 
-    claim: _Claim
+    place: of the outermost trusted proxy's word, 0 the nearest's. node: who came to it. hops: passed on the way.
+    fault: why nobody knows.
+    """
+
+    place: int
+    node: Node | None
     hops: tuple[Address, ...]
     fault: DropReason | None = None
 
@@ -134,11 +139,13 @@ def client_behind(peer: str | None, found: Mapping[str, Sequence[bytes]], proxie
     address = parse_address(peer)
     if proxies is None or address is None or not proxies.trusted.hold(address):
         return Behind(dropped=_drops(present, DropReason.NOT_TRUSTED))
-    told = [
-        _told(address, names, found, proxies)
-        for source, names in _NAMES_OF.items()
-        if source in proxies.reads and any(name in present for name in names)
-    ]
+    told: list[Behind] = []
+    limit = proxies.max_elements
+    for source, names in _NAMES_OF.items():
+        if source in proxies.reads and any(name in present for name in names):
+            told.append(_told(address, names, found, proxies.trusted, limit))
+            # Whoever writes both goes the same way in both. The second is only compared: it gets what the first left.
+            limit = max(limit - len(told[0].hops), 1)
     unread = [name for name in present if not any(name in _NAMES_OF[source] for source in proxies.reads)]
     not_read = _drops(unread, DropReason.NOT_TRUSTED)
     if not told:
@@ -159,16 +166,20 @@ def _with_drops(told: Behind, names: Sequence[str], reason: DropReason) -> Behin
     return structs.replace(told, dropped=told.dropped + _drops(names, reason)) if names else told
 
 
-def _told(peer: Address, names: Sequence[str], found: Mapping[str, Sequence[bytes]], proxies: TrustedProxies) -> Behind:
-    """What these headers tell of whom a trusted peer speaks for."""
+def _told(
+    peer: Address, names: Sequence[str], found: Mapping[str, Sequence[bytes]], trusted: Networks, limit: int
+) -> Behind:
+    """What these headers tell of whom a trusted peer speaks for. limit: of how many elements are read."""
     is_standard = names[0] == FORWARDED
-    walk = _walk(_standard_claims(found[FORWARDED]) if is_standard else _x_claims(found, proxies.max_elements), proxies)
+    elements: list[ForwardedElement] = []
+    nodes = _standard_nodes(found[FORWARDED], elements) if is_standard else _x_nodes(found)
+    walk = _walk(nodes, trusted, limit)
     hops = (peer, *walk.hops)
     took = tuple([name for name in names if found.get(name)])
     if walk.fault is not None:
         return Behind(Forwarded(None), hops, took, (Drop(names[0], walk.fault),))
-    claim = walk.claim
-    address, identifier = _named(claim.node)
+    claim = _standard_claim(elements, walk.place) if is_standard else _x_claim(found, walk.place)
+    address, identifier = _named(walk.node)
     proto = claim.proto.lower() if claim.proto is not None and _PROTO.fullmatch(claim.proto) else None
     host, port = _host_and_port(claim)
     checked = (
@@ -183,49 +194,58 @@ def _told(peer: Address, names: Sequence[str], found: Mapping[str, Sequence[byte
     return _with_drops(told, malformed, DropReason.MALFORMED)
 
 
-def _walk(claims: Iterator[_Claim | None], proxies: TrustedProxies) -> _Walk:
+def _walk(nodes: Iterator[Node | DropReason | None], trusted: Networks, limit: int) -> _Walk:
     """From the right to the first that is not trusted, or to the end."""
-    passed: list[_Claim] = []
     hops: list[Address] = []
-    for claim in claims:
-        if claim is None or len(passed) == proxies.max_elements:
-            return _Walk(_Claim(), tuple(hops), DropReason.MALFORMED if claim is None else DropReason.TOO_MANY)
-        address = None if claim.node is None else claim.node.address
-        if address is None or not proxies.trusted.hold(address):
-            return _Walk(claim, tuple(hops))
-        passed.append(claim)
-        hops.append(address)
-    return _Walk(passed[-1] if passed else _Claim(), tuple(hops[:-1]))
+    node: Node | None = None
+    for place, named in enumerate(nodes):
+        if isinstance(named, DropReason) or place == limit:
+            return _Walk(place, None, tuple(hops), named if isinstance(named, DropReason) else DropReason.TOO_MANY)
+        node = named
+        if node is None or node.address is None or not trusted.hold(node.address):
+            return _Walk(place, node, tuple(hops))
+        hops.append(node.address)
+    return _Walk(max(len(hops) - 1, 0), node, tuple(hops[:-1]))
 
 
-def _standard_claims(values: Sequence[bytes]) -> Iterator[_Claim | None]:
+def _standard_nodes(values: Sequence[bytes], elements: list[ForwardedElement]) -> Iterator[Node | DropReason | None]:
+    """Whom each proxy names, from the right; None: it does not say. The elements are left in `elements`."""
     for element in parse_forwarded(values):
-        node = parse_node(element.for_node) if element is not None and element.for_node is not None else None
-        if element is None or (element.for_node is not None and node is None):
-            yield None
+        if element is None:
+            yield DropReason.MALFORMED
             return
-        yield _Claim(node, element.proto, element.host)
+        elements.append(element)
+        text = element.for_node
+        node = None if text is None else parse_node(text)
+        yield DropReason.MALFORMED if node is None and text is not None else node
 
 
-def _x_claims(found: Mapping[str, Sequence[bytes]], max_elements: int) -> Iterator[_Claim | None]:
-    """Likewise. A value that stands alone holds for the whole chain; of several, each for its own element."""
-    protos, hosts, ports = (
-        list(islice(pieces_from_right(found.get(name, ())), max_elements))
-        for name in (X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT)
-    )
-    pieces = pieces_from_right(found.get(X_FORWARDED_FOR, ())) if found.get(X_FORWARDED_FOR) else iter([None])
-    for place, piece in enumerate(pieces):
-        node = None if piece is None else parse_x_forwarded_node(piece.decode("latin-1"))
-        if piece is not None and node is None:
-            yield None
-            return
-        yield _Claim(node, _at(protos, place), _at(hosts, place), _at(ports, place))
+def _standard_claim(elements: Sequence[ForwardedElement], place: int) -> _Claim:
+    return _Claim(elements[place].proto, elements[place].host) if elements else _Claim()
 
 
-def _at(pieces: Sequence[bytes], place: int) -> str | None:
-    if len(pieces) > 1:
-        return pieces[place].decode("latin-1") if place < len(pieces) else None
-    return pieces[0].decode("latin-1") if pieces else None
+def _x_nodes(found: Mapping[str, Sequence[bytes]]) -> Iterator[Node | DropReason | None]:
+    """Likewise; without `X-Forwarded-For` the nearest says nothing, and it is the last."""
+    lines = found.get(X_FORWARDED_FOR)
+    if not lines:
+        yield None
+        return
+    for piece in pieces_from_right(lines):
+        yield parse_x_forwarded_node(piece.decode("latin-1")) or DropReason.MALFORMED
+
+
+def _x_claim(found: Mapping[str, Sequence[bytes]], place: int) -> _Claim:
+    """What is said at this place."""
+    said = [_piece_at(place, found.get(name, ())) for name in (X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT)]
+    return _Claim(*said)
+
+
+def _piece_at(place: int, values: Sequence[bytes]) -> str | None:
+    """A value that stands alone holds for the whole chain; of several, each for its own element."""
+    pieces = list(islice(pieces_from_right(values), max(place + 1, 2)))
+    if len(pieces) == 1:
+        return pieces[0].decode("latin-1")
+    return pieces[place].decode("latin-1") if place < len(pieces) else None
 
 
 def _named(node: Node | None) -> tuple[str | None, str | None]:

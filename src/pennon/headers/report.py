@@ -127,5 +127,4 @@ def member_drop(header: str, key: str, reason: DropReason) -> Drop:
 
 def member_drops(header: str, keys: Iterable[str], reason: DropReason) -> list[Drop]:
     """The drops of several members, for one reason."""
-    room = _NAME_LIMIT_CHARS - len(header) - 1
-    return [Drop(f"{header}:{key[:room]}", reason) for key in keys]
+    return [Drop(f"{header}:{key}"[:_NAME_LIMIT_CHARS], reason) for key in keys]
