@@ -42,8 +42,12 @@ def test_all_forty_pass_where_spans_are_made(
         (lambda sent: sent, "a parent of the service's own"),
         (lambda _: [], "one valid traceparent in each call"),
         (lambda _: [("traceparent", "00-" + "a" * 32 + "-" + "b" * 16 + "-01")], "expected: the trace"),
+        (
+            lambda sent: [(n, f"{v[:36]}{'b' * 16}{v[52:]}" if n == "traceparent" else v) for n, v in sent],
+            r"tracestate_member_count_limit: .*\n.*\n *expected tracestate: ''; came: 'bar01",
+        ),
     ],
-    ids=["forwards as it came", "forwards nothing", "has one trace for all"],
+    ids=["forwards as it came", "forwards nothing", "has one trace for all", "judges no tracestate"],
 )
 def test_service_that_forwards_wrongly_fails(
     forwarded: Any, failing: str, contract: Contract, w3c_trace_context: W3cTraceContext
