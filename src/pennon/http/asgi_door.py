@@ -6,6 +6,8 @@ of ours is dropped unread. Lifespan passes through.
 
 from typing import Final
 
+import msgspec
+
 from pennon import ambient, otel
 from pennon.context import RequestContext
 from pennon.headers import Inbound
@@ -31,64 +33,76 @@ class AsgiDoor(Door[AsgiApp]):
         arrival = admission.arrival
         if arrival.refusal is not None and not admission.is_late:
             await refuse(scope, receive, send, arrival.refusal, arrival.context)
+        elif otel.is_recording():
+            with self._span(inbound, arrival, scope.get("scheme", "http"), _peer) as span:
+                await self._serve(receive, send, inbound, admission, span.placing(arrival.context), span)
+        else:
+            # Not by a silent span: entering and leaving one costs more than all that it would say.
+            await self._serve(receive, send, inbound, admission, arrival.context, None)
+
+    async def _serve(
+        self,
+        receive: Receive,
+        send: Send,
+        inbound: Inbound,
+        admission: Admission,
+        context: RequestContext,
+        span: otel.Span | None,
+    ) -> None:
+        """Serve one that was not refused, or came too late. span: None: there is nobody to tell anything."""
+        refusal = admission.arrival.refusal
+        if refusal is not None:
+            if span is not None:
+                note_answer(span, admission, context, refusal.status)
+            await refuse(inbound.source, receive, send, refusal, context)
             return
-        with self._span(inbound, arrival, scope.get("scheme", "http"), _peer) as span:
-            context = span.placing(arrival.context)
-            if arrival.refusal is not None:
-                note_answer(span, admission, context, arrival.refusal.status)
-                await refuse(scope, receive, send, arrival.refusal, context)
-                return
-            shown = self._shown(admission)
-            inside = dict(scope)
-            inside["headers"] = headers = [pair for pair in inbound.headers if shown[pair[0]]]
-            ids = ids_of(context)
-            headers += written_inside(context, ids)
-            exchange = _Exchange(send, context, ids, admission, span, inside)
-            with ambient.entered(context):
-                if self._decide is not None:
-                    self._decide()
-                await self.app(inside, receive, exchange.send)
+        shown = self._shown(admission)
+        headers = [pair for pair in inbound.headers if shown[pair[0]]]
+        ids = ids_of(context)
+        headers += written_inside(context, ids)
+        inside = {**inbound.source, "headers": headers}
+        exchange = _Exchange(send, context, ids, admission, span, inside)
+        token = ambient.CURRENT.set(context)
+        try:
+            if self._decide is not None:
+                self._decide()
+            await self.app(inside, receive, exchange.send)
+        finally:
+            # In this order, as `ambient.entered` does it.
+            context.ledger.seal()
+            ambient.CURRENT.reset(token)
 
 
-class _Exchange:
+# A struct: built for every request, at half the price of a class.
+class _Exchange(msgspec.Struct, frozen=True):
     """One request's way back: the hop's ids on the response, the crossing noted on whichever span there is.
 
     A verified caller is told what has been decided up to the response's start; nobody else is.
     """
 
-    __slots__ = ("_admission", "_context", "_ids", "_inside", "_send", "_span")
-
-    def __init__(
-        self,
-        send: Send,
-        context: RequestContext,
-        ids: RawHeaders,
-        admission: Admission,
-        span: otel.Span,
-        inside: Scope,
-    ) -> None:
-        self._send = send
-        self._context = context
-        self._ids = ids
-        self._admission = admission
-        self._span = span
-        self._inside = inside
+    forward: Send
+    context: RequestContext
+    ids: RawHeaders
+    admission: Admission
+    span: otel.Span | None
+    inside: Scope
 
     async def send(self, message: Message) -> None:
         kind = message["type"]
         if kind in _STARTS:
-            own = message.get("headers") or ()
-            headers = [(name, value) for name, value in own if not is_hidden_outside(name.lower())]
-            headers += written_outside(self._context, self._ids, tells=self._admission.is_trusted and kind == _RESPONSE)
+            own = message.get("headers")
+            headers = [(name, value) for name, value in own if not is_hidden_outside(name.lower())] if own else []
+            headers += written_outside(self.context, self.ids, tells=kind == _RESPONSE and self.admission.is_trusted)
             message = {**message, "headers": headers}
-            self._name_span()
-            note_answer(self._span, self._admission, self._context, message.get("status"))
-        await self._send(message)
+            if self.span is not None:
+                self._note(self.span, message.get("status"))
+        await self.forward(message)
 
-    def _name_span(self) -> None:
-        route = None if self._span is otel.SILENT else _route_of(self._inside)
+    def _note(self, span: otel.Span, status: int | None) -> None:
+        route = None if span is otel.SILENT else _route_of(self.inside)
         if route is not None:
-            self._span.routed(self._inside.get("method", "GET"), route)
+            span.routed(self.inside.get("method", "GET"), route)
+        note_answer(span, self.admission, self.context, status)
 
 
 def _inbound_of(scope: Scope) -> Inbound:
