@@ -1,7 +1,7 @@
 """`pennon contract`: what a header contract answers to a review, and its documents."""
 
 import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pennon.cli import printing
-from pennon.cli.loading import contract_of, object_of
+from pennon.cli.evidence import doors_in, tests_in
+from pennon.cli.loading import contract_of
 from pennon.cli.options import json_option
 from pennon.errors import ContractInvalid
 from pennon.headers import Contract
@@ -29,12 +30,11 @@ _MARKS: Final = {
     Outcome.FAILED: ("✗", "red"),
     Outcome.NOT_DECLARED: ("–", "dim"),  # noqa: RUF001  # a dash, as in a table
 }
-# How a test file shows that it drives a contract.
-_KIT: Final = ("header_contract_suite", "pennon.testing.headers")
 # What shows what the contract itself cannot.
 _SHOWN_BY: Final = {
     116: "--app MODULE:APP, what pennon.http.asgi or wsgi returned for this contract",
-    126: f"--tests PATH, test files that use {' or '.join(_KIT)}, and name {{}}",
+    126: "--tests REPORT, what pytest --junitxml=REPORT wrote of a run in which header_contract_suite, or cases of it,"
+    " passed for this contract as it stands",
 }
 _file_argument = click.argument("file", metavar="FILE")
 
@@ -50,13 +50,20 @@ def contract() -> None:
 
 @contract.command()
 @_file_argument
-@click.option("--app", "apps", multiple=True, metavar="MODULE:APP", help="Your app, wrapped by pennon's door. Repeat.")
+@click.option(
+    "--app",
+    "apps",
+    multiple=True,
+    metavar="MODULE:APP",
+    help="Your app, wrapped by pennon's door, or a function without arguments that makes it. Repeat.",
+)
 @click.option(
     "--tests",
-    "tests",
+    "reports",
     multiple=True,
-    type=click.Path(exists=True, path_type=Path),
-    help="A test file or folder in which the test kit is used with this contract. Repeat.",
+    metavar="REPORT",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What pytest --junitxml=REPORT wrote, in a run of tests that ask this contract. Repeat.",
 )
 @click.option(
     "--allow",
@@ -72,7 +79,7 @@ def check(
     context: click.Context,
     file: str,
     apps: Sequence[str],
-    tests: Sequence[Path],
+    reports: Sequence[Path],
     allowed: Sequence[str],
     as_json: bool,
 ) -> None:
@@ -81,17 +88,16 @@ def check(
     Exit codes: 0 all is well · 1 an answer is no, or there is a finding · 2 the contract does not load.
     """
     declared = _contract_of(context, file)
-    names = _names_of(file, declared)
     evidence = Evidence(
-        doors=[*_doors(apps, declared)] if apps else None,
-        tests=[*_kit_tests(tests, names)] if tests else None,
+        doors=[*doors_in(apps, declared)] if apps else None,
+        tests=[*tests_in(reports, declared)] if reports else None,
     )
     answers = review_of(declared, evidence, allowed=frozenset(map(Rule, allowed)))
     findings = [finding for finding in findings_of(declared) if finding.rule not in allowed]
     if as_json:
         printing.json_document({"contract": declared.name, "answers": answers, "findings": findings})
     else:
-        _print(declared, answers, findings, names)
+        _print(declared, answers, findings)
     is_well = not findings and all(answer.outcome is not Outcome.FAILED for answer in answers)
     context.exit(0 if is_well else EXIT_FAILED)
 
@@ -149,30 +155,7 @@ def _contract_of(context: click.Context, file: str) -> Contract:
         context.exit(EXIT_DOES_NOT_LOAD)
 
 
-def _doors(apps: Sequence[str], declared: Contract) -> Iterator[str]:
-    """Those of the apps that are doors which speak this contract."""
-    for app in apps:
-        named = object_of(app)
-        # Flask hands each request to its `wsgi_app`, which is where its users put the door.
-        if declared in (getattr(each, "contract", None) for each in (named, getattr(named, "wsgi_app", None))):
-            yield f"{app} stands behind a door with this contract"
-
-
-def _names_of(file: str, declared: Contract) -> list[str]:
-    """By what a test may name the contract."""
-    return [Path(file).name if file.endswith(".toml") else file.rpartition(":")[2], declared.name]
-
-
-def _kit_tests(paths: Sequence[Path], names: Sequence[str]) -> Iterator[str]:
-    """The test files that use the kit and name the contract."""
-    for path in paths:
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            text = file.read_text(encoding="utf-8", errors="replace")
-            if any(mark in text for mark in _KIT) and any(name in text for name in names):
-                yield str(file)
-
-
-def _print(declared: Contract, answers: Sequence[Answer], findings: Sequence[Finding], names: Sequence[str]) -> None:
+def _print(declared: Contract, answers: Sequence[Answer], findings: Sequence[Finding]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, style="dim")
@@ -180,7 +163,7 @@ def _print(declared: Contract, answers: Sequence[Answer], findings: Sequence[Fin
     for answer in answers:
         mark, style = _MARKS[answer.outcome]
         shown_by = _SHOWN_BY.get(answer.number) if answer.outcome is Outcome.FAILED else None
-        way_out = f" ({shown_by.format(' or '.join(names))})" if shown_by else ""
+        way_out = f" ({shown_by})" if shown_by else ""
         says = Text(answer.question).append(f"\n{answer.evidence}{way_out}", style="dim")
         table.add_row(Text(mark, style=style), str(answer.number), says)
     for finding in findings:

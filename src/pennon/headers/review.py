@@ -32,7 +32,7 @@ class Outcome(StrEnum):
 class Evidence:
     """What stands outside the contract. None: nobody has looked; empty: nothing was found.
 
-    doors: what was seen to instrument the service with this contract. tests: what was seen to test it.
+    doors: what was seen to instrument the service with this contract. tests: which tests of it have passed.
     """
 
     doors: Sequence[str] | None = None
@@ -189,9 +189,9 @@ def _both(subject: _Subject, names: Sequence[str]) -> _Judged:
 def _tested(subject: _Subject) -> _Judged:
     tests = subject.evidence.tests
     if tests:
-        return Outcome.PASSED, f"the test kit is used in {_names(tests)}"
+        return Outcome.PASSED, _names(tests)
     found = "nobody has looked" if tests is None else "none was found"
-    return Outcome.FAILED, f"no test with pennon's test kit was shown: {found}"
+    return Outcome.FAILED, f"no run of tests with pennon's test kit was shown: {found}"
 
 
 def _names(names: Iterable[str]) -> str:

@@ -3,7 +3,8 @@
 It is loaded in every test run of everybody who has pennon installed, so it imports nothing before a fixture is asked.
 """
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,20 @@ import pytest
 if TYPE_CHECKING:
     from pennon.testing.headers import DownstreamSpy, HostileHeaders, W3cTraceContext
     from pennon.testing.kafka import Kafka
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Hang to a test the header contracts of which it has asked cases: `pytest --junitxml` writes them down."""
+    if (asking := sys.modules.get(_ASKING)) is not None:
+        asking.forget()
+    result = yield
+    if (asking := sys.modules.get(_ASKING)) is not None:
+        item.user_properties += asking.properties()
+    return result
+
+
+_ASKING = "pennon.testing.headers.asking"
 
 
 @pytest.fixture(scope="session")
