@@ -1,9 +1,10 @@
 """The request context of the running task or thread: the process's one ContextVar.
 
 A door enters a context around its handler; the context refers to the ledger, which all children share. Tasks,
-`asyncio.to_thread` and Starlette's thread pool copy the variable; plain executors start without it.
+`asyncio.to_thread` and Starlette's thread pool copy the variable; plain executors and forked processes start without.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -37,8 +38,9 @@ class entered:  # noqa: N801  # used as a function; a generator's block would co
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        CURRENT.reset(self._token)
+        # Sealed first: a generator that was dropped half-way may be closed in another context, where the reset raises.
         self._context.ledger.seal()
+        CURRENT.reset(self._token)
 
 
 @contextmanager
@@ -49,3 +51,7 @@ def detached() -> Iterator[None]:
         yield
     finally:
         CURRENT.reset(token)
+
+
+# A pool's process lives on and works for everybody; no door would ever close there.
+os.register_at_fork(after_in_child=lambda: CURRENT.set(None))

@@ -86,8 +86,9 @@ class Processing:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            ambient.CURRENT.reset(self._token)
+            # In this order, as `ambient.entered` says.
             self._ledger.seal()
+            ambient.CURRENT.reset(self._token)
         finally:
             if self._span is not SILENT:
                 self._span.__exit__(kind, error, traceback)
