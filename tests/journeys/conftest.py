@@ -21,7 +21,7 @@ from pennon.server import create_app as create_control_plane
 from pennon.store import open_store
 from pennon.sync import FrameReader
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 PAGE_TOKEN = "the page's token"
 SAMPLE = Path(__file__).parent / "sample_trace.json"
 BEGAN_NS = 1_795_267_082_000_000_000
@@ -42,6 +42,14 @@ def make_span(number: int = 1, *, trace: int = 1, parent: int = 0, start_ms: flo
         start_time_unix_nano=began_ns,
         end_time_unix_nano=began_ns + round(ms * MS),
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_control() -> Iterator[None]:
+    """A machine that stands still is no control plane that does not answer."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pennon.journeys.control.CALL_TIMEOUT_S", DEADLINE_S)
+        yield
 
 
 @pytest.fixture(scope="session")

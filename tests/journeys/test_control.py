@@ -292,7 +292,7 @@ def test_kill_from_the_page_reaches_a_client(plane: Any, with_plane: Any) -> Non
     plane.flag("checkout", "on", "off")
     with_plane.change("checkout", "ramp", {"percent": 100})
     with pennon.connect(plane.url, token=plane.sdk_token) as flags:
-        assert flags.wait_ready(10)
+        assert flags.wait_ready(60)
         before = flags.string("checkout", unit="user-7", default="default")
         revision = plane.settings("checkout").revision
         with_plane.change("checkout", "kill")

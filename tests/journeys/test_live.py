@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from pennon.carry import Divergence, DivergenceCount
 from pennon.control import Exposure, Report
 from pennon.journeys import ControlPlane
-from pennon.journeys.live import READERS_LIMIT_COUNT, Live
+from pennon.journeys.live import FLAGS_S, READERS_LIMIT_COUNT, Live
 from pennon.journeys.memory import Memory
 
 
@@ -64,6 +64,11 @@ def test_flags_are_told_when_somebody_looks_and_when_they_change(plane: Any, wit
         plane.store.kill("default", "checkout", environment="production", by=plane.by)
         [after] = first(events, "flags")["items"]
     assert (False, True) == (before["settings"]["killed"], after["settings"]["killed"])
+
+
+def test_flags_are_asked_for_often_enough_for_the_promise() -> None:
+    """A flip is seen within a second: after two pauses at most, and as many calls."""
+    assert 0.5 >= 2 * FLAGS_S
 
 
 def test_second_page_begins_with_the_flags_as_they_were_last_told(plane: Any, with_plane: Any) -> None:

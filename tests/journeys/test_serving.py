@@ -39,14 +39,14 @@ def test_signal_ends_open_streams_and_the_process_in_good_order(process: Any, nu
     """A page that looks does not hold the end up, and nothing of it is logged as a failure."""
     url = httpx.URL(process.stdout.readline().strip())
     sent = httpx.post(f"{url}/v1/traces", content=SAMPLE.read_bytes(), headers={"content-type": "application/json"})
-    stream = http.client.HTTPConnection(url.host, url.port or 0, timeout=10)
+    stream = http.client.HTTPConnection(url.host, url.port or 0, timeout=60)
     stream.request("GET", "/api/live")
     response = stream.getresponse()
     opened = response.readline()
     process.send_signal(number)
     response.read()
     stream.close()
-    assert (200, b"event: traffic\n", 0) == (sent.status_code, opened, process.wait(10))
+    assert (200, b"event: traffic\n", 0) == (sent.status_code, opened, process.wait(60))
     assert "" == process.stderr.read()
 
 

@@ -11,14 +11,14 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, Response, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, Response, expect, sync_playwright
 
 from pennon.control import Role
 from pennon.journeys import ControlPlane, Memory, create_app
 from pennon.server import create_app as create_control_plane
 from pennon.store import open_store
 
-DEADLINE_S: Final = 10.0
+DEADLINE_S: Final = 60.0
 PROJECT: Final = "default"
 # The trace that the app's own tests read, too.
 SAMPLE: Final = Path(__file__).parents[1] / "journeys" / "sample_trace.json"
@@ -164,7 +164,10 @@ def plane(served_plane: Plane) -> Plane:
 @pytest.fixture(scope="session")
 def served_address(served_plane: Plane, serving: Serving) -> Iterator[str]:
     """The app, which remembers the sample trace."""
-    control = ControlPlane(served_plane.url, token=served_plane.token, project=PROJECT, environment=ENVIRONMENT)
+    with pytest.MonkeyPatch.context() as patched:
+        # A machine that stands still is no control plane that does.
+        patched.setattr("pennon.journeys.control.CALL_TIMEOUT_S", DEADLINE_S)
+        control = ControlPlane(served_plane.url, token=served_plane.token, project=PROJECT, environment=ENVIRONMENT)
     with serving(create_app(memory=Memory(), control=control, page_token=PAGE_TOKEN)) as url:
         send(url, json.loads(SAMPLE.read_text()))
         yield url
@@ -230,6 +233,7 @@ def traces(address: str) -> Callable[[str, str], None]:
 def browser() -> Iterator[Browser]:
     """One headless Chromium for all tests of a file."""
     path = find_browser()
+    expect.set_options(timeout=DEADLINE_S * 1000)
     with sync_playwright() as playwright, closing(_launched(playwright, path)) as opened:
         yield opened
 

@@ -17,7 +17,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 _MAIN = """
 import sys
 from pathlib import Path
@@ -164,7 +164,7 @@ def test_port_that_is_taken_is_said_in_one_sentence(start: Any) -> None:
 
 
 def test_sigterm_with_twenty_open_streams_ends_them_and_exits_0_in_time(start: Any) -> None:
-    """Every reader sees an orderly end; the process is gone within 3 s."""
+    """Every reader sees an orderly end, and the process does not wait for what would never end by itself."""
     process = start()
     url, token = process.url, process.credentials["sdk"]["production"]
     ended: list[bool] = []
@@ -179,11 +179,12 @@ def test_sigterm_with_twenty_open_streams_ends_them_and_exits_0_in_time(start: A
         for reader in readers:
             reader.start()
         process.popen.send_signal(signal.SIGTERM)
-        assert 0 == process.popen.wait(3)
+        assert 0 == process.popen.wait(DEADLINE_S)
         for reader in readers:
             reader.join(DEADLINE_S)
     assert [True] * 20 == ended
     assert "server.stopped" == process.events()[-1]
+    assert "graceful shutdown exceeded" not in process.log_path.read_text()
 
 
 def test_sigterm_lets_what_is_in_flight_finish(start: Any) -> None:
@@ -203,7 +204,7 @@ def test_sigterm_lets_what_is_in_flight_finish(start: Any) -> None:
 
 
 def test_second_signal_ends_at_once(start: Any) -> None:
-    """With a request that never finishes, the second SIGTERM does not wait for the deadline."""
+    """With a request that never finishes, it is the second SIGTERM that ends the process, not the deadline, with 0."""
     process = start()
     url, held = process.url, process.credentials
     gone = threading.Event()
@@ -223,7 +224,7 @@ def test_second_signal_ends_at_once(start: Any) -> None:
 
     asking = threading.Thread(target=ask)
     asking.start()
-    assert -signal.SIGTERM == process.popen.wait(5)
+    assert -signal.SIGTERM == process.popen.wait(DEADLINE_S)
     gone.set()
     asking.join(DEADLINE_S)
 
