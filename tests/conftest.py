@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import settings
 
 from pennon import ambient, carry
@@ -24,8 +25,13 @@ from pennon.flags import (
     ranges_of,
 )
 
-# How long tests wait for what happens in another thread; far above what it takes on a busy machine.
-PATIENCE_S: Final = 10.0
+# How long tests wait for what happens in another thread or process: no measure of anything, only the end of a hang.
+# Within the 120 s that a test has, and above any time that a busy machine stands still.
+PATIENCE_S: Final = 60.0
+
+# httpx waits 5 s for an answer unless it is told otherwise; tests whose subject is a timeout tell it.
+for _limit in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, _limit, PATIENCE_S)
 
 # How long an example takes says how busy the machine is. Hypothesis's own profile for CI, which it takes there, has no
 # deadline either.

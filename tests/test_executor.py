@@ -55,7 +55,7 @@ def test_call_sees_the_request_and_all_context_variables(way: Submit) -> None:
 
 def test_calls_at_the_same_time_have_contexts_of_their_own() -> None:
     """One context cannot be entered by two threads at once: each call gets a copy, of its own request."""
-    together = Barrier(2, timeout=10)
+    together = Barrier(2, timeout=60)
 
     def ask() -> str:
         together.wait()
@@ -75,7 +75,7 @@ def test_call_that_runs_after_the_door_has_closed_serves_no_request() -> None:
     is_closed = Event()
     with pennon.ContextExecutor(1) as executor:
         with ambient.entered(request_of()):
-            late = executor.submit(lambda: is_closed.wait(10) and ambient.current())
+            late = executor.submit(lambda: is_closed.wait(60) and ambient.current())
         is_closed.set()
         assert None is late.result()
 

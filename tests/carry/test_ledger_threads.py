@@ -33,7 +33,7 @@ def test_decide_agrees_between_threads_that_would_disagree() -> None:
     rulesets = [_ruleset(f"v{number}") for number in range(THREADS)]
 
     def ask(ruleset: Ruleset) -> list[Decision]:
-        barrier.wait(10)
+        barrier.wait(60)
         flags = [ruleset.flag(key) for key in ruleset.records]
         return [decide(flag, ruleset, ledger, "7", {}, {}, 0, lambda _: None) for flag in flags if flag is not None]
 
@@ -52,13 +52,13 @@ def test_encode_while_others_decide_raises_nothing() -> None:
     assert flag is not None
 
     def fan_out() -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         for number in range(1_000):
             decide(flag, ruleset, ledger, str(number), {}, {}, 0, lambda _: None)
 
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(fan_out)
-        barrier.wait(10)
+        barrier.wait(60)
         while not done.done():
             assert len(decode(encode(ledger).value).entries) <= 1_000
         done.result()

@@ -450,7 +450,7 @@ def test_record_really_goes_through_a_broker(kafka: Any) -> None:
     through = [each for each in found.records if each.door.startswith("a broker")]
     assert ["a broker, sent", "a broker, handled"] * 2 == [each.door for each in through]
     assert [] == [each for each in through if each.is_broken]
-    topics = AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=10).topics
+    topics = AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=60).topics
     assert not any(name.startswith("pennon-doctor-") or name == "feed.posts" for name in topics)
 
 

@@ -86,11 +86,11 @@ def _served(app: Any, options: dict[str, Any]) -> Iterator[str]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        assert server.is_up.wait(10)
+        assert server.is_up.wait(60)
         yield f"127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
         listener.close()
 
 

@@ -163,7 +163,7 @@ def test_calls_one_after_the_other_agree(services: Mesh) -> None:
 
 def at_once(services: Mesh, *, decides_at_ingress: bool) -> tuple[list[Any], list[Any], list[Any]]:
     """What b and c answer to calls at the same time, then d to a later one, and what a asks in the end."""
-    together = threading.Barrier(2, timeout=10)
+    together = threading.Barrier(2, timeout=60)
 
     async def together_asking(replica: Any, _: Call) -> list[Any]:
         await asyncio.to_thread(together.wait)

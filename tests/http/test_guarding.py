@@ -116,7 +116,7 @@ def by_requests(url: str) -> Callable[[], Any]:
     """The same."""
 
     def call() -> requests.Response:
-        answer = requests.get(url, timeout=5)
+        answer = requests.get(url, timeout=60)
         answer.raise_for_status()
         return answer
 

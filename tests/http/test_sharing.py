@@ -33,7 +33,7 @@ from pennon.headers import Contract, public
 pytestmark = pytest.mark.slow
 
 CONTRACT = Contract("test", version="1", owner="tests")
-PATIENCE_S = 10
+PATIENCE_S = 60.0
 
 Decide = Callable[..., str]
 Serve = Callable[..., str]

@@ -193,7 +193,7 @@ def test_streamed_response_and_background_share_the_ledger(hosts: Hosts, serve: 
     host = serve(pennon.http.asgi(app, hosts.contract, boundary=public()))
     httpx.get(f"http://{host}/")
 
-    assert is_over.wait(10)
+    assert is_over.wait(60)
     assert ["blue", "blue", "blue"] == asked
 
 
@@ -255,7 +255,7 @@ async def _ask(host: str, lines: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(address, int(port))
     writer.write(b"GET / HTTP/1.1\r\nhost: here\r\nconnection: close\r\n" + lines + b"\r\n")
     await writer.drain()
-    answer = await asyncio.wait_for(reader.read(), 20)
+    answer = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     await writer.wait_closed()
     return answer
@@ -281,7 +281,7 @@ def test_strict_contract_serves_every_client_as_it_comes(serve: Serve) -> None:
     with urllib.request.urlopen(urllib.request.Request(url, data=b"x")) as answer:
         assert 204 == answer.status
     assert 204 == httpx.get(url).status_code
-    assert 204 == requests.post(url, files={"a": b"x"}, timeout=10).status_code
+    assert 204 == requests.post(url, files={"a": b"x"}, timeout=60).status_code
     assert 400 == httpx.get(url, headers={"x-nobody-knows": "1"}).status_code
     # A sink is no WebSocket's host: uvicorn says so for it. Refused by the door it would be 400.
     assert (204, 500) == asyncio.run(by_aiohttp())

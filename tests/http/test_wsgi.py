@@ -207,7 +207,7 @@ def test_steps_may_be_taken_in_another_thread(environ: Environ) -> None:
     got: list[bytes] = []
     thread = threading.Thread(target=lambda: got.append(server.finish()))
     thread.start()
-    thread.join(10)
+    thread.join(60)
 
     assert [b"one"] == got
     assert blocks.contexts[0].ledger.is_sealed

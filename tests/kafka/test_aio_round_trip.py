@@ -52,7 +52,7 @@ def read(kafka: Kafka, topic: str, count: int, **options: Any) -> list[Any]:
         await consumer.start()
         try:
             consumer.assign([TopicPartition(topic, 0)])
-            return [await asyncio.wait_for(consumer.getone(), 20) for _ in range(count)]
+            return [await asyncio.wait_for(consumer.getone(), 60) for _ in range(count)]
         finally:
             await consumer.stop()
 
@@ -121,13 +121,13 @@ def test_either_library_reads_what_the_other_sent(kafka: Kafka, context: Request
     stock = confluent_kafka.Producer({"bootstrap.servers": kafka.bootstrap, "linger.ms": 0})
     with ambient.entered(context):
         pennon.kafka.producer(stock, contract).produce(topic, b"hello", headers={"own": None})
-        stock.flush(10)
+        stock.flush(60)
         send(kafka, contract, lambda sender: sender.send(topic, b"hello", headers={"own": None}))
     consumer = confluent_kafka.Consumer(
         {"bootstrap.servers": kafka.bootstrap, "group.id": "either", "enable.auto.commit": False}
     )
     consumer.assign([confluent_kafka.TopicPartition(topic, 0, confluent_kafka.OFFSET_BEGINNING)])
-    by_confluent = consumer.consume(2, timeout=20)
+    by_confluent = consumer.consume(2, timeout=60)
     consumer.close()
 
     expected = [(decision.scope.flag_id, decision.answer.variant_id, 41)]

@@ -63,11 +63,11 @@ def _by_confluent(
     producer = pennon.kafka.producer(Producer({"bootstrap.servers": kafka.bootstrap}), contract, signer=signer)
     for each in records:
         producer.produce(topic, key=b"k", **each)
-    producer.flush(10)
+    producer.flush(60)
     consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "contract", "enable.auto.commit": False})
     try:
         consumer.assign([confluent_kafka.TopicPartition(topic, 0, confluent_kafka.OFFSET_BEGINNING)])
-        return consumer.consume(len(records), timeout=20)
+        return consumer.consume(len(records), timeout=60)
     finally:
         consumer.close()
 
@@ -86,7 +86,7 @@ async def _by_aiokafka(
         consumer.assign([TopicPartition(topic, 0)])
         found: list[Any] = []
         while len(found) < len(records):
-            several = await asyncio.wait_for(consumer.getmany(timeout_ms=20_000), 20)
+            several = await asyncio.wait_for(consumer.getmany(timeout_ms=60_000), 90)
             found += [record for each in several.values() for record in each]
         return found
     finally:

@@ -18,7 +18,7 @@ from pennon.testing import Kafka
 
 pytestmark = pytest.mark.kafka
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 BOUNDARY = mesh(identity=lambda inbound: Identity(units={"user": inbound.source.value().decode()}))
 
 

@@ -37,7 +37,7 @@ def read(kafka: Kafka) -> Read:
         )
         try:
             consumer.assign([confluent_kafka.TopicPartition(topic, 0, confluent_kafka.OFFSET_BEGINNING)])
-            found = consumer.consume(count, timeout=20)
+            found = consumer.consume(count, timeout=60)
         finally:
             consumer.close()
         assert count == len(found)
@@ -67,7 +67,7 @@ def test_a_decision_survives_the_topic(
     contract = contract_of(topic)
     with ambient.entered(context):
         pennon.kafka.producer(sender, contract).produce(topic, b"hello", headers={"own": b"\xff\x00"})
-    sender.flush(10)
+    sender.flush(60)
     (record,) = read(topic, 1)
     with pennon.kafka.process(record, contract, boundary=mesh()) as found:
         assert [(decision.scope.flag_id, decision.answer.variant_id, 41)] == entries_of(found)
@@ -86,7 +86,7 @@ def test_a_public_boundary_takes_nothing_from_the_topic(
     contract = contract_of(topic)
     with ambient.entered(context):
         pennon.kafka.producer(sender, contract).produce(topic, b"hello")
-    sender.flush(10)
+    sender.flush(60)
     (record,) = read(topic, 1)
     with pennon.kafka.process(record, contract, boundary=public()) as found:
         assert [] == entries_of(found)
@@ -102,11 +102,11 @@ def test_a_forwarded_record_carries_the_forwarders_context_alone(
     producer = pennon.kafka.producer(sender, contract)
     with ambient.entered(context):
         producer.produce(first, b"hello", headers=[("own", None)])
-    sender.flush(10)
+    sender.flush(60)
     (record,) = read(first, 1)
     with pennon.kafka.process(record, contract, boundary=mesh()) as forwarder:
         producer.produce(second, record.value(), headers=record.headers())
-    sender.flush(10)
+    sender.flush(60)
     (forwarded,) = read(second, 1)
     names = [str(header[0]) for header in forwarded.headers() or ()]
     assert sorted(set(names)) == sorted(names)
@@ -125,12 +125,12 @@ def test_an_undeclared_topic_gets_nothing_of_ours(
     producer = pennon.kafka.producer(sender, contract)
     with ambient.entered(context):
         producer.produce(first, b"hello", headers=[("own", b"1")])
-    sender.flush(10)
+    sender.flush(60)
     (record,) = read(first, 1)
     with pennon.kafka.process(record, contract, boundary=mesh()):
         producer.produce(elsewhere, b"forwarded", headers=record.headers())
         producer.produce(elsewhere, b"new")
-    sender.flush(10)
+    sender.flush(60)
     forwarded, new = read(elsewhere, 2)
     assert [("own", b"1")] == forwarded.headers()
     assert not new.headers()
@@ -143,7 +143,7 @@ def test_a_serializing_producer_carries_too(kafka: Kafka, read: Read, context: R
     stock = SerializingProducer({"bootstrap.servers": kafka.bootstrap, "value.serializer": StringSerializer()})
     with ambient.entered(context):
         pennon.kafka.producer(stock, contract).produce(topic, key=b"k", value="hello", headers=[("own", b"1")])
-    stock.flush(10)
+    stock.flush(60)
     (record,) = read(topic, 1)
     assert b"hello" == record.value()
     with pennon.kafka.process(record, contract, boundary=mesh()) as found:
@@ -155,7 +155,7 @@ def test_header_values_that_are_not_utf8_reach_nobody_as_an_error(kafka: Kafka, 
     topic = kafka.fresh_topic()
     hostile: Any = [(name, b"\xff\xfe\x00") for name in ("traceparent", "baggage", "x-request-id", "x-correlation-id")]
     sender.produce(topic, b"hello", headers=[*hostile, ("own", b"\xff")])
-    sender.flush(10)
+    sender.flush(60)
     (record,) = read(topic, 1)
     with pennon.kafka.process(record, contract_of(topic), boundary=mesh()) as found:
         assert [] == entries_of(found)
@@ -198,5 +198,5 @@ def produce_by_librdkafka(bootstrap: str, topic: str, header_names: list[bytes])
     for header_name in header_names:
         words += [number(9), text(header_name), text(b"x"), size(1)]
     assert 0 == library.rd_kafka_producev(handle, *words, number(0))
-    assert 0 == library.rd_kafka_flush(handle, 10_000)
+    assert 0 == library.rd_kafka_flush(handle, 60_000)
     library.rd_kafka_destroy(handle)

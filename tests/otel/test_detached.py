@@ -103,11 +103,11 @@ def test_block_of_one_thread_is_no_other_s(request_here: RequestContext) -> None
     def leave() -> None:
         with pennon.detached():
             inside.set()
-            done.wait(10)
+            done.wait(60)
 
     with pennon.ContextExecutor(2) as executor:
         left = executor.submit(leave)
-        assert inside.wait(10)
+        assert inside.wait(60)
         seen.append(executor.submit(pennon.current).result())
         done.set()
         left.result()

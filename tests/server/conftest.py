@@ -14,7 +14,7 @@ from pennon.server import create_app
 from pennon.store import open_store
 from pennon.sync import FrameReader, Message, decode_message
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 PROJECT = "default"
 
 Serving = Callable[[Any], AbstractContextManager[str]]

@@ -51,7 +51,7 @@ def test_ping_reaches_every_reader(new_store: Any) -> None:
         async with feeds_over(new_store, ping_s=0.001) as feeds:
             reader = Reader()
             await feeds.feed(environment).open(None, reader.write, reader.close)
-            await asyncio.wait_for(reader.arrived.wait(), 10)
+            await asyncio.wait_for(reader.arrived.wait(), 60)
             return reader.got[0]
 
     assert encode_message(Ping()) == asyncio.run(scenario())
@@ -83,7 +83,7 @@ def test_stream_outlives_a_store_that_fails(new_store: Any) -> None:
             await feed.open(None, reader.write, reader.close)
             document = {"key": "f", "type": "boolean", "variants": [{"key": "on", "value": True}]}
             feeds.wake(new_store.create_flag("default", document, by=Author("test")).changes)
-            await asyncio.wait_for(reader.arrived.wait(), 10)
+            await asyncio.wait_for(reader.arrived.wait(), 60)
             return store.failures
 
     assert 1 == asyncio.run(scenario())
@@ -116,7 +116,7 @@ def test_change_of_another_process_is_found_without_a_wake(new_store: Any, monke
             await feeds.feed(environment).open(None, reader.write, reader.close)
             document = {"key": "f", "type": "boolean", "variants": [{"key": "on", "value": True}]}
             new_store.create_flag("default", document, by=Author("test"))
-            await asyncio.wait_for(reader.arrived.wait(), 10)
+            await asyncio.wait_for(reader.arrived.wait(), 60)
             return reader.got[0]
 
     assert asyncio.run(scenario()).startswith(b"event: delta\n")

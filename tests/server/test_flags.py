@@ -91,7 +91,7 @@ def test_two_authors_at_once_the_second_gets_412(plane: Any) -> None:
     def author(value: bool) -> None:
         with plane.client(plane.admin_token) as client:
             client.get("/health/live")
-            gate.wait(10)
+            gate.wait(60)
             patch = {"fallthrough": {"variant": "on" if value else "off"}, "on": value}
             statuses.append(client.patch(plane.settings(flag), json=patch, headers={"if-match": etag}).status_code)
 
@@ -99,7 +99,7 @@ def test_two_authors_at_once_the_second_gets_412(plane: Any) -> None:
     for thread in authors:
         thread.start()
     for thread in authors:
-        thread.join(20)
+        thread.join(60)
     assert [200, 412] == sorted(statuses)
 
 

@@ -81,7 +81,7 @@ def test_kill_passes_while_authors_are_shed(
         def flags(self, *arguments: Any, **named: Any) -> Any:
             """Wait, then list."""
             entered.release()
-            gate.wait(10)
+            gate.wait(60)
             return new_store.flags(*arguments, **named)
 
     with serving(create_app(Slow(), authoring_waiting_limit_count=0)) as url:
@@ -91,12 +91,12 @@ def test_kill_passes_while_authors_are_shed(
         for thread in crowd:
             thread.start()
         for _ in crowd:
-            assert entered.acquire(timeout=10)
+            assert entered.acquire(timeout=60)
         shed = plane.admin.get("/v1/projects/default/flags")
         killed = plane.admin.put(path(flag))
         gate.set()
         for thread in crowd:
-            thread.join(10)
+            thread.join(60)
     assert (429, "too_many_requests", "1") == (shed.status_code, shed.json()["code"], shed.headers["retry-after"])
     assert 200 == killed.status_code
 

@@ -98,7 +98,7 @@ def test_a_client_follows_into_the_new_epoch(
         source.backup(target)
     own_plane.patch(flag, fallthrough={"variant": "on"})
     with pennon.connect(own_plane.url, token=own_plane.sdk_tokens["production"]) as client:
-        assert client.wait_ready(10)
+        assert client.wait_ready(60)
         assert client.is_on(flag, unit="u", default=False)
 
         restore_backup(f"sqlite:///{tmp_path}/own.db", backup, by=BY)

@@ -15,8 +15,8 @@ from typing import Any, Self
 import httpx
 import pytest
 
-END_TIMEOUT_S = 8.0
-HEAR_TIMEOUT_S = 30.0
+END_TIMEOUT_S = 60.0
+HEAR_TIMEOUT_S = 60.0
 SERVICES = Path(__file__).parent / "services"
 ROOT = Path(__file__).parents[2]
 
@@ -214,7 +214,7 @@ def run(control_plane: ControlPlane) -> Callable[..., subprocess.CompletedProces
         command = [str(Path(sys.executable).with_name("pennon")), *arguments]
         plain = {"PATH": "/usr/bin:/bin", "COLUMNS": "120", **environment}
         return subprocess.run(
-            command, cwd=folder, env=plain, input=stdin, capture_output=True, text=True, timeout=30, check=False
+            command, cwd=folder, env=plain, input=stdin, capture_output=True, text=True, timeout=60, check=False
         )
 
     return typed

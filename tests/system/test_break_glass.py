@@ -64,7 +64,7 @@ def test_kill_holds_while_the_server_dies_and_the_database_is_held(duty: Duty, p
     """Off at once, and at every moment until it is killed in the database, by the server that came after."""
     port = duty.plane.url.rpartition(":")[2]
     client = pennon.connect(duty.plane.url, token=duty.plane.sdk_token)
-    assert client.wait_ready(10)
+    assert client.wait_ready(60)
     assert client.is_on("checkout", unit="user-7", default=False)
     with duty.held_database():
         told = duty.told("break-glass", "kill", "checkout", "--env", "production", "--reason", "it burns")
@@ -88,7 +88,7 @@ def test_kill_holds_while_the_server_dies_and_the_database_is_held(duty: Duty, p
     tools.wait_until(lambda: duty.settings()["killed"])
     tools.wait_until(lambda: not client._state.replica.emergencies)
     ended.set()
-    watching.join(10)
+    watching.join(60)
     assert {False} == set(seen)
 
     last = duty.told("flags", "history", "checkout")[0]

@@ -44,7 +44,7 @@ class Chain:
             url = f"http://127.0.0.1:{port}/"
             tools.wait_until(lambda url=url: tools.is_up(url), saying=self.services[name].log)
         self.feed = self.services["feed"]
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{ports['gateway']}", timeout=20)
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{ports['gateway']}", timeout=60)
 
     def close(self) -> None:
         self._http.close()

@@ -88,7 +88,7 @@ class Demo:
 
     def type(self, *words: str) -> str:
         """What a command prints."""
-        done = subprocess.run(words, cwd=self.folder, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(words, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -305,7 +305,7 @@ def _held(kafka: Kafka, topic: str) -> list[tuple[dict[str, Any], Decoded]]:
     """What a topic holds by now, and the decisions that came with each record."""
     consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "looks", "enable.auto.commit": False})
     places = [TopicPartition(topic, partition, 0) for partition in range(4)]
-    ends = {place.partition: consumer.get_watermark_offsets(place, timeout=20)[1] for place in places}
+    ends = {place.partition: consumer.get_watermark_offsets(place, timeout=60)[1] for place in places}
     left = sum(ends.values())
     consumer.assign(places)
     found = []

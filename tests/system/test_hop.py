@@ -53,7 +53,7 @@ def test_decision_crosses_a_service_without_pennon(
         tools.wait_until(lambda name=name: tools.is_up(urls[name]), saying=process.log)
     headers = {"x-correlation-id": "j-1", "authorization": "Bearer user-1"}
 
-    answer = httpx.post(urls["gateway"], json={"author": "user-1"}, headers=headers, timeout=20)
+    answer = httpx.post(urls["gateway"], json={"author": "user-1"}, headers=headers, timeout=60)
 
     assert 201 == answer.status_code, gateway.log() + hop.log() + sink.log()
     decided, carried = (process.hear(lambda line: line.get("user") == "user-1") for process in (gateway, sink))

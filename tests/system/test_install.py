@@ -14,7 +14,7 @@ import sys, threading
 import pennon
 
 flags = pennon.connect(sys.argv[1], token=sys.argv[2])
-assert flags.wait_ready(10)
+assert flags.wait_ready(60)
 tick = threading.Event()
 for expected in (False, True):
     print(expected, flush=True)
@@ -57,7 +57,7 @@ def test_five_lines_follow_the_server_live(installed: Path, control_plane: Any) 
 def test_command_of_a_plain_install_says_what_it_needs(installed: Path) -> None:
     """The script is there with every install; without its extra it names the extra."""
     done = subprocess.run(
-        [str(installed.with_name("pennon")), "flags", "list"], capture_output=True, text=True, timeout=30, check=False
+        [str(installed.with_name("pennon")), "flags", "list"], capture_output=True, text=True, timeout=60, check=False
     )
 
     assert 1 == done.returncode

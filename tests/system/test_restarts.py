@@ -256,7 +256,7 @@ def _asked(consumer: Consumer, places: list[TopicPartition]) -> list[TopicPartit
     ends_s = time.monotonic() + 20
     while True:
         try:
-            return consumer.committed(places, timeout=20)
+            return consumer.committed(places, timeout=60)
         except KafkaException as error:
             if error.args[0].code() not in COORDINATOR_TO_COME or time.monotonic() > ends_s:
                 raise
@@ -267,7 +267,7 @@ def _held(kafka: Kafka, run: str) -> dict[str, list[dict[str, Any]]]:
     """Topic -> the records in it that belong to a run; exposures do not say which, but their processes do."""
     consumer = _consumer(kafka, "accounts")
     places = [TopicPartition(topic, partition, 0) for topic in TOPICS for partition in PARTITIONS]
-    left = {(place.topic, place.partition): consumer.get_watermark_offsets(place, timeout=20)[1] for place in places}
+    left = {(place.topic, place.partition): consumer.get_watermark_offsets(place, timeout=60)[1] for place in places}
     consumer.assign(places)
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     while any(left.values()):

@@ -29,7 +29,7 @@ def asked(processes: Any, control_plane: Any, tools: Any, **more: str) -> httpx.
         service = processes.start(name, [sys.executable, str(tools.services / "callers.py"), name], **shared)
         service.hear(lambda line: "ready" in line)
         tools.wait_until(lambda name=name: tools.is_up(f"http://{hosts[name.upper()]}/"), saying=service.log)
-    return httpx.get(f"http://{hosts['GATEWAY']}/", timeout=20)
+    return httpx.get(f"http://{hosts['GATEWAY']}/", timeout=60)
 
 
 def test_gateway_learns_what_the_last_service_decided(

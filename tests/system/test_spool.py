@@ -36,7 +36,7 @@ def start(processes: Any, control_plane: Any) -> Any:
 
 def exposed_by(process: Any) -> list[str]:
     """Whom it said that it has exposed, heard to the end."""
-    process._thread.join(10)
+    process._thread.join(60)
     return [line["exposed"] for line in process._heard if "exposed" in line]
 
 
@@ -68,7 +68,7 @@ def test_exposures_of_a_killed_process_are_delivered_by_its_successor(
     victim.say("fork")
     child = victim.hear(lambda line: "forked" in line)
     os.kill(victim.pid, signal.SIGKILL)
-    victim._child.wait(10)
+    victim._child.wait(60)
     left = [json.loads(line) for path in spool.rglob("*.jsonl") for line in path.read_bytes().splitlines()]
     assert {"exposure"} == {key for line in left for key in line}
     before = counted(control_plane)
@@ -90,7 +90,7 @@ def test_successors_follow_each_other_until_all_is_delivered(start: Any, control
         for _ in range(50):
             process.hear(lambda line: "exposed" in line)
         os.kill(process.pid, signal.SIGKILL)
-        process._child.wait(10)
+        process._child.wait(60)
         exposed += 50 + len(exposed_by(process))
     last = start("last", spool)
     until(lambda: counted(control_plane) >= exposed)

@@ -75,7 +75,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_kafka_fixture_serves_clients(kafka: Kafka) -> None:
     """What the fixture gives answers a stock client, and a fresh topic is there when it has returned."""
     topic = kafka.fresh_topic(partitions=3)
-    found = AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(topic, timeout=10).topics[topic]
+    found = AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(topic, timeout=60).topics[topic]
     assert 3 == len(found.partitions)
 
 
@@ -101,12 +101,12 @@ def test_foreground_broker_prints_its_address_and_ends_on_sigterm(tmp_path: Path
     with running.stdout:
         address = running.stdout.readline().strip()
         host, port = address.split(":")
-        socket.create_connection((host, int(port)), timeout=5).close()
+        socket.create_connection((host, int(port)), timeout=60).close()
         running.send_signal(signal.SIGTERM)
-        assert 0 == running.wait(30)
+        assert 0 == running.wait(60)
     assert [] == list(tmp_path.iterdir())
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((host, int(port)), timeout=5)
+        socket.create_connection((host, int(port)), timeout=60)
 
 
 class EndsItsReader(io.StringIO):

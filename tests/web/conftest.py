@@ -29,11 +29,11 @@ def serving() -> Iterator[Callable[[Any], str]]:
 
         def end() -> None:
             server.should_exit = True
-            thread.join(10)
+            thread.join(60)
             listener.close()
 
         ends.append(end)
-        assert started.wait(10), "the server did not start"
+        assert started.wait(60), "the server did not start"
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     yield serve

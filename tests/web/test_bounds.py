@@ -19,7 +19,7 @@ def test_lane_over_its_bound_sheds_with_retry_after() -> None:
         lane, gate = Lane(threads=1, waiting_limit_count=1), threading.Event()
 
         def call() -> str:
-            gate.wait(10)
+            gate.wait(60)
             return "done"
 
         running = [asyncio.create_task(lane.run(call)) for _ in range(2)]
@@ -50,7 +50,7 @@ def test_lane_full_leaves_another_lane_free() -> None:
 
     async def scenario() -> str:
         authoring, kills, gate = Lane(threads=1), Lane(threads=1), threading.Event()
-        crowd = [asyncio.create_task(authoring.run(lambda: gate.wait(10))) for _ in range(50)]
+        crowd = [asyncio.create_task(authoring.run(lambda: gate.wait(60))) for _ in range(50)]
         await asyncio.sleep(0)
         killed = await kills.run(lambda: "killed")
         gate.set()

@@ -47,7 +47,7 @@ def client(serving: Callable[[Any], str]) -> Iterator[httpx.Client]:
 
     problem.install(app)
     watched = AccessLog(app, observe=lambda **_: None, monotonic_ns=lambda: 0)
-    with httpx.Client(base_url=serving(watched), timeout=10) as client:
+    with httpx.Client(base_url=serving(watched), timeout=60) as client:
         yield client
 
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from pennon.web import Detach, EventStream, Hub, Write
 
-_DEADLINE_S = 10.0
+_DEADLINE_S = 60.0
 
 
 class Fixture:

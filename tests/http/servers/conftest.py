@@ -37,7 +37,7 @@ def _by_wsgiref(application: Any) -> Iterator[str]:
         yield f"127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
-        thread.join(10)
+        thread.join(60)
         server.server_close()
 
 
@@ -55,7 +55,7 @@ def _by_gunicorn(name: str, *options: str) -> Iterator[str]:
             yield f"127.0.0.1:{listener.getsockname()[1]}"
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            process.wait(60)
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def _by_hypercorn(application: Any) -> Iterator[str]:
             yield f"127.0.0.1:{listener.getsockname()[1]}"
         finally:
             loop.call_soon_threadsafe(over.set)
-            thread.join(20)
+            thread.join(60)
             loop.close()
 
 
@@ -118,7 +118,7 @@ def send_raw() -> Callable[..., tuple[bytes, bytes]]:
 
 def _send_raw(host: str, lines: bytes, path: str = "/") -> tuple[bytes, bytes]:
     address, _, port = host.partition(":")
-    with socket.create_connection((address, int(port)), timeout=20) as connection:
+    with socket.create_connection((address, int(port)), timeout=60) as connection:
         received = b""
         try:
             connection.sendall(

@@ -74,11 +74,11 @@ def test_context_of_a_websocket_lives_as_long_as_its_call(
         answers = []
         for variant in ("blue", "green"):
             connection.send(variant)
-            answers.append(connection.recv(timeout=10))
+            answers.append(connection.recv(timeout=60))
         first = contexts[0]
         assert first is not None
         assert not first.ledger.is_sealed
-    assert is_over.wait(10)
+    assert is_over.wait(60)
 
     assert ["blue", "blue"] == answers
     assert [first] * 4 == contexts

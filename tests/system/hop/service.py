@@ -16,7 +16,7 @@ trace.set_tracer_provider(TracerProvider())
 HTTPXClientInstrumentor().instrument()
 app = FastAPI()
 FastAPIInstrumentor.instrument_app(app)
-client = httpx.AsyncClient(timeout=10)
+client = httpx.AsyncClient(timeout=60)
 
 
 @app.post("/")

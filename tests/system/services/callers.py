@@ -32,7 +32,7 @@ flags = pennon.connect()
 async def serve(request: Request) -> JSONResponse:
     told = []
     if CALLED:
-        async with pennon.http.httpx(httpx.AsyncClient(timeout=10), CONTRACT) as client:
+        async with pennon.http.httpx(httpx.AsyncClient(timeout=60), CONTRACT) as client:
             told = (await client.get(f"http://{os.environ[CALLED.upper()]}/")).json()
     acted = flags.decision(FLAG, unit="user-1", attributes=PLAN)
     local = contextvars.Context().run(flags.peek, FLAG, unit="user-1", attributes=PLAN)
@@ -41,7 +41,7 @@ async def serve(request: Request) -> JSONResponse:
 
 
 if __name__ == "__main__":
-    flags.wait_ready(10)
+    flags.wait_ready(60)
     if SERVICE == "gateway":
         boundary = public(identity=lambda _: Identity(units={"user": "user-1"}))
     else:

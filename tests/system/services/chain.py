@@ -80,7 +80,7 @@ async def at_posts(request: Request) -> JSONResponse:
     request.app.state.producer.produce(
         TOPIC, value=json.dumps(body), on_delivery=lambda error, _: delivered.append(error is None)
     )
-    await asyncio.to_thread(request.app.state.producer.flush, 10)
+    await asyncio.to_thread(request.app.state.producer.flush, 60)
     return JSONResponse({}, status_code=201 if delivered == [True] else 503)
 
 
@@ -94,7 +94,7 @@ def serve(service: str) -> None:
     handler = {"gateway": at_gateway, "posts": at_posts, "sink": at_sink}[service]
     app = Starlette(routes=[Route("/", handler, methods=["POST"])])
     if service == "gateway":
-        app.state.posts = pennon.http.httpx(httpx.AsyncClient(timeout=10), CONTRACT)
+        app.state.posts = pennon.http.httpx(httpx.AsyncClient(timeout=60), CONTRACT)
         boundary = public(identity=identity)
     elif service == "sink":
         boundary = mesh(verify=networks("127.0.0.0/8"))
@@ -159,7 +159,7 @@ def fan_out(follower: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    flags.wait_ready(10)
+    flags.wait_ready(60)
     released.set()
     threading.Thread(target=obey, daemon=True).start()
     print(json.dumps({"service": sys.argv[1], "ready": True}), flush=True)

@@ -34,7 +34,7 @@ def expose(name: str, ended: threading.Event) -> None:
 
 def main() -> None:
     """Until nobody speaks to it any more."""
-    assert flags.wait_ready(10)
+    assert flags.wait_ready(60)
     say(ready=True)
     ended = threading.Event()
     threads: list[threading.Thread] = []

@@ -119,7 +119,7 @@ def instrument() -> None:
 if __name__ == "__main__":
     if os.environ.get("INSTRUMENT"):
         instrument()
-    flags.wait_ready(10)
+    flags.wait_ready(60)
     print(json.dumps({"service": "inside", "ready": True}), flush=True)
     door = pennon.http.asgi(app, CONTRACT, boundary=public(identity=identity))
     uvicorn.run(door, port=int(os.environ["PORT"]), log_level="warning")

@@ -102,7 +102,7 @@ pennon.otel.export_counters()
 requests_served = metrics.get_meter("planted").create_counter("planted.requests")
 kafka = confluent_kafka.Producer({"bootstrap.servers": SETTINGS["kafka"], "linger.ms": 0})
 producer = pennon.kafka.producer(kafka, CONTRACT)
-client = pennon.http.httpx(httpx.Client(timeout=10), CONTRACT)
+client = pennon.http.httpx(httpx.Client(timeout=60), CONTRACT)
 
 
 def work(headers: Any, raw: Any) -> None:
@@ -121,7 +121,7 @@ def work(headers: Any, raw: Any) -> None:
     for name in ("declared", "external", "undeclared"):
         client.get(f"http://{HOSTS[name]}/{name}")
         producer.produce(TOPICS[name], value=b"{}") if name in TOPICS else None
-    producer.flush(10)
+    producer.flush(60)
 
 
 def fail(headers: Any) -> None:
