@@ -15,7 +15,7 @@ from pennon import counters
 from pennon.context import ActorType, Identity
 from pennon.errors import SettingInvalid
 from pennon.headers import Inbound
-from pennon.headers.signed import ContextFault
+from pennon.headers.signed import ContextClaims, ContextFault, context_claims_of, jwt_claims_of
 from pennon.signing import CONTEXT_TYPE, ContextSigner, SignedContext, SigningFault, context, sign
 from pennon.signing.tokens import claims_in, sign_by
 from pennon.testing import ManualClock
@@ -154,6 +154,15 @@ def test_any_opaque_identity_comes_back(identity: Identity, signer: Any) -> None
     trusted = SignedContext({"gateway": signer.keys}, audience="posts", clock=clock)
     token = ContextSigner(signer.pem, issuer="gateway", clock=clock).token(identity, "posts")
     assert identity == trusted.identity(inbound(token))
+
+
+@given(from_s=st.integers(0, NOW_S + LIFETIME_S - 1), issued_s=st.integers(0, NOW_S))
+@settings(max_examples=60, deadline=None)
+def test_any_times_come_back(from_s: int, issued_s: int) -> None:
+    """What a token says of when it counts is what was put in; 0 and no word of it are one."""
+    claims = ContextClaims("gateway", "posts", issued_s, NOW_S + LIFETIME_S, ADA, from_s)
+    said = jwt_claims_of(claims)
+    assert (claims, from_s) == (context_claims_of(said), said.get("nbf", 0))
 
 
 def test_signature_is_made_once_for_half_a_lifetime(

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from jwt.algorithms import get_default_algorithms
 
 from pennon.errors import SettingInvalid
-from pennon.signing import KILL_TYPE, OVERRIDE_TYPE, TOKEN_LIMIT_BYTES, SigningFault, Verifier, sign
+from pennon.signing import KILL_TYPE, OVERRIDE_TYPE, TOKEN_LIMIT_BYTES, SigningFault, Verifier, sign, tokens
 from pennon.signing.tokens import claims_in
 
 VECTORS = json.loads((Path(__file__).parents[1] / "conformance/vectors/signing/tokens.json").read_text())
@@ -41,6 +42,14 @@ def test_library_knows_no_other_algorithm(case: dict[str, Any]) -> None:
     """Past the form as well: under another name for its algorithm no signature is good, ours neither."""
     (public,) = VECTORS["keys"].values()
     assert SigningFault.BAD_SIGNATURE is claims_in(case["token"], public)
+
+
+def test_library_that_learns_the_name_changes_nothing(signer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PyJWT that has `Ed25519` of its own would refuse to be told it again."""
+    known = get_default_algorithms()
+    monkeypatch.setattr("jwt.api_jws.get_default_algorithms", lambda: known | {"Ed25519": known["EdDSA"]})
+    tokens._jws.cache_clear()
+    assert {"flag": "checkout"} == Verifier(OVERRIDE_TYPE).claims(signer.token(), signer.keys)
 
 
 def test_token_names_its_algorithm_with_its_curve(signer: Any) -> None:

@@ -107,6 +107,7 @@ CASES = [
     case("counts-from-a-text", token(CLAIMS | {"nbf": str(NOW_S)}), "claims"),
     case("counts-from-null", token(CLAIMS | {"nbf": None}), "claims"),
     case("counts-from-when-it-ends", token(CLAIMS | {"nbf": NOW_S + 200}), "claims"),
+    case("counts-for-a-second", token(CLAIMS | {"nbf": NOW_S + 199}), ADA, now_s=NOW_S + 199),
     case("lives-too-long", token(CLAIMS | {"iat": NOW_S - 3_606, "exp": NOW_S + DAY_S}), "too_old"),
     case("another-audience", token(CLAIMS | {"aud": "feed"}), "wrong_audience"),
     case("one-of-the-service-s-names", GOOD, ADA, audiences=("feed", "posts")),
