@@ -20,6 +20,7 @@ from pennon.deadlines import CallLimit, Overdue
 from pennon.errors import DeadlineExceeded
 from pennon.headers import DECIDED, Contract, Downstream
 from pennon.headers.times import MS_NS, S_NS
+from pennon.http.attempts import note_response
 from pennon.http.leaving import NOTHING_SET, USUALLY_SET, Own, headers_leaving
 from pennon.http.returning import NOTHING_SAID, take
 from pennon.http.types import RawHeaders, Signer
@@ -167,6 +168,7 @@ class Crossing:
 
         headers: at least those of `SAID` among the response's.
         """
+        note_response()
         said = take(self._downstream, self._context, self._began_ns, headers) if headers else NOTHING_SAID
         span = self._span
         if span is not otel.SILENT:

@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
 from pennon.counters import Count, count
 from pennon.deadlines import CallLimit
 from pennon.errors import CircuitOpen, DeadlineExceeded, Fault, SettingInvalid
 from pennon.headers import Contract, Downstream, Retries
+from pennon.http.attempts import Attempt, Failed
 from pennon.http.failing import Outcome, can_help, outcome_of_error, retry_after_s, status_of
 
 if TYPE_CHECKING:
@@ -35,14 +35,6 @@ class FailingAnswer(Exception):
     def __init__(self, response: Any) -> None:
         super().__init__(f"status {status_of(response)}")
         self.response = response
-
-
-class _Failed(Exception):
-    """What stamina is told of an error: it logs that, and a client's own error names a URL with all its tokens."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(type(error).__name__, outcome_of_error(error).value)
-        self.error = error
 
 
 class Guard:
@@ -153,8 +145,8 @@ class _Again:
             return
         try:
             for attempt in self._retrying():
-                yield _Attempt(attempt)
-        except _Failed as failed:
+                yield Attempt(attempt)
+        except Failed as failed:
             error = failed.error
         # Out here, so that the error has nothing of ours behind it.
         raise error
@@ -166,8 +158,8 @@ class _Again:
             return
         try:
             async for attempt in self._retrying():
-                yield _Attempt(attempt)
-        except _Failed as failed:
+                yield Attempt(attempt)
+        except Failed as failed:
             error = failed.error
         raise error
 
@@ -202,14 +194,14 @@ class _Again:
     def _wait_s(self, failed: Exception) -> bool | float:
         """How long to wait for the next attempt; True: as long as is usual; False: there is none."""
         # Anything else ends the whole process or task.
-        if not isinstance(failed, _Failed):
+        if not isinstance(failed, Failed):
             return False
         error = failed.error
         self._failed_count += 1
         retries = cast("Retries", self._retries)
         answer = error.response if isinstance(error, FailingAnswer) else getattr(error, "response", None)
         outcome = outcome_of_error(error)
-        if self._failed_count >= retries.attempts or not self._is_safe(error, outcome, status_of(answer)):
+        if self._failed_count >= retries.attempts or not self._is_safe(failed, outcome, status_of(answer)):
             return False
         asked_s = retry_after_s(answer)
         # The usual wait is drawn by stamina; this is the most it can be.
@@ -222,29 +214,11 @@ class _Again:
         self._discarded = answer
         return True if asked_s is None else asked_s
 
-    def _is_safe(self, error: Exception, outcome: Outcome, status: int | None) -> bool:
-        if isinstance(error, CircuitOpen | DeadlineExceeded) or not can_help(outcome, status):
+    def _is_safe(self, failed: Failed, outcome: Outcome, status: int | None) -> bool:
+        if isinstance(failed.error, CircuitOpen | DeadlineExceeded) or not can_help(outcome, status):
             return False
-        return self._is_idempotent or outcome is Outcome.UNSENT
-
-
-class _Attempt:
-    """One of the library's attempts, which gets to see no more of an error than may be logged."""
-
-    __slots__ = ("_attempt",)
-
-    def __init__(self, attempt: AbstractContextManager[Any]) -> None:
-        self._attempt = attempt
-
-    def __enter__(self) -> None:
-        self._attempt.__enter__()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        if isinstance(error, Exception):
-            return self._attempt.__exit__(_Failed, _Failed(error), None)
-        return self._attempt.__exit__(kind, error, traceback)
+        # Where a response came first, a redirect say, only what it led to was not sent.
+        return self._is_idempotent or (outcome is Outcome.UNSENT and not failed.was_answered)
 
 
 def _made_here(answer: R) -> R:
