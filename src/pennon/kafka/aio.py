@@ -10,7 +10,7 @@ from typing import Any, Self
 from pennon import ambient
 from pennon.headers import Contract
 from pennon.kafka.carrier import RecordHeaders
-from pennon.kafka.egress import Carrier
+from pennon.kafka.egress import Carrier, Sending
 from pennon.kafka.ingress import process
 from pennon.signing import ContextSigner
 
@@ -55,8 +55,8 @@ class AioCarryingProducer(Carrier):
         headers: RecordHeaders | None,
     ) -> Any:
         context = ambient.current()
-        with self._span(topic, partition, context) as span:
-            leaving = self._leaving(topic, headers, span, context)
+        with self._sending.span(topic, partition, context) as span:
+            leaving = self._sending.leaving(topic, headers, span, context)
             return await send(topic, value, key, partition, timestamp_ms, leaving)
 
     async def send_batch(self, *_: Any, **__: Any) -> Any:
@@ -88,4 +88,4 @@ def producer(
     producer: an `aiokafka.AIOKafkaProducer`, or whatever has its send().
     decide, signer: as for `pennon.kafka.producer`; they run in the event loop.
     """
-    return AioCarryingProducer(producer, contract, decide, signer)
+    return AioCarryingProducer(producer, Sending(contract, decide, signer))

@@ -21,21 +21,28 @@ _NOBODY: Final = Identity()
 
 
 class Carrier:
-    """What the wrappers of producers have in common: the headers of a record; the rest is the wrapped one's own."""
+    """What the wrappers of producers have in common: how they send; the rest is the wrapped one's own."""
 
-    def __init__(
-        self,
-        wrapped: Any,
-        contract: Contract,
-        decide: Callable[[], object] | None,
-        signer: ContextSigner | None,
-    ) -> None:
+    def __init__(self, wrapped: Any, sending: "Sending") -> None:
         self._wrapped = wrapped
+        self._sending = sending
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._wrapped, name)
+
+
+# Apart from the wrappers: of a class with `__getattr__`, reading each attribute costs as much as a header.
+class Sending:
+    """How records are sent under a contract; decide, signer: as for `producer`."""
+
+    __slots__ = ("_contract", "_decide", "_signer")
+
+    def __init__(self, contract: Contract, decide: Callable[[], object] | None, signer: ContextSigner | None) -> None:
         self._contract = contract
         self._decide = decide
         self._signer = signer
 
-    def _span(self, topic: str, partition: int | None, context: RequestContext | None) -> Span:
+    def span(self, topic: str, partition: int | None, context: RequestContext | None) -> Span:
         """The span of a record's sending, after what was to be decided before it."""
         if (
             self._decide is not None
@@ -48,7 +55,7 @@ class Carrier:
         correlation_id = None if context is None else context.correlation_id
         return producer_span(topic, partition=partition, conversation_id=correlation_id)
 
-    def _leaving(
+    def leaving(
         self, topic: str, headers: RecordHeaders | None, span: Span, context: RequestContext | None
     ) -> list[tuple[str, HeaderValue]]:
         """The headers that a record leaves with. The caller's are not changed.
@@ -72,9 +79,6 @@ class Carrier:
         removed = outgoing.remove | _TRACE if downstream is None else outgoing.remove
         return replaced(headers, outgoing.report.added, outgoing.values, removed)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._wrapped, name)
-
 
 def _without_business_ids(
     outgoing: Departure, headers: RecordHeaders | None, holds_business_id: Callable[[str], object]
@@ -94,12 +98,13 @@ class CarryingProducer(Carrier):
     def produce(self, topic: str, *arguments: Any, headers: RecordHeaders | None = None, **named: Any) -> Any:
         """As the wrapped producer's; headers: by name only, a list, tuple or dict, which is not changed."""
         context = ambient.current()
-        span = self._span(topic, named.get("partition"), context)
+        sending = self._sending
+        span = sending.span(topic, named.get("partition"), context)
         if span is SILENT:
-            leaving = self._leaving(topic, headers, span, context)
+            leaving = sending.leaving(topic, headers, span, context)
             return self._wrapped.produce(topic, *arguments, headers=leaving, **named)
         with span:
-            leaving = self._leaving(topic, headers, span, context)
+            leaving = sending.leaving(topic, headers, span, context)
             return self._wrapped.produce(topic, *arguments, headers=leaving, **named)
 
     def produce_batch(self, *_: Any, **__: Any) -> Any:
@@ -140,4 +145,4 @@ def producer(
         `flags.decide_at_publish`: what it decides, all consumers of the record agree on, however late.
     signer: signs whose work a record is, for topics that the contract gives an `audience`; outside a request nobody's.
     """
-    return CarryingProducer(producer, contract, decide, signer)
+    return CarryingProducer(producer, Sending(contract, decide, signer))
