@@ -260,7 +260,7 @@ def test_application_that_is_no_door_is_seen_from_outside_alone(
     assert len(outside) == run_suite(app, contract, boundary=boundaries["public"], outside_only=True)
     with pytest.raises(Unseen, match="give the door itself"):
         next(case for case in cases if case.needs is Needs.INSIDE).run(app)
-    with pytest.raises(ValueError, match="boundary: the application is no door"):
+    with pytest.raises(ValueError, match="boundary: no door is found"):
         run_suite(app, contract)
 
 

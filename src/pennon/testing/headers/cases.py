@@ -1,12 +1,12 @@
 """Cases: what a contract promises, one rule at a time, and what is asked of a service to see whether it keeps it."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from pennon.testing.headers import asking
 from pennon.testing.headers.driving import App
 from pennon.testing.headers.probing import Probe
-from pennon.testing.headers.service import Needs, Service, Setting, Unmet
+from pennon.testing.headers.service import Needs, Service, Setting, Unmet, door_within
 
 CaseT = TypeVar("CaseT")
 Check = Callable[[Service], None]
@@ -44,6 +44,9 @@ class Case:
             `probe` has the path in it.
         Raises: AssertionError, which tells what was sent, expected and came; Unseen if the rule cannot be seen there.
         """
+        buried = door_within(app) if self.needs is Needs.DOOR else None
+        if buried is not None:
+            app, probe = cast("App", buried), None
         service = Service(app, self._setting, probe=probe, path=path)
         try:
             service.look(self.needs)

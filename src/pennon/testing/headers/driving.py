@@ -8,6 +8,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BytesIO
 from typing import Any, Final
 from wsgiref.util import setup_testing_defaults
@@ -43,6 +44,8 @@ class Answer(msgspec.Struct, frozen=True):
 
 def is_asgi(app: App) -> bool:
     """Whether calling it gives something to await (ASGI 3)."""
+    while isinstance(app, partial):
+        app = app.func
     return inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__)
 
 

@@ -160,6 +160,7 @@ _SAYS: Final = "refused, or served as if it were not there; never a failure, nev
 def _stands(hostile: Hostile, caller: Caller, service: Service) -> None:
     """Ask with the trick and without."""
     bare = service.ask(caller=caller)
+    service.expect(bare.was_served or not bare.is_probed, "a request without it is served", bare.answered)
     seen = service.ask(hostile.lines, caller=caller)
     service.expect(not seen.has_failed, "no failure of the service", seen.answered)
     answer = seen.answer

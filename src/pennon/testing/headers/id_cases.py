@@ -58,7 +58,7 @@ def _generated(callers: tuple[Caller, ...], service: Service) -> None:
         for _ in range(2):
             seen = service.ask(caller=caller)
             lines = seen.answer.lines(REQUEST_ID)
-            service.expect(len(lines) == 1, "the response names it once", f"{len(lines)} lines")
+            service.expect(len(lines) == 1, "the response names it once", f"{len(lines)} lines, {seen.answered}")
             service.expect(parse_id(lines[0].encode("latin-1")), "1 to 128 of A-Z a-z 0-9 . _ : -", "something else")
             found.add(lines[0])
     service.expect(len(found) == 2 * len(callers), "each request gets one of its own", "one came twice")

@@ -4,9 +4,10 @@ It notes the request context and the headers that an application sees, and makes
 real doors that speak the service's contract; a spy stands behind them.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from importlib.util import find_spec
+from inspect import isawaitable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ class Probe:
     """Give `probe.asgi` or `probe.wsgi` a path in your application, if the door around it cannot be given to the suite.
 
     contract: that of the service's outgoing doors; the calls to a downstream leave through doors of the probe's own
-        unless `calls` names your own way to make them, which must end at the same spy.
+        unless `calls` names your own way to make them, which must end at the same spy; under ASGI it may be async.
     calling: the downstreams, by name, that the next requests call; None is an undeclared host, and such a topic.
     copied: headers, by name, that the next calls bring along as if the application had set them by hand.
     """
@@ -57,26 +58,32 @@ class Probe:
 
     async def asgi(self, scope: Any, _receive: Any, send: Any) -> None:
         """The probe as an ASGI application."""
-        self._serve((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"])
+        lines = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"])
+        for made in self._serve(lines):
+            if isawaitable(made):
+                await made
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
     def wsgi(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         """The probe as a WSGI application."""
-        self._serve(
+        lines = (
             (key.removeprefix("HTTP_").replace("_", "-").lower(), value)
             for key, value in environ.items()
             if key.startswith("HTTP_") or (key == "CONTENT_TYPE" and value)
         )
+        for _ in self._serve(lines):
+            pass  # each call is made when it is asked for
         start_response("204 No Content", [])
         return []
 
-    def _serve(self, lines: Iterable[tuple[str, str]]) -> None:
+    def _serve(self, lines: Iterable[tuple[str, str]]) -> Iterator[object]:
+        """Note the request, then make the calls, one after the other: what each of your own gave."""
         seen = tuple(lines)
         self.noted.append(Noted(ambient.current(), seen))
         for name, downstream in self.calling:
             if name in self._calls:
-                self._calls[name]()
+                yield self._calls[name]()
             else:
                 self._call(downstream)
 

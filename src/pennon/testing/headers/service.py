@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Container, Iterable, Sequence
 from enum import StrEnum
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 import msgspec
 
@@ -40,13 +40,14 @@ class Seen(msgspec.Struct, frozen=True):
     """One request, from outside and from inside.
 
     context, inside: None where the application was not called. inside: the headers that it saw.
-    reached: by downstream, what the calls brought there.
+    reached: by downstream, what the calls brought there. is_probed: whether a probe was to be asked.
     """
 
     answer: Answer
     context: RequestContext | None
     inside: tuple[tuple[str, str], ...] | None
     reached: dict[str, list[Reached]]
+    is_probed: bool = True
 
     @property
     def was_served(self) -> bool:
@@ -74,7 +75,8 @@ class Seen(msgspec.Struct, frozen=True):
     def answered(self) -> str:
         """How, in words."""
         raised = "" if self.answer.raised is None else f", the application raised {self.answer.raised}"
-        return f"status {self.answer.status}{raised}"
+        is_elsewhere = self.is_probed and not (self.was_served or self.has_failed or self.answer.status in _LIMITS)
+        return f"status {self.answer.status}{raised}{', and nothing came to the probe' if is_elsewhere else ''}"
 
     def taken(self, name: str) -> str | None:
         """What the context holds of a declared field, as text; None if nothing."""
@@ -153,10 +155,12 @@ class Service:
         own = list(headers)
         said = {name.lower() for name, _ in own}
         lines = [line for line in self.lines(caller, besides=said) if line[0].lower() != without] + own
-        self._sent = self._told(lines[1:], caller)
+        self._sent = self._told([line for line in lines if line[0].lower() != _HOST[0]], caller)
         probe = self._probe
         if probe is None:
-            return Seen(drive(self.app, lines, address=caller.address, path=self._path), None, None, {})
+            return Seen(
+                drive(self.app, lines, address=caller.address, path=self._path), None, None, {}, is_probed=False
+            )
         probe.noted.clear()
         probe.spy.watch(self.contract).clear()
         probe.calling = tuple([(name, self._downstream(name)) for name in calling])
@@ -178,7 +182,7 @@ class Service:
         """The headers that every request of this caller has. besides: names, lower-case, of what it says itself."""
         proven = {name.lower() for name, _ in caller.headers}
         brought = [line for line in self.setting.brought if line[0] not in proven and line[0] not in besides]
-        return [_HOST, *caller.headers, *brought]
+        return [*([] if _HOST[0] in proven else [_HOST]), *caller.headers, *brought]
 
     def expect_refused(self, seen: Seen, *, is_over: bool, status: int = TOO_LARGE_STATUS) -> None:
         """Fail the case unless it was refused if it was over a limit that is enforced, and not else."""
@@ -223,6 +227,9 @@ class Service:
         return f"{shown or 'no headers'}{rest}, by {who}"
 
 
+# How middlewares call what they lead to; and so many stand around a door at most.
+_INNER: Final = ("app", "wsgi_app", "application")
+_DEPTH_LIMIT_COUNT: Final = 32
 _GIVE_THE_DOOR: Final = "give the door itself (what pennon.http.asgi or wsgi returned)"
 _SHOWN_LIMIT_COUNT: Final = 6
 _NAME_LIMIT_CHARS: Final = 64
@@ -247,12 +254,25 @@ def probed(
     if probe is not None or door is None:
         return probe, app
     own = Probe(spoken(door.contract))
-    within: Any = door.before(own.asgi if is_asgi(app) else own.wsgi)
+    within: Any = door.before(own.asgi if is_asgi(cast("App", door)) else own.wsgi)
     return own, within
 
 
 def door_in(app: object) -> Door[Any] | None:
-    """The door, if the application is one."""
+    """The door, if the application is one. Of Flask's it is the `wsgi_app`, to which all requests are handed."""
+    return next((each for each in (app, getattr(app, "wsgi_app", None)) if isinstance(each, Door)), None)
+
+
+def door_within(app: object) -> Door[Any] | None:
+    """The door that is this application or stands in it, where what stands around it tells what it leads to."""
+    for _ in range(_DEPTH_LIMIT_COUNT):
+        if app is None or isinstance(app, Door):
+            break
+        # Starlette makes its middlewares of what it was told of them when the first request comes.
+        builds = getattr(app, "build_middleware_stack", None)
+        app = (
+            builds() if builds is not None else next(filter(None, (getattr(app, name, None) for name in _INNER)), None)
+        )
     return app if isinstance(app, Door) else None
 
 

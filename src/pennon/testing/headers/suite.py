@@ -21,7 +21,7 @@ from pennon.testing.headers.probing import Probe
 from pennon.testing.headers.proxy_cases import proxy_cases
 from pennon.testing.headers.record_cases import record_cases
 from pennon.testing.headers.rule_cases import rule_cases
-from pennon.testing.headers.service import Needs, Setting, door_in
+from pennon.testing.headers.service import Needs, Setting, door_within
 
 
 def cases_of(
@@ -52,14 +52,15 @@ def run_suite(
 ) -> int:
     """Run all cases, then complain once; how many ran.
 
-    boundary: None: the door's own. verified, stranger: as for `cases_of`. probe, path: as for `Case.run`.
+    boundary: None: that of the door which the application is, or leads to. verified, stranger: as for `cases_of`.
+    probe, path: as for `Case.run`.
     leave_out: ids of cases, or how they begin. outside_only: those alone that need no more than responses.
     Raises: AssertionError with every rule that is broken; Unseen if there is no way to look inside; ValueError.
     """
     if boundary is None:
-        door = door_in(app)
+        door = door_within(app)
         if door is None:
-            raise ValueError("boundary: the application is no door, so it must be said who is believed")
+            raise ValueError("boundary: no door is found in the application, so it must be said who is believed")
         boundary = door.boundary
     cases = [
         case
