@@ -1,6 +1,5 @@
 """What the doors do alike at which requests come in, whether by ASGI or by WSGI."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import Any, Final, Generic, Self, TypeVar
@@ -11,10 +10,11 @@ from msgspec import structs
 from pennon import counters, otel
 from pennon.carry import Arrival, arrive
 from pennon.clock import Clock
-from pennon.context import Identity, RequestContext
+from pennon.context import Deadline, Identity, RequestContext
 from pennon.counters import Count
-from pennon.headers import ENTROPY_BYTES, Boundary, Contract, Drop, Inbound, Limits, Refusal
+from pennon.headers import Boundary, Contract, Drop, Inbound, Limits, Refusal
 from pennon.headers.report import LATE_STATUS
+from pennon.http.entropy import draw_entropy
 from pennon.http.hooks import is_app_hooked
 from pennon.http.rewriting import Shown
 from pennon.http.valve import DeadlineValve, Lateness
@@ -62,6 +62,7 @@ class Door(Generic[AppT]):
         self._clock = clock
         self._valve = _valve_of(contract)
         self._stops = contract.limits is Limits.ENFORCE
+        self._has_crowds = contract.priorities.has_crowds
         reading, takes_identity = contract.reading, boundary.identity is None
         self._shown_to_strangers = Shown(contract, reading.way(is_trusted=False, takes_identity=takes_identity))
         self._shown_to_ours = Shown(contract, reading.way(is_trusted=True, takes_identity=takes_identity))
@@ -88,18 +89,19 @@ class Door(Generic[AppT]):
 
         doubted: what was not let through to be read at all.
         """
-        boundary, valve, monotonic_ns = self._boundary, self._valve, None
+        boundary, valve = self._boundary, self._valve
         is_trusted = boundary.believes(inbound, unasked=False)
+        now_ns, monotonic_ns = 0, None
         if valve is not None:
-            monotonic_ns = self._clock.monotonic_ns()
+            now_ns, monotonic_ns = self._clock.now_ns(), self._clock.monotonic_ns()
         arrival = arrive(
             self._contract,
             inbound.headers,
             is_trusted=is_trusted,
             identity=None if boundary.identity is None else _UNASKED,
-            entropy=os.urandom(ENTROPY_BYTES),
+            entropy=draw_entropy(),
             takes_override=boundary.is_public,
-            now_ns=0 if monotonic_ns is None else self._clock.now_ns(),
+            now_ns=now_ns,
             monotonic_ns=monotonic_ns,
             peer=inbound.address,
             stops=self._stops,
@@ -117,32 +119,30 @@ class Door(Generic[AppT]):
             if arrival.refusal is not None:
                 return Admission(self._contract, arrival, is_trusted)
         is_late = False
-        if valve is not None and monotonic_ns is not None:
-            arrival, is_late = self._in_time(arrival, valve, monotonic_ns)
-        allow = self._contract.priorities
-        if allow.has_crowds:
-            counters.count_values(arrival.context.baggage, allow)
+        deadline = arrival.context.deadline
+        if valve is not None and deadline is not None and monotonic_ns is not None:
+            lateness = valve.lateness(deadline, monotonic_ns)
+            if lateness is not None:
+                is_late = True
+                arrival = self._spared_or_refused(arrival, deadline, lateness)
+        if self._has_crowds:
+            counters.count_values(arrival.context.baggage, self._contract.priorities)
         if boundary.identity is not None and arrival.refusal is None:
             identity = boundary.identity_of(inbound, is_trusted=is_trusted) or _UNASKED
             arrival = structs.replace(arrival, context=structs.replace(arrival.context, identity=identity))
         return Admission(self._contract, arrival, is_trusted, is_late)
 
-    def _in_time(self, arrival: Arrival, valve: DeadlineValve, monotonic_ns: int) -> tuple[Arrival, bool]:
-        """The arrival, refused if its deadline leaves too little, and whether it does."""
-        deadline, policy = arrival.context.deadline, self._contract.deadline
-        if deadline is None or policy is None:
-            return arrival, False
-        lateness = valve.lateness(deadline, monotonic_ns)
-        if lateness is Lateness.IN_TIME:
-            return arrival, False
-        if lateness is Lateness.SPARED:
+    def _spared_or_refused(self, arrival: Arrival, deadline: Deadline, lateness: Lateness) -> Arrival:
+        """The arrival of a request that is late."""
+        policy = self._contract.deadline
+        if policy is None or lateness is Lateness.SPARED:
             counters.count(Count.DEADLINE_SPARED)
-            return arrival, True
+            return arrival
         refusal = Refusal(LATE_STATUS, deadline.form or "deadline", f"{policy.floor_s} s")
         arrival = self._judged(structs.replace(arrival, refusal=refusal))
         if arrival.refusal is not None:
             counters.count(Count.DEADLINE_REFUSED)
-        return arrival, True
+        return arrival
 
     def _judged(self, arrival: Arrival) -> Arrival:
         """The arrival, to be served all the same where limits are only observed; of several the first is noted."""

@@ -10,11 +10,10 @@ from pennon.headers.times import S_NS
 
 
 class Lateness(Enum):
-    """What a request's deadline means for it."""
+    """What becomes of a request that is late."""
 
-    IN_TIME = "in_time"
     SPARED = "spared"
-    """It is late, and so many were refused already that it is served."""
+    """So many were refused already that it is served."""
     REFUSED = "refused"
 
 
@@ -24,7 +23,7 @@ class DeadlineValve:
     __slots__ = ("_floor_ns", "_in_time_count", "_lock", "_max_share", "_second", "_valve")
 
     def __init__(self, policy: DeadlinePolicy) -> None:
-        self._floor_ns = policy.floor_s * S_NS
+        self._floor_ns = round(policy.floor_s * S_NS)
         self._max_share = policy.max_refused_share
         self._valve = Valve()
         # Requests in time, nearly all there are, wait to be told to the valve until it is asked.
@@ -32,8 +31,8 @@ class DeadlineValve:
         self._in_time_count = 0
         self._lock = Lock()
 
-    def lateness(self, deadline: Deadline, monotonic_ns: int) -> Lateness:
-        """Of one more request, which is counted with this."""
+    def lateness(self, deadline: Deadline, monotonic_ns: int) -> Lateness | None:
+        """Of one more request, which is counted with this; None: it is in time."""
         is_late = deadline.due_ns - monotonic_ns < self._floor_ns
         with self._lock:
             second = monotonic_ns // S_NS
@@ -42,6 +41,6 @@ class DeadlineValve:
                 self._second, self._in_time_count = second, 0
             if not is_late:
                 self._in_time_count += 1
-                return Lateness.IN_TIME
+                return None
             self._valve, is_refused = self._valve.after(monotonic_ns, is_late=True, max_share=self._max_share)
         return Lateness.REFUSED if is_refused else Lateness.SPARED
