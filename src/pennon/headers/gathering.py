@@ -31,11 +31,12 @@ class Gathering:
 
     found: the value of the first line; more: all lines of what has several. own: those of pennon's own headers.
     dropped, lost: what did not count, and the names of what did not as a whole. spoiled: of these, for what they said.
-    refusal: why a request is not to be handled.
+    refusal: why a request is not to be handled. was_cut: not all that means something here was gathered.
     """
 
     __slots__ = (
-        "_contract", "_is_trusted", "_unknown", "_way", "dropped", "found", "lost", "more", "own", "refusal", "spoiled"
+        "_contract", "_is_trusted", "_unknown", "_way", "dropped", "found", "lost", "more", "own", "refusal", "spoiled",
+        "was_cut",
     )  # fmt: skip
 
     def __init__(self, contract: Contract, way: Way, *, is_trusted: bool) -> None:
@@ -50,6 +51,7 @@ class Gathering:
         self.lost: list[str] = []
         self.spoiled: list[str] = []
         self.refusal: Refusal | None = None
+        self.was_cut = False
 
     def gather(self, headers: Headers, *, stops: bool) -> None:
         """Count all headers, and find those that mean something here. One look at each; nothing is parsed."""
@@ -79,6 +81,7 @@ class Gathering:
         limit, slots = self._contract.budgets.total_count, self._way.slots
         names = [name.lower() for name, _ in headers[: _SEARCHED_TIMES * limit]]
         meant = [at for at, name in enumerate(names) if slots.get(name) or name.startswith(_OWN_PREFIX)]
+        self.was_cut = len(meant) > limit or len(headers) > len(names)
         return [headers[at] for at in meant[:limit]]
 
     def lines(self, name: str) -> Sequence[bytes]:

@@ -267,8 +267,15 @@ class _Crossing(Valuing):
             self.spoil(drop.name, drop.reason)
 
     def _read_proxies(self, peer: str | None) -> None:
+        proxies = self._contract.proxies
         said = {name: self.lines(name) for name in FORWARDING if name in self.found}
-        behind = client_behind(peer, said, self._contract.proxies)
+        if self.was_cut and proxies is not None and proxies.trusted.hold_text(peer):
+            # The nearest proxy's word may stand last. Without it nobody knows, and what is left may be the client's.
+            self._forwarded = Forwarded(None)
+            for name in said:
+                self.spoil(name, DropReason.TOO_MANY)
+            return
+        behind = client_behind(peer, said, proxies)
         self._forwarded = behind.client
         for drop in behind.dropped:
             self.spoil(drop.name, drop.reason)
