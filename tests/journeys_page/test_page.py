@@ -9,6 +9,9 @@ from playwright.sync_api import Locator, Page, expect
 
 pytestmark = [pytest.mark.slow, pytest.mark.system]
 
+# What the page promises of a kill. A machine may stand still for once, not each time.
+SECOND_MS: Final = 1_000
+TURNS_COUNT: Final = 5
 DESK: Final = {"width": 1280, "height": 800}
 PHONE: Final = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
 WIDTHS: Final = pytest.mark.parametrize("size", [DESK, PHONE], ids=["1280", "390"])
@@ -105,6 +108,38 @@ def test_page_shows_what_others_change(address: str, plane: Any, look: Look, siz
     expect(row).to_have_attribute("data-state", "killed")
     expect(page.locator("#said")).to_contain_text("moderation-on is killed.")
     expect(row.get_by_role("spinbutton")).to_have_value("33")
+
+
+def test_page_shows_a_kill_within_a_second(address: str, plane: Any, look: Look) -> None:
+    """One that comes from elsewhere, and one by the page's own button; of several each, at least one in time."""
+    page = look(address).page
+    row = flag(page, "moderation-on")
+    kill_path = plane.path("moderation-on") + "/kill"
+
+    def is_seen_in_time(state: str) -> bool:
+        try:
+            expect(row).to_have_attribute("data-state", state, timeout=SECOND_MS)
+        except AssertionError:
+            expect(row).to_have_attribute("data-state", state)
+            return False
+        return True
+
+    seen: dict[str, list[bool]] = {
+        "killed elsewhere": [],
+        "unkilled here": [],
+        "killed here": [],
+        "unkilled elsewhere": [],
+    }
+    for _ in range(TURNS_COUNT):
+        plane.http.put(kill_path, json={"reason": "a test"}).raise_for_status()
+        seen["killed elsewhere"].append(is_seen_in_time("killed"))
+        row.get_by_role("button", name="Unkill").click()
+        seen["unkilled here"].append(is_seen_in_time("on"))
+        row.get_by_role("button", name="Kill", exact=True).click()
+        seen["killed here"].append(is_seen_in_time("killed"))
+        plane.http.delete(kill_path).raise_for_status()
+        seen["unkilled elsewhere"].append(is_seen_in_time("on"))
+    assert dict.fromkeys(seen, True) == {way: any(times) for way, times in seen.items()}
 
 
 def test_page_says_why_a_change_was_refused(address: str, plane: Any, look: Look) -> None:
