@@ -32,7 +32,7 @@ class Outcome(StrEnum):
 class Evidence:
     """What stands outside the contract. None: nobody has looked; empty: nothing was found.
 
-    doors: what was seen to instrument the service with this contract. tests: which tests of it have passed.
+    doors: which applications stand behind a door with this contract. tests: which tests of it have passed.
     """
 
     doors: Sequence[str] | None = None
@@ -112,7 +112,10 @@ def _traced(subject: _Subject) -> _Judged:
     if not doors:
         found = "nobody has looked" if doors is None else "none was found"
         return Outcome.FAILED, f"no door with this contract was shown: {found}"
-    return Outcome.PASSED, f"{_names(doors)}; to {_names(each.name for each in subject.ours) or 'no downstream'}"
+    return (
+        Outcome.PASSED,
+        f"behind a door with this contract: {_names(doors)}; to {_names(each.name for each in subject.ours) or 'no downstream'}",
+    )
 
 
 def _ids_apart(subject: _Subject) -> _Judged:
@@ -127,7 +130,7 @@ def _baggage(subject: _Subject) -> _Judged:
         f"{_count(len(policy.allow), 'key')} allowed, others dropped from strangers; {policy.max_members} members,"
         f" {policy.max_bytes} bytes, {policy.wire_max_bytes} on the wire"
     )
-    return subject.judged(says, Rule.BAGGAGE_AS_CACHE, Rule.UNSTABLE_KEYS)
+    return subject.judged(says, Rule.BAGGAGE_AS_CACHE, Rule.UNSTABLE_KEYS, Rule.WIDE_BUDGET)
 
 
 def _redacted(subject: _Subject) -> _Judged:
@@ -146,7 +149,8 @@ def _sanitised(subject: _Subject) -> _Judged:
         f"{closed} not taken from strangers; unknown headers: {contract.unknown}; forwarding headers are believed"
         f" {proxies}; at most {contract.budgets.total_count} headers of {contract.budgets.total_bytes} bytes"
     )
-    return subject.judged(says, Rule.PUBLIC_IDENTITY, Rule.DOMAIN_PAYLOAD, Rule.FREE_TEXT, Rule.JSON_BLOB)
+    rules = (Rule.PUBLIC_IDENTITY, Rule.DOMAIN_PAYLOAD, Rule.FREE_TEXT, Rule.JSON_BLOB, Rule.WIDE_BUDGET)
+    return subject.judged(says, *rules, Rule.WIDE_NETWORK)
 
 
 def _allowlisted(subject: _Subject) -> _Judged:
