@@ -154,10 +154,97 @@ def test_fields_that_all_go_everywhere_or_all_stand_in_logs_are_asked_for(make_f
 @pytest.mark.req(6)
 def test_budgets_that_the_fields_alone_exceed_are_asked_for(make_field: Make) -> None:
     """A caller who obeys each field's length is refused for all of them."""
-    fields = [make_field(f"x-{word}", **(PLAN | {"max_length": 1500, "log": Log.HASH})) for word in ("plan", "edition")]
+    fields = [make_field(f"x-{word}", **(PLAN | {"max_length": 500, "log": Log.HASH})) for word in "abcde"]
 
     assert {("budget-too-small", "/budgets/custom_bytes")} == _found(_contract(fields=fields))
     assert {("budget-too-small", "/budgets/trace_bytes")} == _found(_contract(budgets=Budgets(trace_bytes=511)))
+
+
+@pytest.mark.req(6, 7, 11, 118, 120)
+@pytest.mark.parametrize(
+    ("changes", "found", "number"),
+    [
+        ({"budgets": Budgets(total_bytes=65_537)}, ("wide-budget", "/budgets/total_bytes"), 120),
+        ({"budgets": Budgets(total_count=401)}, ("wide-budget", "/budgets/total_count"), 120),
+        ({"baggage": BaggagePolicy(wire_max_bytes=32_769)}, ("baggage-as-cache", "/baggage/wire_max_bytes"), 118),
+        (
+            {"proxies": TrustedProxies(["10.0.0.0/8", "0.0.0.0/1"], reads=[ForwardedSource.X_FORWARDED])},
+            ("wide-network", "/proxies/networks/1"),
+            120,
+        ),
+        (
+            {"proxies": TrustedProxies(["::/0"], reads=[ForwardedSource.FORWARDED])},
+            ("wide-network", "/proxies/networks/0"),
+            120,
+        ),
+        ({"deadline": DeadlinePolicy(accept=[], cap_s=5)}, ("no-deadline", "/deadline/accept"), 122),
+        ({"deadline": replace(DEADLINE, cap_s=3_601)}, ("no-deadline", "/deadline/cap_s"), 122),
+        ({"owner": "TODO"}, ("no-owner", "/owner"), 114),
+        (
+            {"downstreams": [Downstream("a", host="*.eu.amazonaws.com", deadline=DeadlineForm.GRPC)]},
+            ("broad-downstream", "/downstreams/0/host"),
+            121,
+        ),
+    ],
+    ids=lambda each: each[0] if isinstance(each, tuple) else "",
+)
+def test_limit_that_limits_nobody_is_asked_for(changes: Any, found: tuple[str, str], number: int) -> None:
+    """It builds, and whoever reads the review should not take it for a yes."""
+    contract = _contract(**changes)
+
+    assert {found} == _found(contract)
+    assert Outcome.FAILED is {answer.number: answer.outcome for answer in review_of(contract)}[number]
+
+
+def test_limits_as_they_are_by_themselves_are_asked_nothing() -> None:
+    """Nor twice as much, nor the largest private networks."""
+    wide = _contract(
+        budgets=Budgets(total_bytes=32_768, total_count=200, custom_bytes=4_096),
+        proxies=TrustedProxies(["10.0.0.0/8", "fc00::/7"], reads=[ForwardedSource.FORWARDED]),
+        deadline=replace(DEADLINE, cap_s=900),
+        downstreams=[Downstream("a", host="*.amazonaws.com", external=True)],
+    )
+
+    assert not _found(_contract()) | _found(wide)
+
+
+@pytest.mark.req(100)
+def test_fields_that_each_service_names_go_everywhere(make_field: Make) -> None:
+    """What the contract says one by one is what it would say at once."""
+    fields = [make_field(name, **PLAN | {"log": Log.HASH}) for name in ("x-plan", "x-edition", "x-lane")]
+    named = [each.name for each in fields]
+    hosts = [Downstream(name, host=f"{name}.internal", fields=named, deadline=DeadlineForm.GRPC) for name in "ab"]
+    other = replace(hosts[1], fields=named[1:])
+
+    assert {("forward-everything", "/fields")} == _found(_contract(fields=fields, downstreams=hosts))
+    assert not _found(_contract(fields=fields, downstreams=hosts[:1]))
+    assert not _found(_contract(fields=fields, downstreams=[hosts[0], other]))
+
+
+@pytest.mark.req(5, 23, 26, 101, 104)
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        *((name, "hidden-parameter") for name in ("x-dry-run", "x-filter", "x-include-deleted", "x-page-size")),
+        *((name, "public-identity") for name in ("x-org-id", "x-workspace-id", "x-merchant-id", "x-login")),
+        *((name, "personal-data") for name in ("x-dob", "x-customer-name", "x-geo-location")),
+        *((name, "one-id-for-all") for name in ("x-flow-id", "x-transaction-id")),
+        *((name, "vendor-trace") for name in ("x-newrelic-id", "elastic-apm-traceparent", "sw8")),
+    ],
+)
+def test_usual_name_for_what_no_header_should_be_is_asked_for(name: str, rule: str, make_field: Make) -> None:
+    """Beside others that it may also be asked for."""
+    contract = _contract(fields=[make_field(name, **PLAN, **OPEN)])
+
+    assert rule in {each for each, _ in _found(contract)}
+
+
+@pytest.mark.req(5)
+def test_field_with_room_for_a_document_is_asked_for(make_field: Make) -> None:
+    """Whatever its encoding: base64 has no braces."""
+    fields = [make_field("x-plan", **PLAN | {"syntax": "[A-Za-z0-9+/=]+", "max_length": 513})]
+
+    assert {("domain-payload", "/fields/0/max_length")} == _found(_contract(fields=fields))
 
 
 @pytest.mark.req(24, 25, 26, 27, 28, 29, 32, 104, 106)

@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_network
 from typing import Final
 
+from pennon.headers import suspects
 from pennon.headers.allowlist import PREFIX_MARK, spec_of
 from pennon.headers.contract import Contract
 from pennon.headers.fields import (
@@ -56,6 +58,8 @@ class Rule(StrEnum):
     UNBOUNDED_KEY = "unbounded-key"
     BAGGAGE_AS_CACHE = "baggage-as-cache"
     NO_DEADLINE = "no-deadline"
+    WIDE_BUDGET = "wide-budget"
+    WIDE_NETWORK = "wide-network"
     DEADLINE_NOT_TOLD = "deadline-not-told"
     LIMITS_OBSERVED = "limits-observed"
 
@@ -84,31 +88,15 @@ _LONG_VALUE_CHARS: Final = 128
 _LEAST_TRACE_BYTES: Final = 512
 # Fewer fields that go everywhere are not yet a habit.
 _EVERYTHING_COUNT: Final = 3
-
-_DOMAIN: Final = re.compile(
-    r"(?:.*[-.])?(?:state|status|payload|json|xml|body|data|document|entity|object|record|details)"
-)
-_PARAMETER: Final = re.compile(
-    r"(?:.*-)?(?:args?|arguments?|params?|parameters?|action|command|method|method-override|operation|query|options|body)"
-    r"|x-(?:do|set|with|skip|force)-.+"
-)
-_ANY_ID: Final = re.compile(r"(?:x-)?(?:(?:global|unique)-)?(?:id|uid|uuid|guid)")
-_VENDOR_TRACE: Final = re.compile(
-    r"x-amzn-trace-id|x-cloud-trace-context|x-datadog-.*|x-ot-span-context|uber-trace-id|newrelic|sentry-trace"
-)
-_WHO: Final = re.compile(
-    r"(?:.*[-._])?(?:tenant|actor|user|account|customer|principal|subject|on[-._]behalf[-._]of)(?:[-._]?id)?"
-    r"|(?:.*[-._])?(?:is[-._]?)?(?:admin|superuser|roles?|permissions?|scopes?|groups?|entitlements?)"
-)
-_PERSON: Final = re.compile(
-    r"(?:.*[-._])?(?:e-?mail|phone|msisdn|first-?name|last-?name|full-?name|birth-?(?:day|date)|address|ssn|iban|passport)"
-)
-_STORED: Final = re.compile(
-    r"(?:.*[-._])?(?:cache|cached|state|session|payload|json|data|cart|basket|profile|list|ids|history)"
-)
-_NOBODY: Final = re.compile(
-    r"\W*(?:todo|tbd|fixme|unknown|unowned|none|nobody|somebody|n/?a|me|us|everyone|all|x+)?\W*"
-)
+# A value of this size holds a document, encoded or not; a quarter of the budget of all of them.
+_DOCUMENT_CHARS: Final = 512
+# Four times what is usual: servers and proxies take 8 to 64 kB, and what they refuse nobody here sees.
+_WIDE: Final = {"total_bytes": 65_536, "total_count": 400, "custom_bytes": 8_192, "trace_bytes": 4_096}
+_WIDE_WIRE_BYTES: Final = 32_768
+# Nobody waits longer for an answer; what takes as long is a job.
+_LONG_WAIT_S: Final = 3_600
+# The largest private networks are 10.0.0.0/8 and fc00::/7 (RFC 1918, RFC 4193).
+_LEAST_PREFIX_BITS: Final = {4: 8, 6: 7}
 
 
 def findings_of(contract: Contract) -> tuple[Finding, ...]:
@@ -116,10 +104,12 @@ def findings_of(contract: Contract) -> tuple[Finding, ...]:
     own = [(f"/fields/{number}", each) for number, each in enumerate(contract.fields)]
     custom = [(path, each) for path, each in own if not isinstance(each, StandardField)]
     return (
+        *_owned("/owner", contract.owner),
         *(found for path, each in custom for found in _custom(path, each)),
         *(found for path, each in own for found in _any_field(path, each)),
         *_together(contract, [each for _, each in custom]),
         *_baggage(contract),
+        *_wide(contract),
         *(
             found
             for number, each in enumerate(contract.downstreams)
@@ -136,18 +126,20 @@ def _custom(path: str, each: Field) -> Iterator[Finding]:
     if each.category is Category.PROTOCOL:
         message = f"{each.name!r} says how to read a message, as standards do; if no other category fits, question it"
         yield Finding(Rule.UNCATEGORISED_HEADER, f"{path}/category", message)
-    if _VENDOR_TRACE.fullmatch(name):
+    if suspects.VENDOR_TRACE.fullmatch(name):
         yield Finding(Rule.VENDOR_TRACE, f"{path}/name", f"{each.name!r} is one vendor's; traceparent is everybody's")
-    if _NOBODY.fullmatch(each.owner.lower()):
-        yield Finding(Rule.NO_OWNER, f"{path}/owner", f"{each.owner!r} cannot be asked; name a team")
-    if _DOMAIN.fullmatch(name):
+    yield from _owned(f"{path}/owner", each.owner)
+    if suspects.DOMAIN.fullmatch(name):
         yield Finding(
             Rule.DOMAIN_PAYLOAD, f"{path}/name", f"{each.name!r} sounds like the message's content: put it there"
         )
-    if _PARAMETER.fullmatch(name):
+    if each.max_length > _DOCUMENT_CHARS:
+        message = f"{each.max_length} bytes hold a document, whatever its encoding; pass an id and look it up"
+        yield Finding(Rule.DOMAIN_PAYLOAD, f"{path}/max_length", message)
+    if suspects.PARAMETER.fullmatch(name):
         message = f"{each.name!r} sounds like an argument: put it into the path, the query or the content"
         yield Finding(Rule.HIDDEN_PARAMETER, f"{path}/name", message)
-    if _ANY_ID.fullmatch(name):
+    if suspects.ANY_ID.fullmatch(name):
         message = f"{each.name!r} says not which id it is: of the request, the conversation, or the deed"
         yield Finding(Rule.ONE_ID_FOR_ALL, f"{path}/name", message)
     if is_sensitive_name(each.name) and each.classification is not Classification.SECRET:
@@ -155,7 +147,7 @@ def _custom(path: str, each: Field) -> Iterator[Finding]:
             f"{str(each.classification)!r}, but {each.name!r} sounds like a credential; if it is one, it is 'secret'"
         )
         yield Finding(Rule.UNMARKED_SECRET, f"{path}/classification", message)
-    if _PERSON.fullmatch(name) and each.classification is not Classification.PERSONAL:
+    if suspects.PERSON.fullmatch(name) and each.classification is not Classification.PERSONAL:
         message = f"{str(each.classification)!r}, but {each.name!r} sounds personal; use an opaque id"
         yield Finding(Rule.PERSONAL_DATA, f"{path}/classification", message)
     yield from _syntax(f"{path}/syntax", each.syntax, each.max_length)
@@ -163,10 +155,15 @@ def _custom(path: str, each: Field) -> Iterator[Finding]:
         yield Finding(Rule.LOGGED_IN_CLEAR, f"{path}/log", "an id that tells one from another is better hashed in logs")
 
 
+def _owned(path: str, owner: str) -> Iterator[Finding]:
+    if suspects.NOBODY.fullmatch(owner.lower()):
+        yield Finding(Rule.NO_OWNER, path, f"{owner!r} cannot be asked; name a team")
+
+
 def _any_field(path: str, each: Field) -> Iterator[Finding]:
     """What is asked of built-in fields too, as they are listed."""
     name = folded(each.name)
-    if each.is_open and name not in HANDLED and (name in IDENTITY_NAMES or _WHO.fullmatch(name)):
+    if each.is_open and name not in HANDLED and (name in IDENTITY_NAMES or suspects.WHO.fullmatch(name)):
         message = f"anybody may say {each.name!r}; take it from a verified identity"
         yield Finding(Rule.PUBLIC_IDENTITY, f"{path}/trust", message)
     if each.required and not each.is_open and name not in IDENTITY_NAMES:
@@ -190,7 +187,14 @@ def _syntax(path: str, syntax: str, max_length: int) -> Iterator[Finding]:
 
 def _together(contract: Contract, custom: list[Field]) -> Iterator[Finding]:
     """What the fields come to all together."""
-    everywhere = [each.name for each in custom if each.propagate is Propagate.ALWAYS]
+    ours = [each for each in contract.downstreams if not each.external]
+    # Named by each of several services is everywhere as well.
+    asked = [{name.lower() for name in each.fields} for each in ours] if len(ours) > 1 else [set[str]()]
+    everywhere = [
+        each.name
+        for each in custom
+        if each.propagate is Propagate.ALWAYS or all(each.name.lower() in names for names in asked)
+    ]
     if len(everywhere) >= _EVERYTHING_COUNT and len(everywhere) == len(custom):
         message = f"every field of your own goes to every service ({', '.join(everywhere)}); name who needs which"
         yield Finding(Rule.FORWARD_EVERYTHING, "/fields", message)
@@ -208,6 +212,20 @@ def _together(contract: Contract, custom: list[Field]) -> Iterator[Finding]:
         yield Finding(Rule.BUDGET_TOO_SMALL, "/budgets/trace_bytes", message)
 
 
+def _wide(contract: Contract) -> Iterator[Finding]:
+    """What is as good as no limit."""
+    for name, most in _WIDE.items():
+        found = getattr(contract.budgets, name)
+        if found > most:
+            message = f"{found} is no limit that anybody meets; {most} are four times what is usual"
+            yield Finding(Rule.WIDE_BUDGET, f"/budgets/{name}", message)
+    for number, network in enumerate(contract.proxies.networks if contract.proxies is not None else ()):
+        least = _LEAST_PREFIX_BITS[ip_network(network).version]
+        if ip_network(network).prefixlen < least:
+            message = f"{network!r} is half the world: what a stranger writes there is believed; name your proxies"
+            yield Finding(Rule.WIDE_NETWORK, f"/proxies/networks/{number}", message)
+
+
 def _baggage(contract: Contract) -> Iterator[Finding]:
     policy = contract.baggage
     if policy.max_bytes > MAX_BAGGAGE_BYTES or policy.max_members > MAX_BAGGAGE_MEMBERS:
@@ -216,6 +234,9 @@ def _baggage(contract: Contract) -> Iterator[Finding]:
             f" {MAX_BAGGAGE_BYTES} do for hints"
         )
         yield Finding(Rule.BAGGAGE_AS_CACHE, "/baggage", message)
+    if policy.wire_max_bytes > _WIDE_WIRE_BYTES:
+        message = f"{policy.wire_max_bytes} is no limit that anybody meets; W3C asks for 8192"
+        yield Finding(Rule.BAGGAGE_AS_CACHE, "/baggage/wire_max_bytes", message)
     seen: dict[str, str] = {}
     for number, allowed in enumerate(policy.allow):
         each, path = spec_of(allowed), f"/baggage/allow/{number}"
@@ -233,16 +254,16 @@ def _key(path: str, each: BaggageKey) -> Iterator[Finding]:
         yield Finding(Rule.UNBOUNDED_KEY, path, message)
     if each.syntax is not None:
         yield from _syntax(f"{path}/syntax", each.syntax, each.max_length or MAX_BAGGAGE_BYTES)
-    if each.enum is None and _WHO.fullmatch(name):
+    if each.enum is None and suspects.WHO.fullmatch(name):
         message = f"{each.key!r}: anybody may set baggage; who asks stands in verified identity, rights never travel"
         yield Finding(Rule.PUBLIC_IDENTITY, path, message)
     if is_sensitive_name(each.key):
         yield Finding(
             Rule.UNMARKED_SECRET, path, f"{each.key!r} sounds like a credential; baggage goes to every service"
         )
-    if _PERSON.fullmatch(name):
+    if suspects.PERSON.fullmatch(name):
         yield Finding(Rule.PERSONAL_DATA, path, f"{each.key!r} sounds personal; baggage goes to every service")
-    if _STORED.fullmatch(name) or (each.max_length or 0) > _LONG_VALUE_CHARS:
+    if suspects.STORED.fullmatch(name) or (each.max_length or 0) > _LONG_VALUE_CHARS:
         message = f"{each.key!r} sounds like data that is carried along; pass an id and look it up"
         yield Finding(Rule.BAGGAGE_AS_CACHE, path, message)
 
@@ -251,15 +272,26 @@ def _downstream(path: str, each: Downstream, *, has_deadline: bool) -> Iterator[
     if each.host is not None and each.host.startswith("*.") and each.host.count(".") == 1:
         message = f"{each.host!r} is a whole zone: name the services, or a zone below it"
         yield Finding(Rule.BROAD_DOWNSTREAM, f"{path}/host", message)
+    elif each.host is not None and not each.external and suspects.SHARED_ZONE.fullmatch(each.host.lower()):
+        message = f"{each.host!r} is a zone in which anybody can have a name; name yours, or say external"
+        yield Finding(Rule.BROAD_DOWNSTREAM, f"{path}/host", message)
     if has_deadline and each.host is not None and not each.external and each.deadline is None:
         message = f"{each.name!r} is not told how long we wait; e.g. deadline='x-request-timeout-ms'"
         yield Finding(Rule.DEADLINE_NOT_TOLD, path, message)
 
 
 def _deadline(contract: Contract) -> Iterator[Finding]:
-    if contract.deadline is None:
+    policy = contract.deadline
+    if policy is None:
         message = "nothing says how long a request may take; give the contract a DeadlinePolicy with a cap"
         yield Finding(Rule.NO_DEADLINE, "/deadline", message)
+        return
+    if not policy.accept:
+        message = "no form is read, so that nobody who waits for us can say how long; e.g. 'x-request-timeout-ms'"
+        yield Finding(Rule.NO_DEADLINE, "/deadline/accept", message)
+    if policy.cap_s > _LONG_WAIT_S:
+        message = f"{policy.cap_s:g} s: nobody waits so long for an answer; what takes as long is a job, by a record"
+        yield Finding(Rule.NO_DEADLINE, "/deadline/cap_s", message)
 
 
 def _limits(contract: Contract) -> Iterator[Finding]:
