@@ -30,6 +30,9 @@ _NO_ID_CHARACTER: Final = re.compile(r"[^A-Za-z0-9._\-]")
 # What an id of 128 characters leaves to a service's name.
 _SERVICE_LIMIT_CHARS: Final = 128 - len(SYSTEM_PREFIX)
 
+# RFC 8259 §6: beyond it not every language has the same number; and far beyond it a float has none at all.
+_TIME_LIMIT_S: Final = 2**53
+
 # A request has one or two; a token must fit a header line.
 UNITS_LIMIT_COUNT: Final = 8
 
@@ -99,7 +102,8 @@ def context_claims_of(claims: Mapping[str, Any]) -> ContextClaims | None:
     except msgspec.ValidationError:
         return None
     units = said.units
-    if not (said.iss and said.aud and 0 <= said.iat < said.exp and 0 <= said.nbf < said.exp and _are_units(units)):
+    are_times = 0 <= said.iat < said.exp < _TIME_LIMIT_S and 0 <= said.nbf < said.exp
+    if not (said.iss and said.aud and are_times and _are_units(units)):
         return None
     read = identity_of({header: claims[claim] for claim, header in _CLAIMS.items() if claims.get(claim) is not None})
     if read.dropped:

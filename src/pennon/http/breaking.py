@@ -59,6 +59,9 @@ class Circuit:
         with self._lock:
             if is_trying:
                 self._is_being_tried = False
+            elif self._breaker.context.state == HALF_OPENED:
+                # It began before the circuit opened, and tells of what was.
+                return
             if outcome is Outcome.ANSWERED:
                 self._breaker.__exit__(None, None, None)
             elif error is not None and outcome not in _NEUTRAL:
