@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 import pennon.kafka
-from pennon.testing.headers import DownstreamSpy, HostileHeaders, Probe, Reached, W3cTraceContext
+from pennon.testing.headers import Caller, DownstreamSpy, HostileHeaders, Probe, Reached, W3cTraceContext
 from streamsocial.calling import client
 from streamsocial.contract import METRICS_TOPIC, POSTS_TOPIC, UPDATES_TOPIC, documented, url_of
 
@@ -39,6 +39,12 @@ AsRecord = Callable[[Reached], confluent_kafka.Message]
 def test_service_keeps_the_contract(service: str, network: Any, header_contract_suite: Callable[..., int]) -> None:
     """Every rule of it, at the service's own door and boundary."""
     header_contract_suite(getattr(network, service), CONTRACT)
+
+
+@pytest.mark.req(8)
+def test_gateway_believes_whoever_is_logged_in_no_more(network: Any, header_contract_suite: Callable[..., int]) -> None:
+    """Every rule once more: a session says who asks, and opens nothing else."""
+    header_contract_suite(network.gateway, CONTRACT, stranger=Caller("203.0.113.7", tuple(SESSION.items())[:1]))
 
 
 @pytest.mark.req(35, 94)

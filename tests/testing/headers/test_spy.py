@@ -213,6 +213,21 @@ def test_suite_calls_by_the_service_s_own_clients_where_they_are_given(contract:
     bare.close()
 
 
+def test_suite_waits_for_calls_that_are_async(contract: Contract, boundaries: Any) -> None:
+    """An AsyncClient of the service's, which is called in its own event loop."""
+    from pennon.testing.headers import Probe, cases_of
+
+    spy = DownstreamSpy(contract)
+    own = pennon.http.httpx(httpx.AsyncClient(transport=spy.transport), contract)
+    probe = Probe(contract, spy=spy, calls={"pay": partial(own.get, "http://kit.pay.internal/")})
+    door = pennon.http.asgi(probe.asgi, contract, boundary=boundaries["mesh"])
+    [case] = [each for each in cases_of(contract, boundaries["mesh"]) if each.id == "downstreams/pay/trace"]
+    case.run(door, probe=probe)
+
+    assert "traceparent" in spy["pay"].last.headers
+    asyncio.run(own.aclose())
+
+
 def test_downstream_of_any_form_has_a_host_to_call() -> None:
     """A wildcard stands for a name below it; a port that is said is called."""
     from pennon.testing.headers.probing import host_of
