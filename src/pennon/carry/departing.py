@@ -8,6 +8,7 @@ from pennon.carry.wire import BUDGET_BYTES, CARRY_KEY
 from pennon.carry.writing import encode
 from pennon.context import Member, RequestContext, Trace
 from pennon.headers import Contract, Downstream, Drop, DropReason, Outgoing, inject
+from pennon.headers.egress import write_at_length
 from pennon.headers.written import write_ordinary
 
 # A contract may allow less baggage than we would use; key and "=" count there.
@@ -51,11 +52,12 @@ def depart(
             now_ns=now_ns,
             signed=signed,
         )
-        return _departure(outgoing, 0)
+        return _departure(outgoing)
     here = context.trace if trace is None else trace
     route = contract.route(downstream)
     ours, cut_count = _ours_leaving(contract, context) if route.decisions else ((), 0)
-    if downstream is not None and signed is None and not cut_count:
+    departure = None
+    if downstream is not None and signed is None:
         departure = write_ordinary(
             Departure,
             contract,
@@ -70,23 +72,23 @@ def depart(
             timeout_ns,
             now_ns,
         )
-        if departure is not None:
-            return departure
-    outgoing = inject(
-        contract,
-        downstream,
-        trace=here,
-        request_id=context.request_id,
-        correlation_id=context.correlation_id,
-        baggage=context.baggage,
-        ours=ours,
-        fields=context.fields,
-        identity=context.identity,
-        timeout_ns=timeout_ns,
-        now_ns=now_ns,
-        signed=signed,
-    )
-    return _departure(outgoing, cut_count)
+    if departure is None:
+        outgoing = write_at_length(
+            contract,
+            route,
+            here,
+            context.request_id,
+            context.correlation_id,
+            context.baggage,
+            ours,
+            context.fields,
+            context.identity,
+            timeout_ns,
+            now_ns,
+            signed,
+        )
+        departure = _departure(outgoing)
+    return _with_cut(departure, cut_count) if cut_count else departure
 
 
 def _ours_leaving(contract: Contract, context: RequestContext) -> tuple[tuple[Member, ...], int]:
@@ -98,8 +100,10 @@ def _ours_leaving(contract: Contract, context: RequestContext) -> tuple[tuple[Me
     return own + ledger.foreign, encoded.cut_count
 
 
-def _departure(outgoing: Outgoing, cut_count: int) -> Departure:
-    report = outgoing.report
-    if cut_count:
-        report = structs.replace(report, dropped=(*report.dropped, _CUT))
-    return Departure(outgoing.names, outgoing.values, outgoing.remove, report, cut_count)
+def _departure(outgoing: Outgoing) -> Departure:
+    return Departure(outgoing.names, outgoing.values, outgoing.remove, outgoing.report)
+
+
+def _with_cut(departure: Departure, cut_count: int) -> Departure:
+    report = structs.replace(departure.report, dropped=(*departure.report.dropped, _CUT))
+    return structs.replace(departure, report=report, cut_count=cut_count)
