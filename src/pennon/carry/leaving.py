@@ -3,8 +3,11 @@
 Egress does not judge. A void entry that nobody asked about leaves as it came; each hop judges at use.
 """
 
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Final, TypeAlias
+
+from msgspec.structs import astuple
 
 from pennon.carry.entries import MINUTE_NS
 from pennon.carry.fingerprint import fingerprint_of
@@ -15,9 +18,9 @@ _FLAG_ID: Final = attrgetter("scope.flag_id")
 # What the wire says once for several decisions: environment, epoch, fingerprint, minute.
 Group: TypeAlias = tuple[int, int, int, int]
 
-# An entry that is only written, not worth an object: its group, flag id, variant id, origin, revision. Neighbours of
-# one group share it.
-Row: TypeAlias = tuple[Group, int, int, Origin, int]
+# An entry that is only written, not worth an object: its fields in their order, those of its group first.
+Row: TypeAlias = tuple[int, int, int, int, int, int, Origin, int]
+row_of: Final[Callable[[Entry], Row]] = astuple
 
 
 def entries_leaving(ledger: Ledger) -> list[Entry]:
@@ -26,10 +29,7 @@ def entries_leaving(ledger: Ledger) -> list[Entry]:
     What was decided here replaces what arrived for the same environment, epoch, flag and fingerprint, but for entries
     of a higher revision: they may hold where it is void.
     """
-    return [
-        Entry(*group, flag_id, variant_id, origin, revision)
-        for group, flag_id, variant_id, origin, revision in rows_leaving(ledger)
-    ]
+    return [Entry(*row) for row in rows_leaving(ledger)]
 
 
 def rows_leaving(ledger: Ledger) -> list[Row]:
@@ -40,14 +40,8 @@ def rows_leaving(ledger: Ledger) -> list[Row]:
     arrived = [row_of(entry) for entries in list(ledger.arrived.values()) for entry in entries]
     if not made:
         return arrived
-    replaced = {(group[:3], flag_id): revision for group, flag_id, _, _, revision in made}
-    return [row for row in arrived if row[4] > replaced.get((row[0][:3], row[1]), -1)] + made
-
-
-def row_of(entry: Entry) -> Row:
-    """The entry as a row."""
-    group = (entry.environment, entry.epoch, entry.fingerprint, entry.decided_min)
-    return group, entry.flag_id, entry.variant_id, entry.origin, entry.revision
+    replaced = {(*row[:3], row[4]): row[7] for row in made}
+    return [row for row in arrived if row[7] > replaced.get((*row[:3], row[4]), -1)] + made
 
 
 def latest_made(ledger: Ledger) -> list[Decision]:
@@ -84,5 +78,5 @@ def _rows_made(ledger: Ledger) -> list[Row]:
             before = about
             fingerprint = fingerprint_of(environment.salt, scope.unit_kind, unit_key)
             group = (environment.id, scope.epoch, fingerprint, minute)
-        rows.append((group, scope.flag_id, variant_id, origin, decision.revision))
+        rows.append((*group, scope.flag_id, variant_id, origin, decision.revision))
     return rows

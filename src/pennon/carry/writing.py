@@ -87,7 +87,8 @@ def _joined(rows: Sequence[Row], flags: int) -> str:
     groups: dict[Group, list[bytes]] = {}
     parts: list[bytes] = []
     before = None
-    for group, flag_id, variant_id, origin, revision in rows:
+    for row in rows:
+        group = row[:4]
         if group != before:  # mostly it is the one before
             before = group
             if group in groups:
@@ -96,7 +97,7 @@ def _joined(rows: Sequence[Row], flags: int) -> str:
                 environment, epoch, fingerprint, minute = group
                 head = environment << 80 | epoch << 56 | fingerprint << 32 | minute
                 parts = groups[group] = [head.to_bytes(HEAD_BYTES, "big")]
-        parts.append(_decision_bytes(flag_id, variant_id, origin, revision))
+        parts.append(_decision_bytes(*row[4:]))
     texts = [_checked(b"".join(parts)) for parts in groups.values()]
     if flags:
         texts.append(_checked(bytes((flags,))))
@@ -125,8 +126,8 @@ def _newest_that_fit(rows: Sequence[Row], room: int) -> list[Row]:
     sizes: dict[Group, int] = {}
     length = -1  # no dot stands before the first group
     # Sorting is stable: of one minute, the one made first is the older.
-    for index in sorted(range(len(rows)), key=lambda at: rows[at][0][3])[::-1]:
-        group, *decision = rows[index]
+    for index in sorted(range(len(rows)), key=lambda at: rows[at][3])[::-1]:
+        group, decision = rows[index][:4], rows[index][4:]
         size = sizes.get(group)
         if size is None:
             size = HEAD_BYTES + CRC_BYTES
