@@ -160,12 +160,19 @@ class ControlPlane:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody is given before who asks for it by its number, for a minute.
+
+    A connection that was closed from its side leaves it in TIME_WAIT: the kernel hands it out to nobody who takes any,
+    and a server, which sets SO_REUSEADDR, gets it.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as peer:
+        accepted, _ = listener.accept()
+        accepted.close()
+        assert b"" == peer.recv(1)
+        return int(listener.getsockname()[1])
 
 
-def wait_until(asked: Callable[[], bool], *, timeout_s: float = 20.0, saying: Callable[[], str] = str) -> None:
+def wait_until(asked: Callable[[], bool], *, timeout_s: float = 60.0, saying: Callable[[], str] = str) -> None:
     """Until it holds. Fails with `saying()` if it never does."""
     tick, ends_s = threading.Event(), time.monotonic() + timeout_s
     while not asked():
@@ -175,7 +182,7 @@ def wait_until(asked: Callable[[], bool], *, timeout_s: float = 20.0, saying: Ca
 
 def is_up(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=1.0).status_code < 500
+        return httpx.get(url, timeout=END_TIMEOUT_S).status_code < 500
     except httpx.HTTPError:
         return False
 

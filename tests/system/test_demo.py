@@ -26,9 +26,12 @@ from pennon.testing import Kafka
 pytestmark = [pytest.mark.system, pytest.mark.kafka, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 20
-# A person sees the effect of a command within this time after it returned.
-EFFECT_LIMIT_S = 1.0
+# Actions in a second.
+RATE = 15
+# A person sees the effect of a command within a second after it returned: told by the actions that came meanwhile, of
+# which a machine that stands still has none.
+LATE_LIMIT_COUNT = 2 * RATE
+SETTLED_COUNT = 30
 
 
 class Demo:
@@ -45,7 +48,7 @@ class Demo:
                     "streamsocial",
                     *options,
                     "--rate",
-                    "15",
+                    str(RATE),
                     "--json",
                     "--kafka",
                     kafka.bootstrap,
@@ -98,7 +101,16 @@ class Demo:
 
     def page(self, path: str) -> Any:
         """What the journeys page is told."""
-        return httpx.get(f"{self.of('ready')[0]['page']}/api{path}", timeout=10).raise_for_status().json()
+        return httpx.get(f"{self.of('ready')[0]['page']}/api{path}", timeout=60).raise_for_status().json()
+
+    def settle(self, since_s: float, wanted: Callable[[dict[str, Any]], bool]) -> None:
+        """Until of the journeys begun since then the last ones have been as wanted at every hop."""
+
+        def is_settled() -> bool:
+            last = _begun(self.of("journey"), since_s)[-SETTLED_COUNT:]
+            return len(last) == SETTLED_COUNT and all(wanted(hop) for journey in last for hop in journey["hops"])
+
+        self.wait(is_settled, "journeys as wanted")
 
     def end(self) -> int:
         code = self.process.wait(60)
@@ -110,7 +122,7 @@ class Demo:
 
 @pytest.fixture
 def demo(tmp_path: Path, kafka: Kafka) -> Iterator[Demo]:
-    started = Demo(tmp_path, kafka, "--for", str(SECONDS))
+    started = Demo(tmp_path, kafka)
     yield started
     if started.process.poll() is None:
         started.process.terminate()
@@ -126,42 +138,54 @@ def lasting(tmp_path_factory: pytest.TempPathFactory, kafka: Kafka) -> Iterator[
     assert 0 == started.end()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_demo_shows_a_ramp_and_a_kill_within_a_second(demo: Demo) -> None:
-    """At least a hundred whole journeys, each with one variant; both commands visible at once; nothing left behind."""
+    """In whole journeys, and from then on in all of them; nothing is left behind."""
     ramp, kill = (
         next(command for command in demo.wait_for("ready")["commands"] if command.endswith(wanted))
         for wanted in ("ramp feed-ranking 100", " kill feed-ranking")
     )
-    demo.wait_for("journey", count=30)
+    demo.wait_for("journey", count=SETTLED_COUNT)
+    assert {"ranked", "chronological"} == {hop["variant"] for each in demo.of("journey") for hop in each["hops"]}
     ramped_s = demo.run(ramp)
-    demo.wait_for("journey", count=len(demo.of("journey")) + 60)
+    demo.settle(ramped_s, lambda hop: hop["variant"] == "ranked")
     killed_s = demo.run(kill)
-    demo.wait_for("journey", count=len(demo.of("journey")) + 30)
+    demo.settle(killed_s, _is_killed)
     children = {child.pid for child in psutil.Process(demo.process.pid).children(recursive=True)}
 
+    demo.process.terminate()
     assert 0 == demo.end()
 
     journeys = demo.of("journey")
-    assert len(journeys) >= 100
     assert {3} == {len(journey["hops"]) for journey in journeys}
-    before = {hop["variant"] for journey in _begun(journeys, 0, ramped_s - 2) for hop in journey["hops"]}
-    assert {"ranked", "chronological"} == before
-    ramped = [hop for journey in _begun(journeys, ramped_s + EFFECT_LIMIT_S, killed_s - 1) for hop in journey["hops"]]
-    assert {"ranked"} == {hop["variant"] for hop in ramped}
-    killed = [hop for journey in _begun(journeys, killed_s + EFFECT_LIMIT_S, killed_s + 60) for hop in journey["hops"]]
-    assert {("chronological", "KILLED")} == {(hop["variant"], hop["reason"]) for hop in killed}
+    late_for_the_ramp = [
+        journey
+        for journey in _begun(journeys, ramped_s)
+        if any(hop["variant"] != "ranked" and not _is_killed(hop) for hop in journey["hops"])
+    ]
+    late_for_the_kill = [journey for journey in _begun(journeys, killed_s) if not all(map(_is_killed, journey["hops"]))]
+    assert LATE_LIMIT_COUNT >= max(len(late_for_the_ramp), len(late_for_the_kill))
     assert not {pid for pid in children if psutil.pid_exists(pid)}
     assert not (demo.folder / ".pennon" / "credentials").exists()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
+def test_demo_ends_by_itself_after_its_time(tmp_path: Path, kafka: Kafka) -> None:
+    """As if it had been told to end."""
+    demo = Demo(tmp_path, kafka, "--for", "1")
+    try:
+        assert 0 == demo.end()
+    finally:
+        demo.process.kill()
+
+
+@pytest.mark.timeout(600)
 def test_tester_sees_what_was_signed_and_counts_nowhere(lasting: Demo, kafka: Kafka, tools: Any) -> None:
     """The printed request, hops, records and audit say override; exposures and metrics know nothing of it."""
     ready = lasting.wait_for("ready")
     words = shlex.split(ready["curl"])
     headers = dict(word.split(": ", 1) for option, word in pairwise(words) if option == "-H")
-    feed = httpx.get(words[-1], headers=headers, timeout=10).raise_for_status().json()
+    feed = httpx.get(words[-1], headers=headers, timeout=60).raise_for_status().json()
     assert "blend" == feed["ranking"]
     assert "overridden for this request" in feed["explained"]
 
@@ -185,14 +209,13 @@ def test_tester_sees_what_was_signed_and_counts_nowhere(lasting: Demo, kafka: Ka
     assert all(Origin.OVERRIDE in {entry.origin for entry in carried.entries} for carried in likes)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_page_of_the_demo_shows_causes_and_what_holds_a_flag_off(lasting: Demo, tools: Any) -> None:
     """A service that does not know a plan diverges, and is told apart; a kill takes along what needs its flag."""
     lasting.wait_for("ready")
     place = ("profiles", "rich-profiles", "missing_attribute")
     tools.wait_until(
         lambda: place in {(i["service"], i["flag"], i["cause"]) for i in lasting.page("/divergence")["items"]},
-        timeout_s=60,
     )
     lasting.pennon("flags", "kill", "moderation-on")
     tools.wait_until(lambda: ("reactions", "switched off", "moderation-on") in _decided(lasting))
@@ -200,7 +223,7 @@ def test_page_of_the_demo_shows_causes_and_what_holds_a_flag_off(lasting: Demo, 
 
 
 @pytest.mark.req(39, 62, 68, 123)
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_page_of_the_demo_shows_who_acts_until_when_and_what_was_dropped(lasting: Demo, tools: Any) -> None:
     """Hashed, and the same in every service; what hostile clients forge is dropped with its reason."""
     lasting.wait_for("ready")
@@ -228,7 +251,7 @@ def test_page_of_the_demo_shows_who_acts_until_when_and_what_was_dropped(lasting
     assert "community-" not in json.dumps(hops)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_batch_of_followers_fits_a_record(lasting: Demo, kafka: Kafka) -> None:
     """The most famous author's batches carry what was decided for ten people and for the author; nothing is cut."""
     run = lasting.wait_for("ready")["run"]
@@ -240,7 +263,7 @@ def test_batch_of_followers_fits_a_record(lasting: Demo, kafka: Kafka) -> None:
     assert {11} == set(map(len, full))
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_followers_are_told_as_was_decided_for_each(lasting: Demo, tools: Any) -> None:
     """`notify` is killed and the flag is ramped to everybody: its heir still wakes whom `feed` had decided on."""
     lasting.wait_for("ready")
@@ -324,7 +347,9 @@ def _decoded(headers: Any) -> Decoded:
     return decode(".".join(member.value for member in parse_baggage(lines).members if member.key == "pennon"))
 
 
-def _begun(journeys: list[dict[str, Any]], from_s: float, until_s: float) -> list[dict[str, Any]]:
-    found = [journey for journey in journeys if from_s <= journey["began_s"] <= until_s]
-    assert found, "no journey in the interval"
-    return found
+def _begun(journeys: list[dict[str, Any]], since_s: float) -> list[dict[str, Any]]:
+    return [journey for journey in journeys if since_s <= journey["began_s"]]
+
+
+def _is_killed(hop: dict[str, Any]) -> bool:
+    return ("chronological", "KILLED") == (hop["variant"], hop["reason"])

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,20 @@ def counted(control_plane: Any) -> int:
     return sum(item["count"] for item in answer["items"])
 
 
+def files(spool: Path) -> dict[Path, list[bytes]]:
+    """The whole lines of each file, also while somebody delivers and removes them; a write may have been cut short."""
+    found = {}
+    for folder, _, names in os.walk(spool):
+        for path in (Path(folder, name) for name in names if name.endswith(".jsonl")):
+            with suppress(FileNotFoundError):
+                found[path] = path.read_bytes().split(b"\n")[:-1]
+    return found
+
+
 def until(holds: Any) -> None:
-    """Wait for it, half a minute at most."""
+    """Wait for it, a minute at most."""
     tick = threading.Event()
-    for _ in range(600):
+    for _ in range(1_200):
         if holds():
             return
         tick.wait(0.05)
@@ -69,12 +80,12 @@ def test_exposures_of_a_killed_process_are_delivered_by_its_successor(
     child = victim.hear(lambda line: "forked" in line)
     os.kill(victim.pid, signal.SIGKILL)
     victim._child.wait(60)
-    left = [json.loads(line) for path in spool.rglob("*.jsonl") for line in path.read_bytes().splitlines()]
+    left = [json.loads(line) for lines in files(spool).values() for line in lines]
     assert {"exposure"} == {key for line in left for key in line}
     before = counted(control_plane)
     successor = start("successor", spool)
     exposed = len({*exposed_by(victim), child["exposed"]})
-    until(lambda: not list(spool.rglob("*.jsonl")))
+    until(lambda: not files(spool))
     assert exposed <= counted(control_plane) <= exposed + 3
     assert before < exposed, "the kill has left nothing to deliver: the test has shown nothing"
     successor._child.stdin.close()
