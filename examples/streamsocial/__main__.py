@@ -159,7 +159,8 @@ def introduce(demo: Demo, stage: Stage, page: str, gateway: str, tester: Tester)
     executable = Path(sys.executable).with_name("pennon")
     shown = executable.relative_to(Path.cwd()) if executable.is_relative_to(Path.cwd()) else executable
     commands = [(f"{shlex.quote(str(shown))} {command}", effect) for command, effect in TRY]
-    lines = [f"  {command:<44} {'# ' + effect if effect else ''}".rstrip() for command, effect in commands]
+    width = max(len(command) for command, _ in commands)
+    lines = [f"  {command:<{width}}  {'# ' + effect if effect else ''}".rstrip() for command, effect in commands]
     text = f"\nStreamSocial: {page}\n\nIn another terminal, in this folder:\n" + "\n".join(lines) + "\n"
     text += f"\nAs a tester, who may pick an arm of the experiment:\n  {tester.short_curl(gateway)}\n"
     pids = {name: actor.process.pid for name, actor in stage.actors().items()}

@@ -10,7 +10,7 @@ import httpx
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # its types do not say so
 
 from pennon.signing import key_id_of, new_key
-from streamsocial.contract import HTTP_SERVICES, simulated_name, simulated_topic, topics
+from streamsocial.contract import EXPOSURES_TOPIC, HTTP_SERVICES, simulated_name, simulated_topic, topics
 from streamsocial.stage import Actor, Stage, address_of, free_port, listener
 
 KAFKA_SERVICES = ("feed", "notify", "moderation", "analytics")
@@ -108,7 +108,7 @@ def make_topics(kafka: str, simulated: int) -> None:
     """The topics; one that is there already is used as it is."""
     admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
     known = admin.list_topics(timeout=10).topics
-    wanted = [name for name in topics(simulated) if name not in known]
+    wanted = [name for name in (*topics(simulated), EXPOSURES_TOPIC) if name not in known]
     if wanted:
         made = admin.create_topics([NewTopic(name, num_partitions=PARTITIONS_COUNT) for name in wanted])
         for future in made.values():

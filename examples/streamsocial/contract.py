@@ -23,8 +23,9 @@ HTTP_SERVICES = ("gateway", "posts", "profiles")
 POSTS_TOPIC = "streamsocial.posts"
 UPDATES_TOPIC = "streamsocial.feed-updates"
 METRICS_TOPIC = "streamsocial.metrics"
+# Batches of many people's: no request's headers belong on it, so it is none of the contract's.
 EXPOSURES_TOPIC = "streamsocial.exposures"
-TOPICS = (POSTS_TOPIC, UPDATES_TOPIC, METRICS_TOPIC, EXPOSURES_TOPIC)
+TOPICS = (POSTS_TOPIC, UPDATES_TOPIC, METRICS_TOPIC)
 
 # Above the 3 s within which a service that was killed is back: whoever has called it meanwhile is still answered.
 CAP_S = 5.0
@@ -49,7 +50,7 @@ def simulated_topic(number: int) -> str | None:
 
 
 def topics(simulated_count: int) -> tuple[str, ...]:
-    """All topics of a network with so many simulated services."""
+    """All topics of the contract, in a network with so many simulated services."""
     more = (simulated_topic(number) for number in range(2, simulated_count + 1))
     return (*TOPICS, *(topic for topic in more if topic is not None))
 

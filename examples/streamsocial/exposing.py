@@ -1,4 +1,7 @@
-"""Exposures on a topic, beside the control plane: from there `analytics` joins them with what people did."""
+"""Exposures on a topic, beside the control plane: from there `analytics` joins them with what people did.
+
+They are sent in batches of many people's, outside of any request, so by a producer without pennon's door.
+"""
 
 import json
 import os

@@ -179,7 +179,7 @@ def main() -> None:
     declared = contract()
     with (
         service("gateway", declared) as ending,
-        Producing(declared, to_broker()) as producing,
+        Producing(None, to_broker()) as producing,
         connect(sinks=[to_kafka(producing)]) as flags,
     ):
         serve(Gateway(declared, flags, region=os.environ["REGION"]).app(), ending)

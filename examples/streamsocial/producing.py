@@ -32,19 +32,22 @@ def to_broker() -> confluent_kafka.Producer:
 class Producing:
     """A producer under the contract. `with` delivers what is left at its end.
 
-    plain: whatever has the methods of a `confluent_kafka.Producer`. signer: for whom a record is, it signs; None where
-    nothing is produced for anybody. decide: as of `pennon.kafka.producer`.
+    contract: None: what is sent belongs to nobody's request. plain: whatever has the methods of a
+    `confluent_kafka.Producer`. signer: for whom a record is, it signs; None where nothing is produced for anybody.
+    decide: as of `pennon.kafka.producer`.
     """
 
     def __init__(
         self,
-        contract: Contract,
+        contract: Contract | None,
         plain: Any,
         signer: ContextSigner | None = None,
         *,
         decide: Callable[[], object] | None = None,
     ) -> None:
-        self._producer = pennon.kafka.producer(plain, contract, decide=decide, signer=signer)
+        self._producer = plain
+        if contract is not None:
+            self._producer = pennon.kafka.producer(plain, contract, decide=decide, signer=signer)
         self._failed: list[str] = []
         self._ended = threading.Event()
         self._polls = threading.Thread(target=self._poll, name="deliveries", daemon=True)
