@@ -82,7 +82,7 @@ def test_inject_gives_an_undeclared_downstream_nothing(send: Send, arrived: Extr
     outgoing = send(None, arrived)
 
     assert () == outgoing.set
-    assert ALL_OF_OURS | {"tenant", "x-region", "x-local"} == _removed(outgoing)
+    assert ALL_OF_OURS | {"tenant", "x-region", "x-local", "tracestate"} == _removed(outgoing)
 
 
 @pytest.mark.req(21, 69, 95, 104)

@@ -1,9 +1,10 @@
 """What may go to one downstream, worked out once when the contract is built.
 
 House rules: an undeclared downstream gets nothing of ours, and what somebody copied in by hand of ours is taken off:
-our headers, the ids, the baggage whole (it is internal, and our member is in it), every declared field that is not
-public. A traceparent set by hand stays there: a trace id gives nothing away, and whoever set it meant it. At a declared
-one, what the contract withholds is taken off in the same way, and what it sends takes the place of what stood there.
+our headers, the ids, the baggage whole (it is internal, and our member is in it), the tracestate (anybody's notes),
+every declared field that is not public. A traceparent set by hand stays there: a trace id gives nothing away, and
+whoever set it meant it. At a declared one, what the contract withholds is taken off in the same way, and what it sends
+takes the place of what stood there.
 
 Who asks and until when is never anybody's copy: identity is written from what has been verified, a deadline from what
 is left of it. By hand neither leaves, but for a deadline in the form that is declared.
@@ -101,7 +102,7 @@ def route_to(downstream: Downstream | None, fields: Sequence[Field]) -> Route:
 
 def _withheld_standard(downstream: Downstream | None) -> set[str]:
     if downstream is None:
-        return {BAGGAGE, REQUEST_ID, CORRELATION_ID}
+        return {TRACESTATE, BAGGAGE, REQUEST_ID, CORRELATION_ID}
     withheld = set() if downstream.trace else set(_TRACE)
     if not downstream.request_id:
         withheld.add(REQUEST_ID)
