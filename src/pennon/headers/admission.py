@@ -17,8 +17,10 @@ from pennon.headers.allowlist import AllowList
 from pennon.headers.baggage import (
     READ_LIMIT_COUNT,
     RawMember,
+    all_decoded,
     decoded,
     decoded_bytes,
+    keys_of,
     least_bytes,
     pieces_of,
     raw_member,
@@ -34,7 +36,8 @@ _OURS: Final = re.compile(rf"({OWN_PREFIX}[A-Za-z0-9]*+)=([A-Za-z0-9._\-]*+)".en
 _OWN_RANK: Final = -1
 _UNKNOWN_RANK: Final = 1_000_000
 _MALFORMED: Final = Drop(BAGGAGE, DropReason.MALFORMED)
-# So many members are read in vain, because they are malformed or do not fit; then the others are not.
+# So many members are read in vain, because they are malformed or do not fit, and of as many bytes as may be kept; then
+# the others are not.
 _PATIENCE_COUNT: Final = 8
 # About 50 kB at most.
 _REMEMBERED_COUNT: Final = 256
@@ -128,13 +131,13 @@ def _read(
     keeps_unknown = is_trusted and policy.on_unknown is UnknownMembers.KEEP_IN_MESH
     reason = _unwanted(_rank(raw.key, allow), is_trusted=is_trusted, keeps_unknown=keeps_unknown)
     if reason is None:
-        return _fitting(raw, allow, dropped, is_trusted=is_trusted)
+        return _fitting(raw, decoded(raw), allow, dropped, is_trusted=is_trusted)
     dropped.append(member_drop(BAGGAGE, raw.key, reason))
     return None
 
 
 def _some_of(
-    pieces: Sequence[tuple[str, str | None]],
+    pieces: Sequence[bytes],
     policy: BaggagePolicy,
     allow: AllowList,
     dropped: list[Drop],
@@ -145,29 +148,30 @@ def _some_of(
 
     First ours, then known ones by their rank, then unknown ones; each from the first, until the budget is used up.
     """
-    ranked: list[tuple[int, int, str]] = []
     keeps_unknown = is_trusted and policy.on_unknown is UnknownMembers.KEEP_IN_MESH
     unwanted = {
-        rank: _unwanted(rank, is_trusted=is_trusted, keeps_unknown=keeps_unknown) for rank in (_OWN_RANK, _UNKNOWN_RANK)
+        rank: reason
+        for rank in (_OWN_RANK, _UNKNOWN_RANK)
+        if (reason := _unwanted(rank, is_trusted=is_trusted, keeps_unknown=keeps_unknown)) is not None
     }
     rank_of = allow.get
-    for place, (_, key) in enumerate(pieces):
+    ranked: list[tuple[int, int, str]] = []
+    for place, key in enumerate(keys_of(pieces)):
         if key is None:
             dropped.append(_MALFORMED)
             continue
         rank = _OWN_RANK if key.startswith(OWN_PREFIX) else rank_of(key, _UNKNOWN_RANK)
-        reason = unwanted.get(rank)
-        if reason is None:
-            ranked.append((rank, place, key))
+        if rank in unwanted:
+            dropped.append(member_drop(BAGGAGE, key, unwanted[rank]))
         else:
-            dropped.append(member_drop(BAGGAGE, key, reason))
+            ranked.append((rank, place, key))
     ranked.sort()
     return _best_of(ranked, pieces, policy, allow, dropped, is_trusted=is_trusted)
 
 
 def _best_of(
     ranked: Sequence[tuple[int, int, str]],
-    pieces: Sequence[tuple[str, str | None]],
+    pieces: Sequence[bytes],
     policy: BaggagePolicy,
     allow: AllowList,
     dropped: list[Drop],
@@ -178,20 +182,21 @@ def _best_of(
     kept: list[tuple[int, Member]] = []
     room_bytes = policy.max_bytes + 1
     patience = _PATIENCE_COUNT
+    raws, members = _read_ahead(ranked, pieces, policy)
     for number, (_, place, key) in enumerate(ranked):
-        if len(kept) == policy.max_members or not room_bytes or not patience:
-            reason = DropReason.OVER_BUDGET if patience else DropReason.TOO_MANY
+        is_full = len(kept) == policy.max_members or not room_bytes
+        if is_full or not patience or number == len(raws):
+            reason = DropReason.OVER_BUDGET if is_full and patience else DropReason.TOO_MANY
             dropped += member_drops(BAGGAGE, [each for _, _, each in ranked[number:]], reason)
             break
-        piece = pieces[place][0]
-        raw = raw_member(piece.encode("latin-1"))
+        raw = raws[number]
         if raw is None:
             dropped.append(_MALFORMED)
             patience -= 1
             continue
-        size_bytes = least_bytes(raw) if len(piece) >= room_bytes else 0
+        size_bytes = least_bytes(raw) if len(pieces[place]) >= room_bytes else 0
         if size_bytes < room_bytes:
-            member = _fitting(raw, allow, dropped, is_trusted=is_trusted)
+            member = _fitting(raw, members[number], allow, dropped, is_trusted=is_trusted)
             if member is None:
                 patience -= 1
                 continue
@@ -209,18 +214,40 @@ def _best_of(
     return [member for _, member in kept]
 
 
-def _fitting(raw: RawMember, allow: AllowList, dropped: list[Drop], *, is_trusted: bool) -> Member | None:
-    """The member decoded, if its value may stand there; of a stranger without properties."""
-    if raw.properties and not is_trusted:
-        dropped.append(member_drop(BAGGAGE, f"{raw.key};", DropReason.NOT_TRUSTED))
-        raw = RawMember(raw.key, raw.value, "")
-    member = decoded(raw)
+def _read_ahead(
+    ranked: Sequence[tuple[int, int, str]], pieces: Sequence[bytes], policy: BaggagePolicy
+) -> tuple[list[RawMember | None], dict[int, Member]]:
+    """The first members, None where one is malformed; and those of them that may fit, by their number, as text.
+
+    As many as may be kept and may be read in vain, and as many bytes: twice what may be kept.
+    """
+    raws: list[RawMember | None] = []
+    wanted: dict[int, RawMember] = {}
+    room_bytes = 2 * policy.max_bytes
+    for number, (_, place, _) in enumerate(ranked[: policy.max_members + _PATIENCE_COUNT]):
+        raw = raw_member(pieces[place])
+        if raw is not None and (size_bytes := least_bytes(raw)) <= policy.max_bytes:
+            room_bytes -= size_bytes
+            if room_bytes < 0:
+                break
+            wanted[number] = raw
+        raws.append(raw)
+    return raws, dict(zip(wanted, all_decoded(list(wanted.values())), strict=True))
+
+
+def _fitting(
+    raw: RawMember, member: Member, allow: AllowList, dropped: list[Drop], *, is_trusted: bool
+) -> Member | None:
+    """The decoded member, if its value may stand there; of a stranger without properties."""
+    if member.properties and not is_trusted:
+        dropped.append(member_drop(BAGGAGE, f"{member.key};", DropReason.NOT_TRUSTED))
+        member = Member(member.key, member.value)
     # Undecoded, no value holds a line break, and each of the three is written so.
     reason = DropReason.UNSAFE if b"%0" in raw.value and _UNSAFE.search(member.value) else None
     reason = reason or allow.unfit(member.key, member.value)
     if reason is None:
         return member
-    dropped.append(member_drop(BAGGAGE, raw.key, reason))
+    dropped.append(member_drop(BAGGAGE, member.key, reason))
     return None
 
 

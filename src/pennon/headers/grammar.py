@@ -16,6 +16,7 @@ OWS: Final = b" \t"
 # RFC 9110 §5.6.2. Header names and baggage keys.
 TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # noqa: S105  # a grammar's token
 _TOKEN: Final = re.compile(TOKEN)
+_TOKEN_OCTETS: Final = bytes(octet for octet in range(0x80) if _TOKEN.fullmatch(chr(octet)))
 _VISIBLE: Final = re.compile(rb"[!-~]++")
 
 # RFC 9110 §7.6.1, and the fields that frame a message: who forwards them breaks the next connection.
@@ -46,6 +47,11 @@ OWN_PREFIX: Final = "pennon"
 def is_token(text: str) -> bool:
     """Whether the text can be a field name or a baggage key (RFC 9110 §5.6.2)."""
     return _TOKEN.fullmatch(text) is not None
+
+
+def are_token_octets(octets: bytes) -> bool:
+    """Whether nothing stands there but what may stand in a token; of many at once, as long as none is empty."""
+    return not octets.translate(None, _TOKEN_OCTETS)
 
 
 def is_own_key(key: str) -> bool:
