@@ -1,6 +1,8 @@
 """Producing: what of the request context goes with a record, by the contract's word on its topic."""
 
 from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -18,6 +20,9 @@ from pennon.signing import ContextSigner
 
 _TRACE: Final = frozenset({b"traceparent", b"tracestate"})
 _NOBODY: Final = Identity()
+# Who is told of a delivery: by name, or behind value, key and partition (SerializingProducer: key and value).
+_TOLD: Final = ("on_delivery", "callback")
+_TOLD_FROM: Final = 3
 
 
 class Carrier:
@@ -96,9 +101,17 @@ class CarryingProducer(Carrier):
     """A confluent-kafka producer whose records carry the request context."""
 
     def produce(self, topic: str, *arguments: Any, headers: RecordHeaders | None = None, **named: Any) -> Any:
-        """As the wrapped producer's; headers: by name only, a list, tuple or dict, which is not changed."""
+        """As the wrapped producer's; headers: by name only, a list, tuple or dict, which is not changed.
+
+        Whoever is to be told of the delivery is told in this request, not in that of whoever polls.
+        """
         context = ambient.current()
         sending = self._sending
+        if len(arguments) > _TOLD_FROM:
+            arguments = (*arguments[:_TOLD_FROM], *map(_told_here, arguments[_TOLD_FROM:]))
+        for name in _TOLD:
+            if name in named:
+                named[name] = _told_here(named[name])
         span = sending.span(topic, named.get("partition"), context)
         if span is SILENT:
             leaving = sending.leaving(topic, headers, span, context)
@@ -129,6 +142,11 @@ class CarryingProducer(Carrier):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> Any:
         return self._wrapped.__exit__(kind, error, traceback)
+
+
+def _told_here(argument: Any) -> Any:
+    """A callback that runs with a copy of the context variables of here; anything else as it is."""
+    return partial(copy_context().run, argument) if callable(argument) else argument
 
 
 def producer(
