@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 from httpx._config import DEFAULT_TIMEOUT_CONFIG
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from pennon import ambient, carry
 from pennon.context import Decision, Environment
@@ -33,11 +33,11 @@ PATIENCE_S: Final = 60.0
 for _limit in ("connect", "read", "write", "pool"):
     setattr(DEFAULT_TIMEOUT_CONFIG, _limit, PATIENCE_S)
 
-# How long an example takes says how busy the machine is. Hypothesis's own profile for CI, which it takes there, has no
-# deadline either.
-if not os.environ.get("CI"):
-    settings.register_profile("here", deadline=None)
-    settings.load_profile("here")
+# How long an example takes, or is made, says how busy the machine is. A run says the same of the same code each time:
+# the examples follow from the test; `--hypothesis-profile=new` looks for others.
+settings.register_profile("new", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("steady", settings.get_profile("new"), derandomize=True, database=None)
+settings.load_profile("steady")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

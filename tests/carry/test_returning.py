@@ -388,7 +388,7 @@ def test_returned_kill_that_comes_while_it_is_decided_wins(
 
 
 @given(calls=st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["7", "8"]), st.integers(1, 4)), max_size=8))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_calls_one_after_the_other_agree(asking: Asks, ruleset_of: Rulesets, calls: list[tuple[int, str, int]]) -> None:
     """Callees of different opinions, asked in turn by one caller, answer as the first of them did."""
     caller = asking()

@@ -5,6 +5,7 @@ before makes the input worth keeping; the number of lines bounds what an input m
 as long as it fails in the same way.
 """
 
+import gc
 import random
 import re
 import signal
@@ -68,20 +69,20 @@ class TooDear(BaseException):
 
 
 def fuzz(codec: Codec, *, seconds: float, seed: int, corpus: Sequence[bytes] = ()) -> Outcome:
-    """Inputs from the seeds and a corpus on, for this long or until one breaks a promise."""
+    """Inputs from the seeds and a corpus on, until one breaks a promise or has had this much of the processor."""
     chance = random.Random(seed)
     watch = _Watch(codec)
     words = tuple(sorted({word for each in codec.seeds for word in _WORDS.findall(each)} | {*_TELLING}))
     pool = [b"", *codec.seeds, *corpus]
     kept: list[bytes] = []
-    until = time.monotonic() + seconds
+    until = time.thread_time() + seconds
     for data in _inputs(chance, pool, kept, words):
         how = watch.broken_by(data)
         if how is not None:
             return Outcome(watch.runs, tuple(kept), watch.most_steps, Finding(codec.name, watch.shrunk(data, how), how))
         if watch.is_new:
             kept.append(data)
-        if time.monotonic() >= until:
+        if time.thread_time() >= until:
             break
     return Outcome(watch.runs, tuple(kept), watch.most_steps, None)
 
@@ -116,11 +117,11 @@ class _Watch:
 
     def shrunk(self, data: bytes, how: str) -> bytes:
         """The input without the pieces that it does not need, from halves to single bytes, to break in the same way."""
-        until = time.monotonic() + _SHRINK_LIMIT_S
+        until = time.thread_time() + _SHRINK_LIMIT_S
         size = len(data) // 2
         while size:
             begin = 0
-            while begin < len(data) and time.monotonic() < until:
+            while begin < len(data) and time.thread_time() < until:
                 smaller = data[:begin] + data[begin + size :]
                 if self.broken_by(smaller) == how:
                     data = smaller
@@ -160,11 +161,12 @@ class _Watch:
 
 @contextmanager
 def _limited_cpu() -> Iterator[None]:
-    """What runs away in an expression is interrupted: it looks for signals."""
+    """What runs away in an expression is interrupted: it looks for signals. Nothing else is collected meanwhile."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise TooDear(f"more than {CPU_LIMIT_S} s")
 
+    gc.disable()
     before = signal.signal(signal.SIGVTALRM, stop)
     signal.setitimer(signal.ITIMER_VIRTUAL, CPU_LIMIT_S)
     try:
@@ -172,6 +174,7 @@ def _limited_cpu() -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
+        gc.enable()
 
 
 def _place(error: BaseException) -> str:

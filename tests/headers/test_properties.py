@@ -231,7 +231,6 @@ def test_a_stranger_gets_a_trace_of_ours_and_none_of_ours_decoded(
     assert "x-tenant-id" not in dict(arrived.fields)
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "wire",
     [

@@ -333,7 +333,7 @@ VALUES = st.binary(max_size=200) | st.sampled_from(
 
 
 @pytest.mark.req(7)
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=120), st.booleans())
 def test_any_headers_are_served_or_refused(ask: Ask, headers: Raw, is_trusted: bool) -> None:
     """No bytes raise; what the application sees is within the limits and not ours; ids are safe to put in a header."""
@@ -354,7 +354,7 @@ def test_any_headers_are_served_or_refused(ask: Ask, headers: Raw, is_trusted: b
 
 
 @pytest.mark.req(88)
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(st.sampled_from(KNOWN), VALUES | st.sampled_from([b"theirs", b"acme", b"eu,us"])), max_size=12),
     st.booleans(),

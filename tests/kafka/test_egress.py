@@ -163,7 +163,7 @@ def test_produce_passes_everything_else_on(wrapped: Any) -> None:
     assert 2 == named["partition"]
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(

@@ -142,7 +142,7 @@ def test_process_of_a_real_message_without_headers_begins_a_trace() -> None:
         assert None is context.trace.parent_span_id
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.none()
     | st.lists(

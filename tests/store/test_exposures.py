@@ -22,7 +22,7 @@ def _exposure(number: int, variant: str, phase: int) -> Exposure:
 
 @pytest.mark.slow
 @given(reports=REPORTS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_each_exposure_counts_once(reports: list[list[tuple[int, str, int]]], new_books: Callable[[], Any]) -> None:
     """Repeated within a report or between reports."""
     books = new_books()

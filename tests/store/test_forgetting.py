@@ -33,7 +33,7 @@ def _edit(books: Any, deed: str, number: int) -> None:
 
 
 @given(before=st.lists(st.sampled_from(EDITS), max_size=5), after=st.lists(st.sampled_from(EDITS), max_size=3))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_after_forgetting_no_entry_made_before_applies(
     before: list[str], after: list[str], new_books: Callable[[], Any], carrying: Any
 ) -> None:

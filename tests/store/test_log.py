@@ -25,7 +25,7 @@ EDITS = st.lists(
 
 @pytest.mark.slow
 @given(edits=EDITS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_the_log_folds_to_the_snapshot(edits: list[tuple[str, str, int]], new_books: Callable[[], Any]) -> None:
     """Whatever the edits: revisions without gaps, a chain that verifies, and every put and delete of it."""
     books = new_books()
@@ -49,7 +49,7 @@ def test_the_log_folds_to_the_snapshot(edits: list[tuple[str, str, int]], new_bo
 
 @pytest.mark.slow
 @given(edits=EDITS)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_a_floor_never_sinks_and_never_passes_its_revision(
     edits: list[tuple[str, str, int]], new_books: Callable[[], Any]
 ) -> None:

@@ -134,7 +134,7 @@ def _do(books: Any, deed: str, number: int) -> None:
 
 @pytest.mark.slow
 @given(edits=EDITS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_no_effective_floor_ever_sinks(edits: list[tuple[str, int]], new_books: Callable[[], Any]) -> None:
     """Whatever is asked for, taken away, killed and archived: what was void once is void for good."""
     books, floors = new_books(), dict.fromkeys(FLAGS, 0)

@@ -111,7 +111,7 @@ REPORTS = st.lists(
 
 @pytest.mark.slow
 @given(reports=REPORTS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_divergence_adds_up(reports: list[Any], new_books: Callable[[], Any]) -> None:
     """By service, flag and cause, also where a report names one twice; each report once."""
     books, expected, seen = new_books(), Counter[tuple[str, str, str]](), set[int]()

@@ -236,7 +236,7 @@ EDITS = st.lists(
 
 @pytest.mark.slow
 @given(edits=EDITS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_the_log_folds_to_the_snapshot(edits: list[tuple[str, int]], new_books: Callable[[], Any]) -> None:
     """Whatever is registered, retired, removed and revoked: every put and delete of it, and a chain that verifies."""
     books = new_books()
