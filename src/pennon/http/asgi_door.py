@@ -7,6 +7,7 @@ of ours is dropped unread. Lifespan passes through.
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from pennon import ambient, otel
 from pennon.context import RequestContext
@@ -56,6 +57,9 @@ class AsgiDoor(Door[AsgiApp]):
                 note_answer(span, admission, context, refusal.status)
             await refuse(inbound.source, receive, send, refusal, context)
             return
+        if context.deadline is not None and inbound.source["type"] == "websocket":
+            # It is a connection: when it is there, whoever waited for it waits no more.
+            context = structs.replace(context, deadline=None)
         shown = self._shown(admission)
         headers = [pair for pair in inbound.headers if shown[pair[0]]]
         ids = ids_of(context)
