@@ -333,7 +333,7 @@ def _held(kafka: Kafka, topic: str) -> list[tuple[dict[str, Any], Decoded]]:
     consumer.assign(places)
     found = []
     while left > 0:
-        record = consumer.poll(10.0)
+        record = consumer.poll(60.0)
         assert record is not None, f"{left} records not read"
         if (record.offset() or 0) < ends[record.partition() or 0]:
             left -= 1

@@ -32,7 +32,7 @@ from pennon.journeys import Memory, create_app
 pytestmark = [pytest.mark.system, pytest.mark.kafka, pytest.mark.slow]
 
 LENGTH = 24
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 ENCODINGS: Final[dict[str, Callable[[str], str]]] = {
     "plain": str,

@@ -283,7 +283,7 @@ def _held(kafka: Kafka, run: str) -> dict[str, list[dict[str, Any]]]:
     consumer.assign(places)
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     while any(left.values()):
-        record = consumer.poll(10.0)
+        record = consumer.poll(60.0)
         assert record is not None, f"not read: {left}"
         topic, partition, offset = record.topic() or "", record.partition() or 0, record.offset() or 0
         if offset + 1 >= left[topic, partition]:

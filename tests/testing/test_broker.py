@@ -34,7 +34,7 @@ def write_java(folder: Path, script: str) -> Path:
     return path
 
 
-def is_gone(path: Path, *, within_s: float = 20.0) -> bool:
+def is_gone(path: Path, *, within_s: float = 60.0) -> bool:
     """Whether the path disappears within a time."""
     pause = Event()
     for _ in range(int(within_s / 0.05)):
