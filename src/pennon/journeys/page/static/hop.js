@@ -39,10 +39,16 @@ export function updateHopRow(row, hop, scale) {
   say(find(".span-name"), hop.name);
   find(".span-name").title = hop.name;
   say(find(".kind"), KINDS[hop.kind] ?? hop.kind);
-  find(".took").replaceChildren(hop.is_late ? h("strong", { class: "bad" }, "too late ") : "", hop.status === "error" ? h("strong", { class: "bad" }, "error ") : "", duration(hop.duration_ms));
+  find(".took").replaceChildren(hop.is_late ? h("strong", { class: "bad" }, "too late ") : "", hop.status === "error" ? h("strong", { class: "bad" }, "error ") : "", refusedOf(hop), duration(hop.duration_ms));
   find(".decisions").replaceChildren(...decisions.map(decisionLine), ...uncountedOf(hop));
   find(".decisions").hidden = hop.decisions.length === 0;
   find(".more").replaceChildren(headersOf(hop), ...statusOf(hop), ...attributesOf(hop.attributes));
+}
+
+/** With which status it was not answered as asked. */
+function refusedOf({ attributes }) {
+  const status = attributes?.["http.response.status_code"];
+  return status >= 400 ? h("strong", { class: "bad" }, `${status} `) : "";
 }
 
 function momentOf(decision, scale) {
@@ -78,7 +84,14 @@ function headersOf({ headers, kind, identity, deadline_left_ms }) {
     h("div", { class: "deadline" }, h("dt", {}, "waits"), h("dd", {}, waitsOf(deadline_left_ms))),
     row("in", took, (name) => h("code", {}, name)),
     row("added", added, (name) => h("code", { class: "added" }, `+ ${name}`)),
-    row("dropped", dropped, ({ name, reason }) => h("span", { class: "dropped" }, h("code", {}, `− ${name}`), h("small", {}, `${reason.replaceAll("_", " ")}: ${droppedBecause(reason)}`))));
+    row("dropped", byReason(dropped), ([reason, names]) => h("span", { class: "dropped" }, names.map((name) => h("code", {}, `− ${name}`)), h("small", {}, `${reason.replaceAll("_", " ")}: ${droppedBecause(reason)}`))));
+}
+
+/** What was dropped, together where the reason is the same: a stranger's baggage can have dozens of members. */
+function byReason(dropped) {
+  const names = new Map();
+  for (const { name, reason } of dropped) names.set(reason, [...(names.get(reason) ?? []), name]);
+  return [...names];
 }
 
 const NAMED = { actor: "", actor_type: "", on_behalf_of: "for", tenant: "of tenant" };
