@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.system]
 
 TRACE = "d0" * 16
 MEMBERS = [f"baggage:k{number}" for number in range(60)]
