@@ -31,8 +31,8 @@ from pennon.clock import SYSTEM_CLOCK
 from pennon.errors import BrokerUnavailable
 from pennon.testing.jars import INSTALL_HINT, ensure_jars, write_lock
 
-# Up in 3 to 4 s on two idle cores; this only ends a hang. Higher: a test that waits for it is ended first, after the two
-# minutes that are usual, and the log is not shown.
+# Up in 3 to 4 s on two idle cores; this only ends a hang. Higher: a test that waits for it is ended first, after the
+# two minutes that are usual, and the log is not shown.
 START_LIMIT_S: Final = 90.0
 # The supervisor kills what has not ended after its GRACE_S; this only bounds a hang of the supervisor itself.
 STOP_LIMIT_S: Final = 20.0
