@@ -14,7 +14,6 @@ Rules:
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
 from typing import Final
 
 import msgspec
@@ -32,9 +31,10 @@ from pennon.headers.times import (
     parse_ms_ns,
     parse_rfc3339_ns,
 )
+from pennon.headers.values import is_finite
 
 # A date-time with 30 digits of fraction and an offset is 56 characters long; no other form is longer than 15.
-_VALUE_LIMIT_BYTES: Final = 64
+VALUE_LIMIT_BYTES: Final = 64
 # A day: nobody waits longer. PostgreSQL takes 24 days as a limit; an RFC 3339 time ends with the year 9999.
 _CAP_LIMIT_S: Final = 86_400
 
@@ -156,12 +156,16 @@ def soonest(said: Sequence[tuple[DeadlineForm, int]], cap_ns: int, monotonic_ns:
 def left_ns(form: DeadlineForm, value: bytes, now_ns: int, max_skew_ns: int) -> int | DropReason:
     """How much time one deadline leaves, or why it does not count. now_ns: wall clock, since 1970."""
     value = value.strip(OWS)
-    if len(value) > _VALUE_LIMIT_BYTES:
+    if len(value) > VALUE_LIMIT_BYTES:
         return DropReason.TOO_LONG
     if form is not DeadlineForm.ABSOLUTE:
         remaining_ns = _PARSERS[form](value)
         return DropReason.MALFORMED if remaining_ns is None else remaining_ns
-    due_ns = parse_rfc3339_ns(value)
+    return left_until(parse_rfc3339_ns(value), now_ns, max_skew_ns)
+
+
+def left_until(due_ns: int | None, now_ns: int, max_skew_ns: int) -> int | DropReason:
+    """As `left_ns`, of an absolute deadline. due_ns: since 1970; None: it is no time."""
     if due_ns is None:
         return DropReason.MALFORMED
     return DropReason.SKEWED if due_ns < now_ns - max_skew_ns else due_ns - now_ns
@@ -250,7 +254,7 @@ def _form(given: DeadlineForm | str) -> DeadlineForm | str:
 
 
 def _is_span(given: object) -> bool:
-    return isinstance(given, int | float) and not isinstance(given, bool) and isfinite(given) and given >= 0
+    return is_finite(given) and given >= 0
 
 
 _PARSERS: Final[Mapping[DeadlineForm, Callable[[bytes], int | None]]] = {

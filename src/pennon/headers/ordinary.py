@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pennon.context import Deadline, Identity, SpanId, Trace
 from pennon.headers.admission import NOTHING, Admitted, admit
 from pennon.headers.carrier import Headers
-from pennon.headers.deadline import DeadlineForm, left_ns, soonest
+from pennon.headers.deadline import DeadlineForm, left_ns, left_until, soonest
 from pennon.headers.extracted import Extracted
 from pennon.headers.grammar import BAGGAGE, PLAIN_CONNECTIONS
 from pennon.headers.identity import whole_identity
@@ -22,6 +22,7 @@ from pennon.headers.proxies import Behind, client_behind
 from pennon.headers.reading import Way
 from pennon.headers.report import DropReason, Report
 from pennon.headers.shapes import Check, Shape, shape_of
+from pennon.headers.times import utc_ns
 from pennon.headers.tracecontext import begun_trace, nonzero
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 _NOBODY: Final = Identity()
 _NOT_BEHIND: Final = Behind()
 _CHAIN_LIMIT_BYTES: Final = 384
-_PRINTABLE_LINES: Final = b"\n" + bytes(range(0x20, 0x7F))
+_PRINTABLE: Final = bytes(range(0x20, 0x7F))
+_ABSOLUTE: Final = DeadlineForm.ABSOLUTE
 
 
 def read_ordinary(
@@ -48,8 +50,8 @@ def read_ordinary(
     if not headers or len(headers) > contract.budgets.total_count:
         return None
     names, values = zip(*headers, strict=True)
-    shape = shape_of(contract, way, names, is_trusted=is_trusted)
-    if shape is None or None in values or not _is_within(contract, shape, values):
+    shape = way.remembered.shapes.get(names) or shape_of(contract, way, names, is_trusted=is_trusted)
+    if shape is None or not _is_within(contract, shape, values):
         return None
     check = shape.check
     groups = _checked(check, shape.picked(values))
@@ -57,11 +59,13 @@ def read_ordinary(
         return None
     deadline = None
     if monotonic_ns is not None and shape.cap_ns is not None:
-        deadline = _deadline(shape, shape.cap_ns, values, now_ns, monotonic_ns)
-    identity = _identity(shape, groups) if shape.identity else _NOBODY
+        deadline = _deadline(shape, shape.cap_ns, groups, values, now_ns, monotonic_ns)
+        if deadline is None:
+            return None
+    identity = _identity(shape.identity, groups) if shape.identity else _NOBODY
     behind = _NOT_BEHIND if contract.proxies is None else _behind(contract, shape, values, peer)
     baggage = NOTHING if shape.baggage < 0 else _baggage(contract, way, values[shape.baggage], is_trusted=is_trusted)
-    if isinstance(deadline, DropReason) or identity is None or behind.dropped or baggage.is_too_long:
+    if identity is None or behind.dropped or baggage.is_too_long:
         return None
     trace, stranger_trace = _traces(check, groups, entropy, is_trusted=is_trusted)
     given_id = groups[check.request_id] if check.request_id >= 0 else None
@@ -72,7 +76,7 @@ def read_ordinary(
         None if is_trusted else given_id,
         baggage.members,
         baggage.ours,
-        tuple([(name, groups[group]) for name, group in shape.fields]),
+        tuple(zip(shape.field_names, shape.field_values(groups), strict=True)),
         _report(shape, baggage),
         None,
         stranger_trace,
@@ -85,7 +89,12 @@ def read_ordinary(
 
 def _is_within(contract: "Contract", shape: Shape, values: Sequence[bytes]) -> bool:
     """Whether the message is within its budgets, and names nothing that concerned its connection alone."""
-    total_bytes = shape.names_bytes + sum(map(len, values))
+    try:
+        # A third of what the sum of their lengths costs.
+        total_bytes = shape.names_bytes + len(b"".join(values))
+    except TypeError:
+        # A record's header may have no value.
+        return False
     budgets = contract.budgets
     if total_bytes > budgets.custom_bytes and (
         total_bytes > budgets.total_bytes
@@ -103,30 +112,39 @@ def _checked(check: Check, picked: tuple[bytes, ...]) -> Sequence[Any] | None:
     if any(map(gt, map(len, picked), check.limits)):
         return None
     wire = b"\n".join(picked)
-    # So many line breaks and no more: each is one of ours, and no value reaches into the next.
-    if wire.translate(None, _PRINTABLE_LINES) or wire.count(b"\n") != check.line_count - 1:
+    # The line breaks are ours, and there are no others: no value reaches into the next.
+    if wire.translate(None, _PRINTABLE) != check.breaks:
         return None
     match = check.fullmatch(wire.decode())
     return None if match is None else match.groups()
 
 
 def _deadline(
-    shape: Shape, cap_ns: int, values: Sequence[bytes], now_ns: int, monotonic_ns: int
-) -> Deadline | DropReason:
-    """Until when, or why one that was said does not count."""
+    shape: Shape, cap_ns: int, groups: Sequence[Any], values: Sequence[bytes], now_ns: int, monotonic_ns: int
+) -> Deadline | None:
+    """Until when; None if one that was said does not count."""
     said: list[tuple[DeadlineForm, int]] = []
+    due = shape.check.due
     for form, at in shape.deadlines:
-        remaining_ns = left_ns(form, values[at], now_ns, shape.max_skew_ns)
-        if isinstance(remaining_ns, DropReason):
-            return remaining_ns
-        said.append((form, remaining_ns))
+        if form is _ABSOLUTE and groups[due] is not None:
+            left = left_until(utc_ns(*groups[due : due + 3]), now_ns, shape.max_skew_ns)
+        else:
+            left = left_ns(form, values[at], now_ns, shape.max_skew_ns)
+        if isinstance(left, DropReason):
+            return None
+        said.append((form, left))
     return soonest(said, cap_ns, monotonic_ns)
 
 
-def _identity(shape: Shape, groups: Sequence[Any]) -> Identity | None:
+def _identity(places: Sequence[int], groups: Sequence[Any]) -> Identity | None:
     """Who asks; None if not all that was said counts."""
-    tenant, actor, on_behalf_of, actor_type = [None if group < 0 else groups[group] for group in shape.identity]
-    return whole_identity(tenant, actor, on_behalf_of, actor_type)
+    tenant, actor, on_behalf_of, actor_type = places
+    return whole_identity(
+        groups[tenant] if tenant >= 0 else None,
+        groups[actor] if actor >= 0 else None,
+        groups[on_behalf_of] if on_behalf_of >= 0 else None,
+        groups[actor_type] if actor_type >= 0 else None,
+    )
 
 
 def _behind(contract: "Contract", shape: Shape, values: Sequence[bytes], peer: str | None) -> Behind:
@@ -150,8 +168,7 @@ def _traces(check: Check, groups: Sequence[Any], entropy: bytes, *, is_trusted: 
 
 
 def _report(shape: Shape, baggage: Admitted) -> Report:
-    if baggage.members or baggage.ours or shape.baggage < 0:
-        took = shape.took
-    else:
-        took = tuple([name for name in shape.took if name != BAGGAGE])
-    return Report(took, shape.added, baggage.dropped + shape.dropped if baggage.dropped else shape.dropped)
+    report = shape.report
+    if not (baggage.members or baggage.ours or shape.baggage < 0):
+        report = Report(tuple([name for name in report.took if name != BAGGAGE]), report.added, report.dropped)
+    return Report(report.took, report.added, baggage.dropped + report.dropped) if baggage.dropped else report

@@ -10,18 +10,19 @@ forgotten. Expressions are dear to compile, so there are so many and no more.
 import re
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, AnyStr, Final
 
 import msgspec
 
 from pennon.context import Member
-from pennon.headers.deadline import DeadlineForm
+from pennon.headers.deadline import VALUE_LIMIT_BYTES, DeadlineForm
 from pennon.headers.fields import UnknownHeaders
 from pennon.headers.grammar import BAGGAGE, CONNECTION, CORRELATION_ID, OVERRIDE, REQUEST_ID, TRACEPARENT, TRACESTATE
 from pennon.headers.identity import ACTOR_ID, ACTOR_TYPE, ON_BEHALF_OF, OPAQUE_SYNTAX, TENANT_ID
-from pennon.headers.report import Drop
+from pennon.headers.report import Report
 from pennon.headers.std import FORWARDING
-from pennon.headers.times import S_NS
+from pennon.headers.std import TENANT_ID as TENANT_FIELD
+from pennon.headers.times import S_NS, UTC_SYNTAX
 from pennon.headers.tracecontext import PARENT_SYNTAX, STATE_RESTARTED, STATE_SYNTAX, TRACE_RESTARTED
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _LOOKS_AROUND: Final = re.compile(r"\(\?<?[=!]")
 # A class that takes line breaks would go on into the values behind; no value holds one.
 _ANYTHING_BUT: Final = re.compile(r"(?<!\\)\[\^(?!\])")
 _WHO: Final = (TENANT_ID, ACTOR_ID, ON_BEHALF_OF, ACTOR_TYPE)
+_DUE: Final = DeadlineForm.ABSOLUTE
 
 Names = tuple[bytes, ...]
 Picked = Callable[[Sequence[bytes]], tuple[bytes, ...]]
@@ -47,18 +49,20 @@ Picked = Callable[[Sequence[bytes]], tuple[bytes, ...]]
 class Check(msgspec.Struct, frozen=True):
     """One look at several values: an expression over them, a value a line.
 
-    limits: how long each value may be; looked at first, so that no expression sees more. parent, state, request_id,
-    correlation_id: the group in which each begins.
+    breaks: the line breaks between the values. limits: how long each of the first values may be, the others have none;
+    looked at first, so that no expression sees more. parent, state, request_id, correlation_id, due: the group in which
+    each begins; due: a deadline as `utc_ns` takes it, None where it is written in another way.
     fields: our name of a declared field -> its group.
     """
 
     fullmatch: Callable[[str], re.Match[str] | None]
-    line_count: int
+    breaks: bytes
     limits: tuple[int, ...]
     parent: int
     state: int
     request_id: int
     correlation_id: int
+    due: int
     fields: dict[str, int]
 
 
@@ -68,9 +72,9 @@ class Shape(msgspec.Struct, frozen=True):
     picked: the values that `check` looks at, in its order. names_bytes: of all names together. custom: where the fields
     stand that are no standard's, custom_bytes: their names. baggage, connection: where these stand.
     deadlines, forwarding: what stands where of them. cap_ns, max_skew_ns: the contract's; no cap: it has no deadlines.
-    took: our names of what counts, in order. fields: name and group of what is kept, in order. identity: the groups of
-    tenant, actor, for whom, and the actor's type; without any of them empty.
-    added: our names of what this hop makes anew. dropped: what does not count.
+    field_names, field_values: of what is kept, in order. identity: the groups of tenant, actor, for whom, and the
+    actor's type; without any of them empty.
+    report: what is said of such a message, if its baggage, as far as it has any, is taken as a whole.
     """
 
     picked: Picked
@@ -84,11 +88,10 @@ class Shape(msgspec.Struct, frozen=True):
     cap_ns: int | None
     max_skew_ns: int
     forwarding: tuple[tuple[str, int], ...]
-    took: tuple[str, ...]
-    fields: tuple[tuple[str, int], ...]
+    field_names: tuple[str, ...]
+    field_values: Callable[[Sequence[str]], tuple[str, ...]]
     identity: tuple[int, ...]
-    added: tuple[str, ...]
-    dropped: tuple[Drop, ...]
+    report: Report
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -123,7 +126,7 @@ def _worked_out(contract: "Contract", way: "Way", names: Names, *, is_trusted: b
     if any(name in barred or name not in places for name in _required(contract, way)):
         return None
     read = [name for name in places if name not in barred]
-    looked_at = tuple(sorted(name for name in read if _part_of(contract, name) is not None))
+    looked_at = _looked_at(contract, read)
     check = _check_of(contract, way.remembered, looked_at)
     if check is None or (TRACESTATE in places and TRACEPARENT not in places):
         return None
@@ -132,7 +135,7 @@ def _worked_out(contract: "Contract", way: "Way", names: Names, *, is_trusted: b
     if not (is_trusted and REQUEST_ID in places):
         added += (REQUEST_ID,)
     identity = {name: check.fields[name] for name in read if name in check.fields and way.rules[name].is_identity}
-    kept = [(name, check.fields[name]) for name in read if name in check.fields]
+    kept = [name for name in read if name in check.fields and name not in identity]
     custom = [name for name in contract.reading.custom if name in places]
     policy = contract.deadline
     return Shape(
@@ -151,13 +154,16 @@ def _worked_out(contract: "Contract", way: "Way", names: Names, *, is_trusted: b
         cap_ns=None if policy is None else round(policy.cap_s * S_NS),
         max_skew_ns=0 if policy is None else round(policy.max_skew_s * S_NS),
         forwarding=tuple((name, places[name]) for name in FORWARDING if name in places),
-        took=tuple(name for name in read if name not in restarted and name != CONNECTION),
-        fields=tuple((name, group) for name, group in kept if not way.rules[name].is_identity),
+        field_names=tuple(kept),
+        field_values=_picking([check.fields[name] for name in kept]),
         identity=tuple([identity.get(name, _NOWHERE) for name in _WHO]) if identity else (),
-        added=added,
-        dropped=(
-            *(drop for name in barred if (drop := way.rules[name].barred) is not None),
-            *({TRACESTATE: STATE_RESTARTED, TRACEPARENT: TRACE_RESTARTED}[name] for name in restarted),
+        report=Report(
+            tuple(name for name in read if name not in restarted and name != CONNECTION),
+            added,
+            (
+                *(drop for name in barred if (drop := way.rules[name].barred) is not None),
+                *({TRACESTATE: STATE_RESTARTED, TRACEPARENT: TRACE_RESTARTED}[name] for name in restarted),
+            ),
         ),
     )
 
@@ -186,10 +192,16 @@ def _required(contract: "Contract", way: "Way") -> Sequence[str]:
     return [name for name in contract.reading.required if name in way.rules]
 
 
-def _picking(places: list[int]) -> Picked:
+def _picking(places: list[int]) -> Callable[[Sequence[AnyStr]], tuple[AnyStr, ...]]:
     if len(places) > 1:
         return itemgetter(*places)
     return lambda values: tuple([values[at] for at in places])
+
+
+def _looked_at(contract: "Contract", names: Sequence[str]) -> tuple[str, ...]:
+    """Those of the names whose values one expression reads; what has no limit stands last."""
+    parts = {name: part for name in names if (part := _part_of(contract, name)) is not None}
+    return tuple(sorted(parts, key=lambda name: (parts[name][1] == _NO_LIMIT, name)))
 
 
 def _check_of(contract: "Contract", remembered: Remembered, names: tuple[str, ...]) -> Check | None:
@@ -210,7 +222,8 @@ def _compiled(contract: "Contract", names: tuple[str, ...]) -> Check | None:
         part, limit, its_count = _part_of(contract, name) or ("", _NO_LIMIT, 0)
         groups[name] = group_count
         parts.append(part)
-        limits.append(limit)
+        if limit != _NO_LIMIT:
+            limits.append(limit)
         group_count += its_count
     declared = [contract.fields_by_name[name] for name in names if name in contract.fields_by_name]
     if any(_LOOKS_AROUND.search(syntax.pattern) for _, syntax in declared):
@@ -225,12 +238,13 @@ def _compiled(contract: "Contract", names: tuple[str, ...]) -> Check | None:
         return None
     return Check(
         expression.fullmatch,
-        max(1, len(names)),
+        b"\n" * (len(names) - 1),
         tuple(limits),
         parent=groups.get(TRACEPARENT, _NOWHERE),
         state=groups.get(TRACESTATE, _NOWHERE),
         request_id=groups.get(REQUEST_ID, _NOWHERE),
         correlation_id=groups.get(CORRELATION_ID, _NOWHERE),
+        due=groups.get(_DUE, _NOWHERE),
         fields={name: group for name, group in groups.items() if name in contract.fields_by_name},
     )
 
@@ -243,9 +257,13 @@ def _part_of(contract: "Contract", name: str) -> tuple[str, int, int] | None:
         return f"({STATE_SYNTAX})", contract.budgets.trace_bytes, 1
     if name in (REQUEST_ID, CORRELATION_ID):
         return f"({contract.id_syntax})", _NO_LIMIT, 1
+    if name == _DUE and contract.deadline is not None and _DUE in contract.deadline.accept:
+        return rf"(?:{UTC_SYNTAX}|[^\n]*+)", VALUE_LIMIT_BYTES, 3
     if name not in contract.fields_by_name:
         return None
     field, syntax = contract.fields_by_name[name]
+    if name in _WHO and syntax.pattern == TENANT_FIELD.syntax:
+        return f"({OPAQUE_SYNTAX})", field.max_length, 1
     opaque = rf"(?={OPAQUE_SYNTAX}(?:\n|\Z))" if name in _WHO and name != ACTOR_TYPE else ""
     alone = _ANYTHING_BUT.sub(r"[^\\n", syntax.pattern)
     # White space around a value means nothing, and is taken off the long way. Atomic: when a value behind it is bad,

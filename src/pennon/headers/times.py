@@ -17,8 +17,9 @@ _DATE_TIME: Final = re.compile(
     rb"(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d{1,30}))?"
     rb"(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))"
 )
-# What nearly everybody writes: UTC, with "Z", and no more digits than count.
-_USUAL: Final = re.compile(rb"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?Z")
+# What nearly everybody writes: UTC, with "Z", and no more digits than count. The groups are what `utc_ns` takes.
+UTC_SYNTAX: Final = r"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]):([0-5][0-9])(?:\.([0-9]{1,9}))?Z"
+_UTC: Final = re.compile(UTC_SYNTAX.encode())
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # UTC, as everything here; an aware one costs more and says no more
 _EPOCH_DAY: Final = _EPOCH.toordinal()
 
@@ -34,13 +35,10 @@ _GRPC_LIMIT: Final = 100_000_000
 
 def parse_rfc3339_ns(value: bytes) -> int | None:
     """Nanoseconds since 1970, negative before it; None if it is no date-time with an offset."""
-    usual = _USUAL.fullmatch(value)
+    usual = _UTC.fullmatch(value)
     if usual is not None:
         minute, second, fraction = usual.groups()
-        minute_ns = _minute_ns(minute)
-        if minute_ns is None:
-            return None
-        return minute_ns + int(second) * S_NS + (int(fraction) * _SCALES[len(fraction)] if fraction else 0)
+        return utc_ns(minute.decode(), second, fraction)
     match = _DATE_TIME.fullmatch(value)
     if match is None:
         return None
@@ -56,11 +54,19 @@ def parse_rfc3339_ns(value: bytes) -> int | None:
     return seconds * S_NS + (int(fraction[:9].ljust(9, b"0")) if fraction else 0)
 
 
+def utc_ns(minute: str, second: str | bytes, fraction: str | bytes | None) -> int | None:
+    """Nanoseconds since 1970 of what matched `UTC_SYNTAX`; None if there is no such day."""
+    minute_ns = _minute_ns(minute)
+    if minute_ns is None:
+        return None
+    return minute_ns + int(second) * S_NS + (int(fraction) * _SCALES[len(fraction)] if fraction else 0)
+
+
 # Deadlines that come in one after the other mostly share their minute.
 @lru_cache(maxsize=64)
-def _minute_ns(text: bytes) -> int | None:
+def _minute_ns(text: str) -> int | None:
     try:
-        since = datetime.fromisoformat(text.decode()) - _EPOCH
+        since = datetime.fromisoformat(text) - _EPOCH
     except ValueError:
         return None
     return (since.days * 86_400 + since.seconds) * S_NS
