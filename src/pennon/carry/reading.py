@@ -21,6 +21,7 @@ _HEAD: Final = Struct(">BIBHBHI")
 # if no others, so that the second one can be read with it: most revisions have two.
 _TO_REVISION: Final = Struct(">IBB")
 _AND_ONE_MORE: Final = Struct(">IBBB")
+_CHECKSUM: Final = Struct(">I")
 _SHORTEST_GROUP_BYTES: Final = HEAD_BYTES + _TO_REVISION.size + CRC_BYTES
 _ORIGINS: Final = ORIGINS
 _ORIGIN_COUNT: Final = len(ORIGINS)
@@ -76,7 +77,7 @@ def decode(value: str) -> Decoded:
     arrived: Arrived = {}
     faults: list[GroupFault] = []
     flags = 0
-    entries: list[Entry] | None = []
+    count = 0
     # A character that is not ASCII becomes "?", which is as foreign.
     groups = value.encode("ascii", "replace").translate(_FROM_URL_SAFE).split(b".") if value else ()
     for group in groups:
@@ -85,7 +86,7 @@ def decode(value: str) -> Decoded:
             faults.append(GroupFault.ENCODING)
         elif len(raw) != FLAGS_GROUP_BYTES and len(raw) < _SHORTEST_GROUP_BYTES:
             faults.append(GroupFault.LENGTH)
-        elif crc32(raw[:-CRC_BYTES]) != int.from_bytes(raw[-CRC_BYTES:], "big"):
+        elif crc32(raw[:-CRC_BYTES]) != _CHECKSUM.unpack_from(raw, -CRC_BYTES)[0]:
             faults.append(GroupFault.CHECKSUM)
         elif len(raw) == FLAGS_GROUP_BYTES:
             # Bits that this version does not know are left alone: a later version takes another key.
@@ -94,9 +95,14 @@ def decode(value: str) -> Decoded:
             entries = _entries_of(raw)
             if entries is None:
                 faults.append(GroupFault.DECISION)
-            else:
-                _unite(arrived, entries)
-    is_plain = len(groups) == 1 and entries is not None and 0 < len(entries) == len(arrived)
+                continue
+            count = len(entries)
+            for entry in entries:
+                # Of one environment, epoch, unit, flag and revision the first entry wins.
+                flag = (entry.environment, entry.flag_id)
+                earlier = arrived.get(flag)
+                arrived[flag] = (entry,) if earlier is None else with_entry(earlier, entry)
+    is_plain = len(groups) == 1 and 0 < count == len(arrived)
     return Decoded(arrived, bool(flags & CUT), bool(flags & REPLAY), tuple(faults), is_plain)
 
 
@@ -151,11 +157,3 @@ def _long_revision(raw: bytes, revision: int, at: int, end: int) -> tuple[int, i
             # A last byte of zero says nothing: the number has a shorter form.
             return (revision if byte else -1), at
     return -1, at
-
-
-def _unite(arrived: Arrived, entries: list[Entry]) -> None:
-    """Add what is new; of one environment, epoch, unit, flag and revision the first entry wins."""
-    for entry in entries:
-        flag = (entry.environment, entry.flag_id)
-        earlier = arrived.get(flag)
-        arrived[flag] = (entry,) if earlier is None else with_entry(earlier, entry)
