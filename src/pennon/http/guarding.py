@@ -10,7 +10,7 @@ What the contract says of the downstream (`retries=`, `breaker=`) is done by sta
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
-from inspect import isawaitable, iscoroutine, iscoroutinefunction
+from inspect import isasyncgenfunction, isawaitable, iscoroutine, iscoroutinefunction, isgeneratorfunction
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
 from pennon.counters import Count, count
@@ -94,7 +94,14 @@ class Guard:
         raise AssertionError("the last attempt returns or raises")
 
     def __call__(self, function: Callable[P, R], *, is_idempotent: bool = False) -> Callable[P, R]:
-        """The function, guarded at each call: a decorator, for sync and async ones."""
+        """The function, guarded at each call: a decorator, for sync and async ones.
+
+        Raises: TypeError for a generator's: its calls are made while it is read, out of our sight.
+        """
+        if isgeneratorfunction(function) or isasyncgenfunction(function):
+            raise TypeError(
+                f"{function.__qualname__}: a generator makes its calls while it is read; guard each of them"
+            )
         if iscoroutinefunction(function):
 
             @wraps(function)
