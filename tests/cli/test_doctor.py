@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -333,6 +334,31 @@ def test_application_is_told_whether_its_door_stands_outermost() -> None:
     assert [Level.BREAK] == levels(doctoring.application("app", INNER))
 
 
+@pytest.mark.parametrize("kind", ["asgi", "wsgi"])
+def test_application_that_does_not_answer_is_a_break(kind: str) -> None:
+    """It is not waited for beyond its time, even where nothing can stop it."""
+    end = threading.Event()
+
+    async def waiting(_scope: Any, _receive: Any, _send: Any) -> None:
+        await asyncio.to_thread(end.wait)
+
+    def standing(_environ: Any, _start_response: Any) -> Any:
+        end.wait()
+        return []
+
+    door: Any = (
+        pennon.http.asgi(waiting, CONTRACT, boundary=public())
+        if kind == "asgi"
+        else pennon.http.wsgi(standing, CONTRACT, boundary=public())
+    )
+    try:
+        _, found = doctoring.application("app", door, limit_s=0.05)
+    finally:
+        end.set()
+
+    assert (Level.BREAK, "was not answered within 0.05 s") == (found.level, found.said)
+
+
 def test_application_that_takes_the_ids_off_is_a_break() -> None:
     """The door writes them; something around it does not pass them on."""
 
@@ -461,3 +487,12 @@ def test_page_names_every_option() -> None:
 
     options = [option for each in command.params for option in each.opts if option.startswith("--")]
     assert [] == [option for option in options if f"`{option}" not in page]
+
+
+def test_broker_without_a_topic_to_ask_it_by_is_told(run: Run, tmp_path: Path) -> None:
+    """Else of what nobody has tried it would be said that nothing is lost."""
+    (tmp_path / "contract.toml").write_text('name = "orders"\nversion = "1"\nowner = "t"\n')
+    result = run("contract.toml", "--bootstrap", "127.0.0.1:1")
+
+    assert 2 == result.exit_code
+    assert "'orders' declares no topic" in result.output

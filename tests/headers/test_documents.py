@@ -139,6 +139,35 @@ def test_markdown_shows_what_looks_like_a_tag() -> None:
     assert r"| system:\<name>, or `<none>` \| 1 \< 2 |" in text
 
 
+@pytest.mark.req(99)
+def test_markdown_holds_whatever_a_contract_is_called_and_says() -> None:
+    """Backticks within a span of code, tags and comments in a name, what turns a text around in a description."""
+    odd = Contract(
+        "a`b <!-- c",
+        version="1",
+        owner="<i>me",
+        fields=[replace(_field("X-Plan"), description="\u202ecba\x00 d")],
+        baggage=BaggagePolicy(allow=[BaggageKey("k", enum=["`", "a|b"]), BaggageKey("z", syntax="a``b")]),
+    )
+    text = markdown(odd)
+
+    assert "Header contract ``a`b <!-- c``, version 1, owned by \\<i>me.\n" in text
+    assert "| `k` | `` ` ``, `a\\|b` |" in text
+    assert "| `z` | ```a``b``` |" in text
+    assert "| cba d |" in text
+
+
+@pytest.mark.req(99)
+def test_documents_have_a_component_for_each_whatever_it_is_called() -> None:
+    """Two names that differ only in what no key may hold do not become one."""
+    topics = [Downstream(name, topic=f"t{number}") for number, name in enumerate(["a b", "a_b", "a/b"])]
+    fields = [_field("x-a!", kafka="x-a!"), _field("x-a$", kafka="x-a$")]
+    odd = Contract("c", version="1", owner="t", fields=fields, downstreams=topics)
+
+    assert ["a_b", "a_b-1", "a_b-2"] == list(asyncapi(odd)["components"]["messageTraits"])
+    assert {"x-a!", "x-a$"} <= {each["name"] for each in openapi(odd)["components"]["parameters"].values()}
+
+
 def test_markdown_says_what_goes_to_whom() -> None:
     """The route of each downstream: what it gets, not what it asked for."""
     rows = {row[0]: row[1:] for row in _rows(markdown(CONTRACT)) if len(row) == 8}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pennon.headers import Classification, Contract, Field, Log, Propagate, std
-from pennon.headers.leaks import leak_in
+from pennon.headers.leaks import leak_in, without_leaks
 from pennon.headers.redaction import (
     HEADERS_LIMIT_COUNT,
     REDACTED,
@@ -140,6 +140,35 @@ def test_hashes_join_lines_of_one_salt_only() -> None:
     assert shown[b"a"] == safe_header_value("X-Actor-Id", b"user-7", EMPTY, salt=b"a")
     assert shown[b"a"] == safe_header_value("x-on-behalf-of", b"user-7", EMPTY, salt=b"a")
     assert shown[b"a"] != shown[b"b"]
+
+
+@pytest.mark.req(98)
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("a" * 256, "a" * 256),
+        (b"a" * 257, f"{'a' * 256}...[cut, 257 bytes]"),
+        ("a" * 255 + "é", f"{'a' * 255}...[cut, 256 characters]"),
+        (("a" * 254 + "é").encode(), f"{'a' * 254}...[cut, 256 bytes]"),
+        ("a" * 252 + "é", "a" * 252 + "\\xe9"),
+        ("a" * 253 + "\U0001f600", f"{'a' * 253}...[cut, 254 characters]"),
+        ("a" * 255 + "\\", f"{'a' * 255}...[cut, 256 characters]"),
+        ("a" * 254 + "\\" + "x" * 9, "a" * 254 + "\\\\...[cut, 264 characters]"),
+        ("\udc80" * 43, "\\udc80" * 42 + "...[cut, 43 characters]"),
+    ],
+    ids=map(str, range(9)),
+)
+def test_cut_leaves_no_half_of_an_escape(value: bytes | str, told: str) -> None:
+    """Half of one would say another character, or none."""
+    assert told == Redaction(EMPTY, salt=SALT).safe_value("accept", value)
+
+
+@pytest.mark.req(25, 96)
+def test_jwt_goes_as_a_whole_where_its_dots_are_percent_encoded() -> None:
+    """Its signature stands behind the second one."""
+    token = f"eyJhbGciOiJIUzI1NiJ9%2EeyJzdWIiOiIxIn0%2e{'s' * 43}"
+
+    assert "token: <redacted>" == without_leaks(f"token: {token}", "<redacted>")
 
 
 def test_hashing_without_a_key_is_refused() -> None:

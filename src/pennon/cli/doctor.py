@@ -54,7 +54,7 @@ def propagation(
     declares one host and one topic. Nothing leaves this machine unless --live or --bootstrap is given: clients are led
     to a stand-in on loopback, whatever host they call.
 
-    Exit codes: 0 nothing is lost · 1 a break was found.
+    Exit codes: 0 nothing is lost · 1 a break was found · 2 it cannot be asked so.
     """
     # Imported here: every client library that is installed comes with it.
     from pennon.cli import propagation as doctoring
@@ -63,6 +63,10 @@ def propagation(
     if instrument:
         doctoring.instrument()
     contract = _EXAMPLE if file is None else contract_of(file)
+    if bootstrap and all(each.topic is None for each in contract.downstreams):
+        raise click.BadParameter(
+            f"{contract.name!r} declares no topic: nothing would go through it", param_hint="--bootstrap"
+        )
     examined = doctoring.examine(contract, bootstrap=bootstrap)
     own = [*(doctoring.application(app, object_of(app)) if app else ())]
     own += [finding for each in clients for finding in doctoring.client(each, object_of(each))]

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pennon.headers.contract import Contract
 from pennon.headers.fields import Downstream, Field
-from pennon.headers.schemas import component_key, documented, schema_of, terms_of
+from pennon.headers.schemas import component_keys, documented, schema_of, terms_of
 from pennon.headers.std import BAGGAGE, CONTEXT, CORRELATION_ID, REQUEST_ID, TRACEPARENT, TRACESTATE
 
 # RFC 6901, within a message's headers (AsyncAPI 3.0, Correlation ID Object).
@@ -14,11 +14,9 @@ _CORRELATION: Final = f"$message.header#/{CORRELATION_ID.name}"
 def asyncapi(contract: Contract) -> dict[str, Any]:
     """`{"components": {"messageTraits": …}}`: one trait for each topic among the downstreams."""
     fields = {each.name.lower(): each for each in documented(contract)}
-    traits = {
-        component_key(each.name): _trait(contract, each, fields)
-        for each in contract.downstreams
-        if each.topic is not None
-    }
+    topics = [each for each in contract.downstreams if each.topic is not None]
+    keys = component_keys(each.name for each in topics)
+    traits = {keys[each.name]: _trait(contract, each, fields) for each in topics}
     return {"components": {"messageTraits": traits}}
 
 

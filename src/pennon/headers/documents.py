@@ -17,7 +17,8 @@ _DOWNSTREAMS: Final = ("Downstream", "Where", "Trace, ids", "Baggage", "Identity
 _BAGGAGE: Final = ("Baggage key", "Values", "Max length", "Classification", "Description")
 _NOTHING: Final = "-"
 # A code span, in which nothing needs escaping, or what would begin a tag.
-_OPENING: Final = re.compile(r"(`[^`]*`)|<")
+_OPENING: Final = re.compile(r"((?<!`)(`+)(?!`).*?(?<!`)\2(?!`))|<")
+_BACKTICKS: Final = re.compile("`+")
 _SOURCES: Final = {
     Trust.CLIENT: "anybody",
     Trust.GATEWAY: "the gateway",
@@ -28,7 +29,7 @@ _SOURCES: Final = {
 def markdown(contract: Contract) -> str:
     """The contract's tables: headers, downstreams, baggage, limits. Ends with a line break."""
     parts = [
-        _sentence(f"Header contract `{contract.name}`, version {contract.version}, owned by {contract.owner}."),
+        _escaped(f"Header contract {_code(contract.name)}, version {contract.version}, owned by {contract.owner}."),
         _table(_FIELDS, [_field(each) for each in documented(contract)]),
     ]
     if contract.downstreams:
@@ -68,10 +69,10 @@ def _field(each: Field) -> Sequence[str]:
 
 def _downstream(contract: Contract, each: Downstream) -> Sequence[str]:
     route = contract.route(each)
-    where = f"`{each.host}`" if each.host is not None else f"topic `{each.topic}`"
+    where = _code(each.host) if each.host is not None else f"topic {_code(each.topic or '')}"
     told = {"trace": route.trace, "request id": route.request_id, "correlation id": route.correlation_id}
     carried = {"members": route.baggage, "decisions": route.decisions}
-    identity = [*route.identity, *([f"signed for `{each.audience}`"] if each.audience is not None else [])]
+    identity = [*route.identity, *([f"signed for {_code(each.audience)}"] if each.audience is not None else [])]
     return (
         f"{each.name}{', external' if each.external else ''}",
         where,
@@ -93,13 +94,13 @@ def _guards(each: Downstream) -> Iterator[str]:
 
 def _key(each: BaggageKey) -> Sequence[str]:
     if each.enum is not None:
-        values = _listed(f"`{value}`" for value in each.enum)
+        values = _listed(map(_code, each.enum))
     else:
-        values = f"`{each.syntax}`" if each.syntax is not None else "any"
+        values = _code(each.syntax) if each.syntax is not None else "any"
     if each.max_values is not None:
         values += f", {each.max_values:,} different"
     length = _NOTHING if each.max_length is None else f"{each.max_length:,}"
-    return f"`{each.key}`", values, length, _words(each.classification), each.description or _NOTHING
+    return _code(each.key), values, length, _words(each.classification), each.description or _NOTHING
 
 
 def _limits(contract: Contract) -> Iterator[str]:
@@ -115,7 +116,7 @@ def _limits(contract: Contract) -> Iterator[str]:
         f" wire; members that are not listed: {_words(baggage.on_unknown)}."
     )
     if contract.business_ids:
-        patterns = _listed(f"`{pattern}`" for pattern in contract.business_ids)
+        patterns = _listed(map(_code, contract.business_ids))
         yield f"Request and correlation ids are opaque: none holds {patterns}."
     if deadline is None:
         yield "Deadline: none is read or kept."
@@ -135,11 +136,24 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _cell(text: str) -> str:
     """A text that neither ends its cell nor its line, nor is taken for HTML (GitHub Flavored Markdown §4.10, §6.6)."""
-    return _OPENING.sub(lambda found: found[1] or "\\<", _sentence(text)).replace("|", "\\|")
+    return _escaped(text).replace("|", "\\|")
+
+
+def _escaped(text: str) -> str:
+    """A text on one line, in which nothing is taken for HTML."""
+    return _OPENING.sub(lambda found: found[1] or "\\<", _sentence(text))
+
+
+def _code(text: str) -> str:
+    """A code span that holds the text, whatever backticks are in it (CommonMark §6.1)."""
+    fence = "`" * (max(map(len, _BACKTICKS.findall(text)), default=0) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
 
 
 def _sentence(text: str) -> str:
-    return " ".join(text.split())
+    """One line of it, without what no reader sees: control characters, and marks that turn the text around."""
+    return "".join(each for each in " ".join(text.split()) if each.isprintable())
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -40,7 +40,8 @@ _TOKEN: Final = re.compile(
 _CARD: Final = re.compile(r"(?<![0-9A-Za-z])[2-6](?:[ \-]?[0-9]){12,18}(?![0-9A-Za-z])")
 _EMAIL: Final = re.compile(r"[A-Za-z0-9._%+\-]@(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2}")
 # The same as wholes, to be taken out of a text: what a pattern begins with is enough to see one, not to take it out.
-_WHOLE_JWT: Final = re.compile(r"eyJ[A-Za-z0-9_\-]{8}[A-Za-z0-9_\-.]*+")
+# The dots between its parts may be percent-encoded.
+_WHOLE_JWT: Final = re.compile(r"eyJ[A-Za-z0-9_\-]{8}(?:[A-Za-z0-9_\-.]|%2[Ee])*+")
 _WHOLE_PEM: Final = re.compile(r"-----BEGIN [A-Z][^-]*+-----(?:[^-]|-(?!----END ))*+(?:-----END [^-]*+-----)?")
 _WHOLE_TOKEN: Final = re.compile(_TOKEN.pattern + r"[A-Za-z0-9_\-]*+")
 _WHOLE_EMAIL: Final = re.compile(

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pennon.headers.contract import Contract
 from pennon.headers.fields import Field
-from pennon.headers.schemas import component_key, direction_of, documented, is_end_to_end, schema_of, terms_of
+from pennon.headers.schemas import component_keys, direction_of, documented, is_end_to_end, schema_of, terms_of
 from pennon.headers.standard import Direction
 
 # OpenAPI 3.1.1 §4.8.12.1: header parameters of these names are ignored; a Content-Type header too (§4.8.21).
@@ -17,13 +17,14 @@ _ELSEWHERE: Final = frozenset({"cookie", "set-cookie"})
 def openapi(contract: Contract) -> dict[str, Any]:
     """`{"components": {"parameters": …, "headers": …}}`: what requests, and what responses hold."""
     fields = [each for each in documented(contract) if is_end_to_end(each) and each.name.lower() not in _ELSEWHERE]
+    keys = component_keys(each.name.lower() for each in fields)
     parameters = {
-        component_key(each.name.lower()): _parameter(each)
+        keys[each.name.lower()]: _parameter(each)
         for each in fields
         if direction_of(each) is not Direction.RESPONSE and each.name.lower() not in _IGNORED_PARAMETERS
     }
     headers = {
-        component_key(each.name.lower()): _header(each)
+        keys[each.name.lower()]: _header(each)
         for each in fields
         if direction_of(each) is not Direction.REQUEST and each.name.lower() not in _IGNORED_HEADERS
     }

@@ -49,6 +49,9 @@ _SENSITIVE: Final = re.compile(
 _OVERLAP_CHARS: Final = 256
 _PLAIN: Final = re.compile(r"[ !-\[\]-~]*+")
 
+# An escape that the cut has halved says another character, or none; a backslash that was there is doubled.
+_CUT_ESCAPE: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\(?:x[0-9a-f]?|u[0-9a-f]{0,3}|U[0-9a-f]{0,7})?$")
+
 _STRICTNESS: Final = (Log.CLEAR, Log.HASH, Log.REDACTED, Log.NEVER)
 _AT_LEAST: Final = {Classification.SECRET: Log.REDACTED, Classification.PERSONAL: Log.HASH}
 
@@ -211,7 +214,8 @@ def _clear(value: bytes | str) -> str:
     if len(shown) <= SHOWN_LIMIT_CHARS and len(text) <= SHOWN_LIMIT_CHARS:
         return shown
     unit = "characters" if isinstance(value, str) else "bytes"
-    return f"{shown[:SHOWN_LIMIT_CHARS]}...[cut, {len(value)} {unit}]"
+    cut = _CUT_ESCAPE.sub(r"\1", shown[:SHOWN_LIMIT_CHARS])
+    return f"{cut}...[cut, {len(value)} {unit}]"
 
 
 def _hashed(value: bytes | str, salt: bytes) -> str:

@@ -1,7 +1,7 @@
 """What the documents say of a contract's headers: which there are, and each as a JSON schema."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from pennon.headers.contract import Contract
@@ -43,9 +43,15 @@ def is_end_to_end(each: Field) -> bool:
     return not isinstance(each, StandardField) or each.scope is HeaderScope.END_TO_END
 
 
-def component_key(name: str) -> str:
-    """A name as the key of a component."""
-    return _NOT_IN_A_KEY.sub("_", name)
+def component_keys(names: Iterable[str]) -> dict[str, str]:
+    """Names -> their keys as components, each with its own: those that would have one in common are numbered."""
+    keys: dict[str, str] = {}
+    for name in names:
+        key = plain = _NOT_IN_A_KEY.sub("_", name)
+        while key in keys.values():
+            key = f"{plain}-{len(keys)}"
+        keys[name] = key
+    return keys
 
 
 def schema_of(each: Field) -> dict[str, Any]:

@@ -2,7 +2,10 @@
 
 import asyncio
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from functools import partial
+from threading import Thread
 from typing import Any, Final
 from wsgiref.util import setup_testing_defaults
 
@@ -12,6 +15,9 @@ from pennon.http.wsgi_door import WsgiDoor
 
 # No application has it; whatever answers there, its response passes every layer.
 PATH: Final = "/pennon-doctor-probe"
+
+# What nobody serves is answered at once; ten times what a cold start of one takes.
+ANSWER_S: Final = 10.0
 
 # Deeper than any real stack; it ends a circle.
 _DEPTH_LIMIT_COUNT: Final = 32
@@ -23,9 +29,19 @@ _SENT: Final = (
 )
 _ID: Final = "x-request-id"
 
+# Status and headers.
+Answered = tuple[int, list[tuple[str, str]]]
 
-def application(name: str, app: Any) -> Iterator[Finding]:
-    """Whether a door stands outermost, and whether a response, also of a path that nobody serves, bears the ids."""
+
+class _Silent(Exception):
+    """It has not answered."""
+
+
+def application(name: str, app: Any, *, limit_s: float = ANSWER_S) -> Iterator[Finding]:
+    """Whether a door stands outermost, and whether a response, also of a path that nobody serves, bears the ids.
+
+    limit_s: for its answer; one that has none by then is left running, in a thread that ends with the process.
+    """
     around = _around_door(app)
     if around is None:
         yield Finding(Level.BREAK, name, "has no door: wrap it, pennon.http.asgi(app, …) or pennon.http.wsgi(app, …)")
@@ -36,7 +52,10 @@ def application(name: str, app: Any) -> Iterator[Finding]:
     else:
         yield Finding(Level.FINE, f"the door of {name}", "stands outermost")
     try:
-        status, headers = _asked(app)
+        status, headers = _within(limit_s, partial(_asked, app))
+    except _Silent:
+        yield Finding(Level.BREAK, f"GET {PATH}", f"was not answered within {limit_s:g} s")
+        return
     except Exception as error:  # noqa: BLE001  # the application is not ours
         yield Finding(Level.BREAK, f"GET {PATH}", f"raised {type(error).__name__}: {error}")
         return
@@ -81,7 +100,27 @@ def _around_door(app: Any) -> list[str] | None:
     return None
 
 
-def _asked(app: Any) -> tuple[int, list[tuple[str, str]]]:
+def _within(limit_s: float, ask: Callable[[], Answered]) -> Answered:
+    """What is answered in time. Raises: _Silent; what the asking raised."""
+    asking: Future[Answered] = Future()
+
+    def run() -> None:
+        try:
+            asking.set_result(ask())
+        except BaseException as error:  # noqa: BLE001  # it is raised where it is waited for
+            asking.set_exception(error)
+
+    # Of its own: one of a pool would be waited for at the end of the process.
+    Thread(target=run, daemon=True).start()
+    try:
+        return asking.result(limit_s)
+    except TimeoutError:
+        if asking.done():
+            raise
+        raise _Silent from None
+
+
+def _asked(app: Any) -> Answered:
     return _asked_by_asgi(app) if _is_asgi(app) else _asked_by_wsgi(app)
 
 
@@ -89,7 +128,7 @@ def _is_asgi(app: Any) -> bool:
     return inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(app, "__call__", None))  # noqa: B004
 
 
-def _asked_by_asgi(app: Any) -> tuple[int, list[tuple[str, str]]]:
+def _asked_by_asgi(app: Any) -> Answered:
     answer: dict[str, Any] = {"status": 0, "headers": []}
 
     async def receive() -> Any:
@@ -112,7 +151,7 @@ def _asked_by_asgi(app: Any) -> tuple[int, list[tuple[str, str]]]:
     return answer["status"], [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer["headers"]]
 
 
-def _asked_by_wsgi(app: Any) -> tuple[int, list[tuple[str, str]]]:
+def _asked_by_wsgi(app: Any) -> Answered:
     answer: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
