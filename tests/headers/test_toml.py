@@ -307,6 +307,26 @@ def test_from_toml_tells_what_is_no_toml() -> None:
     assert "line 1" in faults[""]
 
 
+def test_from_toml_reads_a_text_that_begins_with_a_byte_order_mark() -> None:
+    """As some editors write it."""
+    assert Contract.from_toml(HEAD) == Contract.from_toml(f"\ufeff{HEAD}")
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (f'[deadline]\naccept = ["grpc-timeout"]\ncap_s = {"9" * 400}', "/deadline/cap_s"),
+        (
+            f'[[downstreams]]\nname = "a"\nhost = "a"\nbreaker = {{ rest_s = {"9" * 400} }}',
+            "/downstreams/0/breaker/rest_s",
+        ),
+    ],
+)
+def test_number_that_nobody_can_reckon_with_is_a_fault(text: str, path: str) -> None:
+    """An integer beyond all floats is no exception of arithmetic."""
+    assert [path] == list(_faults(f"{HEAD}{text}"))
+
+
 scalars = st.one_of(st.text(max_size=8), st.integers(), st.booleans(), st.floats())
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)

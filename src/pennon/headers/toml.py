@@ -57,7 +57,8 @@ class ContractText:
 def read_contract(text: str) -> ContractText:
     """The arguments of a contract. Raises: ContractInvalid with everything that cannot be read."""
     try:
-        document = tomllib.loads(text)
+        # Some editors begin a file with a byte order mark, which stands for nothing in UTF-8.
+        document = tomllib.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
         # Beside what is no TOML: digits without end, and what is nested too deep.
         raise ContractInvalid([Fault("", f"is not TOML that can be read: {error}")]) from None

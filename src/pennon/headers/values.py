@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from math import isfinite
-from typing import Any
+from typing import Any, TypeGuard
 
 from pennon.errors import Fault
 
@@ -37,8 +37,16 @@ def spans(value: Any, path: str, names: Sequence[str]) -> Iterator[Fault]:
     """Those of the attributes that are not a finite number of seconds above 0."""
     for name in names:
         found = getattr(value, name)
-        if not isinstance(found, int | float) or isinstance(found, bool) or not (isfinite(found) and found > 0):
+        if not (is_finite(found) and found > 0):
             yield Fault(f"{path}/{name}", f"{found!r} is not a finite number of seconds above 0")
+
+
+def is_finite(given: object) -> TypeGuard[float]:
+    """Whether it is a number that can be reckoned with: neither infinite nor an integer beyond all floats."""
+    try:
+        return isinstance(given, int | float) and not isinstance(given, bool) and isfinite(given)
+    except OverflowError:
+        return False
 
 
 def pattern(value: Any, path: str, name: str) -> Iterator[Fault]:
