@@ -8,6 +8,7 @@ what is beyond it is not decoded either.
 
 import re
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -34,10 +35,10 @@ _UNSAFE: Final = re.compile("[\r\n\0]")
 # Ours as we write them: nothing to decode.
 _OURS: Final = re.compile(rf"({OWN_PREFIX}[A-Za-z0-9]*+)=([A-Za-z0-9._\-]*+)".encode())
 _OWN_RANK: Final = -1
+_RANK: Final = itemgetter(0)
 _UNKNOWN_RANK: Final = 1_000_000
 _MALFORMED: Final = Drop(BAGGAGE, DropReason.MALFORMED)
-# So many members are read in vain, because they are malformed or do not fit, and of as many bytes as may be kept; then
-# the others are not.
+# So many members are read in vain, because they are malformed or do not fit; then the others are not.
 _PATIENCE_COUNT: Final = 8
 # About 50 kB at most.
 _REMEMBERED_COUNT: Final = 256
@@ -165,7 +166,7 @@ def _some_of(
             dropped.append(member_drop(BAGGAGE, key, unwanted[rank]))
         else:
             ranked.append((rank, place, key))
-    ranked.sort()
+    ranked.sort(key=_RANK)
     return _best_of(ranked, pieces, policy, allow, dropped, is_trusted=is_trusted)
 
 
@@ -184,19 +185,18 @@ def _best_of(
     patience = _PATIENCE_COUNT
     raws, members = _read_ahead(ranked, pieces, policy)
     for number, (_, place, key) in enumerate(ranked):
-        is_full = len(kept) == policy.max_members or not room_bytes
-        if is_full or not patience or number == len(raws):
-            reason = DropReason.OVER_BUDGET if is_full and patience else DropReason.TOO_MANY
+        if len(kept) == policy.max_members or not room_bytes or not patience:
+            reason = DropReason.OVER_BUDGET if patience else DropReason.TOO_MANY
             dropped += member_drops(BAGGAGE, [each for _, _, each in ranked[number:]], reason)
             break
-        raw = raws[number]
+        raw = raws[number] if number < len(raws) else raw_member(pieces[place])
         if raw is None:
             dropped.append(_MALFORMED)
             patience -= 1
             continue
         size_bytes = least_bytes(raw) if len(pieces[place]) >= room_bytes else 0
         if size_bytes < room_bytes:
-            member = _fitting(raw, members[number], allow, dropped, is_trusted=is_trusted)
+            member = _fitting(raw, members.get(number) or decoded(raw), allow, dropped, is_trusted=is_trusted)
             if member is None:
                 patience -= 1
                 continue
@@ -217,22 +217,15 @@ def _best_of(
 def _read_ahead(
     ranked: Sequence[tuple[int, int, str]], pieces: Sequence[bytes], policy: BaggagePolicy
 ) -> tuple[list[RawMember | None], dict[int, Member]]:
-    """The first members, None where one is malformed; and those of them that may fit, by their number, as text.
-
-    As many as may be kept and may be read in vain, and as many bytes: twice what may be kept.
-    """
-    raws: list[RawMember | None] = []
+    """As many members as may be kept, None where one is malformed; and those that may fit, by their number, as text."""
+    raws = [raw_member(pieces[place]) for _, place, _ in ranked[: policy.max_members]]
     wanted: dict[int, RawMember] = {}
-    room_bytes = 2 * policy.max_bytes
-    for number, (_, place, _) in enumerate(ranked[: policy.max_members + _PATIENCE_COUNT]):
-        raw = raw_member(pieces[place])
-        if raw is not None and (size_bytes := least_bytes(raw)) <= policy.max_bytes:
+    room_bytes = policy.max_bytes
+    for number, raw in enumerate(raws):
+        if raw is not None and (size_bytes := least_bytes(raw)) <= room_bytes:
             room_bytes -= size_bytes
-            if room_bytes < 0:
-                break
             wanted[number] = raw
-        raws.append(raw)
-    return raws, dict(zip(wanted, all_decoded(list(wanted.values())), strict=True))
+    return raws, dict(zip(wanted, all_decoded(list(wanted.values())), strict=True)) if wanted else {}
 
 
 def _fitting(

@@ -39,19 +39,20 @@ _PLAIN_MEMBER: Final = rf"{TOKEN}=[\x21\x23\x24\x26-\x2b\x2d-\x3a\x3c\x3e-\x5b\x
 PLAIN_SYNTAX: Final = rf"{_PLAIN_MEMBER}(?:,{_PLAIN_MEMBER})*+"
 _PLAIN_LIST: Final = re.compile(PLAIN_SYNTAX)
 # MIME's quoted-printable (RFC 2045 §6.7) writes the same escapes with "=", and Python's codec for it reads and writes
-# hundreds of them in the time that one takes here. What it does otherwise, in order: it breaks lines, escapes a single
-# dot and "=", and not these five.
+# hundreds of them in the time that one takes here. What it writes otherwise, by what is its cause: it breaks lines as
+# the text does, escapes a single dot and "=", and not these five. NUL stands for "=" until the escapes are ours.
 _FROM_MIME: Final = (
-    (b"=\r\n", b""), (b"=\n", b""), (b"=2E", b"."), (b"=3D", b"\n"),
-    (b"%", b"=25"), (b'"', b"=22"), (b",", b"=2C"), (b";", b"=3B"), (b"\\", b"=5C"),
-    (b"=", b"%"), (b"\n", b"="),
+    (b"\r\n", b"=\r\n", b""), (b".", b"=2E", b"."), (b"=", b"=3D", b"\0"),
+    (b"%", b"%", b"=25"), (b'"', b'"', b"=22"), (b",", b",", b"=2C"), (b";", b";", b"=3B"), (b"\\", b"\\", b"=5C"),
 )  # fmt: skip
+_OUR_ESCAPES: Final = bytes.maketrans(b"=\0", b"%=")
+_MIME_ESCAPES: Final = bytes.maketrans(b"%", b"=")
 # Likewise it takes each "=" for an escape: ours stand aside as an octet that no UTF-8 holds, and where that was escaped
 # another is as invalid. It leaves "=" where it escapes nothing, but for the first of two, and one at the end.
 _EQUALS: Final = b"\xff"
 _TO_MIME: Final = (
     (b"%FF", b"%FE"), (b"%Ff", b"%FE"), (b"%fF", b"%FE"), (b"%ff", b"%FE"), (b"%3D", b"="), (b"%3d", b"="),
-    (b"=", _EQUALS), (b"%%", b"%25%"), (b"%%", b"%25%"), (b"%", b"="),
+    (b"=", _EQUALS), (b"%%", b"%25%"), (b"%%", b"%25%"),
 )  # fmt: skip
 _PROPERTIES: Final = re.compile(r"[\x20-\x2b\x2d-\x7e\t]*")
 
@@ -88,11 +89,11 @@ def format_baggage(members: Iterable[Member]) -> bytes:
 def join_baggage(members: Iterable[Member]) -> bytes:
     """As `format_baggage`, of members that are known to be writable."""
     members = tuple(members)
-    # All values for the cost of one.
-    escaped = _escaped("\0".join([member.value for member in members])).split(b"%00")
-    if len(escaped) != len(members):
+    text = "\n".join([member.value for member in members])
+    if "\r" in text or text.count("\n") >= len(members):
         return b",".join(map(_written, members))
-    return b",".join(map(_with_value, members, escaped))
+    # All values for the cost of one.
+    return b",".join(map(_with_value, members, _escaped(text, has_lines=True).split(b"\n")))
 
 
 def plain_baggage(members: Sequence[Member], *, max_bytes: int) -> bytes | None:
@@ -162,12 +163,12 @@ def decoded(raw: RawMember) -> Member:
 
 
 def all_decoded(raws: Sequence[RawMember]) -> list[Member]:
-    """The members with their values as text, for the cost of one; a NUL in a value becomes CR."""
-    if not raws:
-        return []
-    wire = b"\0".join([raw.value for raw in raws])
-    text = _unescaped(wire.replace(b"%00", b"%0D")).decode("utf-8", "replace") if b"%" in wire else wire.decode()
-    return [Member(raw.key, value, raw.properties) for raw, value in zip(raws, text.split("\0"), strict=True)]
+    """The same of several, for the cost of one."""
+    octets = _unescaped(b"\0".join([raw.value for raw in raws]))
+    if octets.count(b"\0") != len(raws) - 1:
+        return list(map(decoded, raws))
+    texts = octets.decode("utf-8", "replace").split("\0")
+    return [Member(raw.key, text, raw.properties) for raw, text in zip(raws, texts, strict=True)]
 
 
 def least_bytes(raw: RawMember) -> int:
@@ -251,23 +252,25 @@ def _with_value(member: Member, escaped: bytes) -> bytes:
     return b"%b;%b" % (written, member.properties.encode()) if member.properties else written
 
 
-def _escaped(value: str) -> bytes:
-    """The value percent-encoded, by what encodes MIME in one go."""
+def _escaped(value: str, *, has_lines: bool = False) -> bytes:
+    """The value percent-encoded, by what encodes MIME in one go. has_lines: line breaks stay."""
     # Lone surrogates have no UTF-8; encoded like this they reach the reader as U+FFFD, not as an exception here.
-    octets = b2a_qp(value.encode("utf-8", "surrogatepass"), quotetabs=True, istext=False)
-    for found, written in _FROM_MIME:
-        octets = octets.replace(found, written)
-    return octets
+    octets = value.encode("utf-8", "surrogatepass")
+    escaped = b2a_qp(octets, quotetabs=True, istext=has_lines).replace(b"=\n", b"")
+    for cause, found, written in _FROM_MIME:
+        if cause in octets:
+            escaped = escaped.replace(found, written)
+    return escaped.translate(_OUR_ESCAPES)
 
 
 def _unescaped(value: bytes) -> bytes:
     """What percent-encoded octets are, by what decodes MIME; a "%" that escapes nothing stays."""
     if b"=" not in value:
-        octets = a2b_qp(value.replace(b"%", b"="))
+        octets = a2b_qp(value.translate(_MIME_ESCAPES))
         # Each whole escape is two octets shorter, and nothing else so much.
         if len(octets) + 2 * value.count(b"%") == len(value):
             return octets
     for found, written in _TO_MIME:
         value = value.replace(found, written)
-    octets = a2b_qp(value + b"25" if value.endswith(b"=") else value)
+    octets = a2b_qp((value + b"25" if value.endswith(b"%") else value).translate(_MIME_ESCAPES))
     return octets.replace(b"=", b"%").replace(_EQUALS, b"=")

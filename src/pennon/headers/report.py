@@ -50,7 +50,7 @@ class DropReason(StrEnum):
     """A required field that did not come, or did not count."""
 
 
-class Drop(msgspec.Struct, frozen=True):
+class Drop(msgspec.Struct, frozen=True, gc=False):
     """One thing that did not cross.
 
     name: the header's, lower-case; of a list's member "<header>:<key>", e.g. "baggage:promo" (cut at 64 characters).
