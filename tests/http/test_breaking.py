@@ -7,6 +7,7 @@ import pytest
 from pennon.errors import CircuitOpen
 from pennon.headers import Breaker
 from pennon.http.breaking import Asking, Circuit
+from pennon.testing import ManualClock
 
 
 @pytest.fixture
@@ -49,5 +50,20 @@ def test_only_the_call_that_tries_says_whether_the_downstream_is_back(
     with pytest.raises(CircuitOpen):
         begun(circuit)
     answer(trying)
+    answer(begun(circuit))
+    begun(circuit)
+
+
+def test_a_trying_call_that_never_ends_does_not_hold_the_others_for_ever(rest: Callable[[], None]) -> None:
+    """A client without a time limit, say: after another rest the next call tries."""
+    clock = ManualClock(monotonic_ns=10**12)
+    circuit = Circuit("pay", Breaker(failures=1, rest_s=30.0), clock)
+    fail(begun(circuit))
+    rest()
+    begun(circuit)
+    clock.advance(29.9)
+    with pytest.raises(CircuitOpen):
+        begun(circuit)
+    clock.advance(0.1)
     answer(begun(circuit))
     begun(circuit)

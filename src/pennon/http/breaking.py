@@ -11,8 +11,10 @@ from typing import Final, Self
 from purgatory import SyncCircuitBreakerFactory
 from purgatory.domain.model import HALF_OPENED, OpenedState
 
+from pennon.clock import SYSTEM_CLOCK, Clock
 from pennon.errors import CircuitOpen
 from pennon.headers import Breaker
+from pennon.headers.times import S_NS
 from pennon.http.failing import Outcome, outcome_of_error
 
 # It is there, if not well; or the outcome does not tell.
@@ -22,14 +24,16 @@ _NEUTRAL: Final = frozenset({Outcome.OVERLOADED, Outcome.UNKNOWN})
 class Circuit:
     """One downstream's, for all threads and tasks of this process. `with circuit:` is one call."""
 
-    def __init__(self, name: str, breaker: Breaker) -> None:
+    def __init__(self, name: str, breaker: Breaker, clock: Clock = SYSTEM_CLOCK) -> None:
         self._name = name
         self._limits = breaker
         # It does nothing but count, so the sync one serves both kinds of calls.
         factory = SyncCircuitBreakerFactory(default_threshold=breaker.failures, default_ttl=breaker.rest_s)
         self._breaker = factory.get_breaker(name)
         self._lock = Lock()
-        self._is_being_tried = False
+        self._clock = clock
+        # Until when the others wait for the one that tries, by the monotonic clock: it may never end.
+        self._tried_until_ns = 0
 
     def asking(self) -> "Asking":
         """One call, entered with `with`."""
@@ -49,16 +53,17 @@ class Circuit:
                 raise self._refusal() from None
             if self._breaker.context.state != HALF_OPENED:
                 return False
-            if self._is_being_tried:
+            now_ns = self._clock.monotonic_ns()
+            if now_ns < self._tried_until_ns:
                 raise self._refusal()
-            self._is_being_tried = True
+            self._tried_until_ns = now_ns + round(self._limits.rest_s * S_NS)
             return True
 
     def leave(self, outcome: Outcome, error: BaseException | None, *, is_trying: bool) -> None:
         """Note how a call ended."""
         with self._lock:
             if is_trying:
-                self._is_being_tried = False
+                self._tried_until_ns = 0
             elif self._breaker.context.state == HALF_OPENED:
                 # It began before the circuit opened, and tells of what was.
                 return
