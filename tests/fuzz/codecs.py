@@ -60,8 +60,9 @@ _REQUEST: Final = wire(
 _IDENTITY: Final = wire(x_tenant_id="tenant-42", x_actor_id="7", x_actor_type="SUPPORT", x_on_behalf_of="user-8")
 
 
-_CLAIMS: Final = b"""{"iss": "gateway", "aud": "posts", "iat": 1795256000, "exp": 1795256300, "sub": "user-991",
-"tenant": "tenant-42", "actor_type": "SUPPORT", "on_behalf_of": "user-7", "units": {"user": "991"}}"""
+_CLAIMS: Final = b"""{"iss": "gateway", "aud": "posts", "iat": 1795256000, "nbf": 1795256010, "exp": 1795256300,
+"sub": "user-991", "tenant": "tenant-42", "actor_type": "SUPPORT", "on_behalf_of": "user-7",
+"units": {"user": "991"}}"""
 _CONTRACT: Final = b"""
 name = "orders"
 version = "1"

@@ -351,10 +351,12 @@ def test_another_server_hears_of_it_from_the_database(scene: Scene) -> None:
 
 
 # Times in seconds from now on.
-TIMES = ("issued_s", "until_s")
+TIMES = ("issued_s", "until_s", "from_s")
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "expired": ({"issued_s": -60, "until_s": -1}, "expired"),
     "of the future": ({"issued_s": 600, "until_s": 700}, "not_yet_valid"),
+    "to count later": ({"from_s": 600, "until_s": 700}, "not_yet_valid"),
+    "never to count": ({"from_s": 700, "until_s": 700}, "malformed"),
     "too long": ({"until_s": 25 * 3_600}, "too_long"),
     "another environment": ({"environment": 1}, "environment"),
     "another kind": ({"typ": OVERRIDE_TYPE}, "wrong_type"),

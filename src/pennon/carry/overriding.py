@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from pennon.flags import Ruleset, SignerUse
 
@@ -21,6 +21,7 @@ OVERRIDE_LIMIT_S: Final = 7 * 24 * 3_600
 _LEEWAY_S: Final = 60
 
 _Text = Annotated[str, Meta(min_length=1)]
+_Time = Annotated[int, Meta(ge=0)]
 # What stands in a ruleset's revocations, in audits and in reports.
 _Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
 
@@ -29,7 +30,8 @@ class OverrideClaims(msgspec.Struct, frozen=True):
     """What a token says.
 
     id: the token's `jti`, 1 to 64 of A-Z a-z 0-9 . _ -. key_id: the `kid` of the key that verified it.
-    environment: 40 bits. issued_s, until_s: since 1970; it holds before `until_s`.
+    environment: 40 bits. issued_s, until_s, from_s: since 1970; it holds from `from_s` on and before `until_s`.
+    from_s: 0 if it says nothing of it.
     """
 
     id: str
@@ -41,6 +43,7 @@ class OverrideClaims(msgspec.Struct, frozen=True):
     unit_key: str
     issued_s: int
     until_s: int
+    from_s: int = 0
 
 
 class OverrideUse(msgspec.Struct, frozen=True):
@@ -68,7 +71,7 @@ class OverrideRefusal(StrEnum):
     EXPIRED = "expired"
     """Its time is over."""
     NOT_YET_VALID = "not_yet_valid"
-    """It was issued more than 60 s after now."""
+    """It was issued more than 60 s after now, or does not count before then (RFC 7519 §4.1.5)."""
     TOO_LONG = "too_long"
     """It would hold for more than 7 days."""
     ENVIRONMENT = "environment"
@@ -83,7 +86,7 @@ class OverrideRefusal(StrEnum):
 
 def jwt_claims_of(claims: OverrideClaims) -> dict[str, Any]:
     """The claims as a token carries them (RFC 7519 §4); `key_id` stands in its header instead."""
-    return {
+    said = {
         "jti": claims.id,
         "aud": f"{claims.environment:010x}",
         "iat": claims.issued_s,
@@ -92,6 +95,7 @@ def jwt_claims_of(claims: OverrideClaims) -> dict[str, Any]:
         "variant": claims.variant,
         "unit": {"kind": claims.unit_kind, "key": claims.unit_key},
     }
+    return said | ({"nbf": claims.from_s} if claims.from_s else {})
 
 
 def override_claims_of(claims: Mapping[str, Any], *, key_id: str) -> OverrideClaims | None:
@@ -103,10 +107,12 @@ def override_claims_of(claims: Mapping[str, Any], *, key_id: str) -> OverrideCla
         said = msgspec.convert(claims, _Jwt)
     except msgspec.ValidationError:
         return None
+    if said.nbf is not UNSET and said.nbf >= said.exp:
+        return None
     environment = int(said.aud, 16)
     unit = said.unit
     return OverrideClaims(
-        said.jti, key_id, environment, said.flag, said.variant, unit.kind, unit.key, said.iat, said.exp
+        said.jti, key_id, environment, said.flag, said.variant, unit.kind, unit.key, said.iat, said.exp, said.nbf or 0
     )
 
 
@@ -133,7 +139,7 @@ def _time_refusal(claims: OverrideClaims, ruleset: Ruleset, now_s: int) -> Overr
         return OverrideRefusal.REVOKED
     if now_s >= claims.until_s:
         return OverrideRefusal.EXPIRED
-    if now_s + _LEEWAY_S < claims.issued_s:
+    if now_s + _LEEWAY_S < max(claims.issued_s, claims.from_s):
         return OverrideRefusal.NOT_YET_VALID
     return OverrideRefusal.TOO_LONG if claims.until_s - claims.issued_s > OVERRIDE_LIMIT_S else None
 
@@ -160,8 +166,9 @@ class _Jwt(msgspec.Struct, frozen=True):
 
     jti: _Id
     aud: Annotated[str, Meta(pattern=r"\A[0-9a-f]{10}\Z")]
-    iat: Annotated[int, Meta(ge=0)]
-    exp: Annotated[int, Meta(ge=0)]
+    iat: _Time
+    exp: _Time
     flag: _Text
     variant: _Text
     unit: _JwtUnit
+    nbf: _Time | UnsetType = UNSET

@@ -51,7 +51,7 @@ class BreakGlassRefusal(StrEnum):
     EXPIRED = "expired"
     """Its time is over."""
     NOT_YET_VALID = "not_yet_valid"
-    """It was issued more than 60 s after now."""
+    """It was issued more than 60 s after now, or does not count before then (RFC 7519 §4.1.5)."""
     TOO_LONG = "too_long"
     """It would hold for more than 24 hours."""
 
@@ -88,7 +88,7 @@ def _signer_refusal(signer: SignerRecord | None, now_s: int) -> BreakGlassRefusa
 def _time_refusal(claims: BreakGlassClaims, now_s: int) -> BreakGlassRefusal | None:
     if now_s >= claims.until_s:
         return BreakGlassRefusal.EXPIRED
-    if now_s + _LEEWAY_S < claims.issued_s:
+    if now_s + _LEEWAY_S < max(claims.issued_s, claims.from_s):
         return BreakGlassRefusal.NOT_YET_VALID
     return BreakGlassRefusal.TOO_LONG if claims.until_s - claims.issued_s > BREAK_GLASS_LIMIT_S else None
 

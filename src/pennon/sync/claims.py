@@ -7,20 +7,22 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 # An outage, not a way to switch flags: a lost key or a lost reconciliation does no harm after that.
 BREAK_GLASS_LIMIT_S: Final = 24 * 3_600
 
 _Id = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
 _Text = Annotated[str, Meta(min_length=1)]
+_Time = Annotated[int, Meta(ge=0)]
 
 
 class BreakGlassClaims(msgspec.Struct, frozen=True):
     """What a token says.
 
     id: the token's `jti`, 1 to 64 of A-Z a-z 0-9 _ -. key_id: the `kid` of the key that verified it. environment: 40
-    bits. flag: its key. issued_s, until_s: since 1970; it holds before `until_s`. reason: for the audit.
+    bits. flag: its key. issued_s, until_s, from_s: since 1970; it holds from `from_s` on and before `until_s`.
+    reason: for the audit. from_s: 0 if it says nothing of it.
     """
 
     id: str
@@ -30,6 +32,7 @@ class BreakGlassClaims(msgspec.Struct, frozen=True):
     issued_s: int
     until_s: int
     reason: str = ""
+    from_s: int = 0
 
 
 def jwt_claims_of(claims: BreakGlassClaims) -> dict[str, Any]:
@@ -41,7 +44,8 @@ def jwt_claims_of(claims: BreakGlassClaims) -> dict[str, Any]:
         "exp": claims.until_s,
         "flag": claims.flag,
     }
-    return said | ({"reason": claims.reason} if claims.reason else {})
+    told = {"reason": claims.reason, "nbf": claims.from_s}
+    return said | {name: value for name, value in told.items() if value}
 
 
 def break_glass_claims_of(claims: Mapping[str, Any], *, key_id: str) -> BreakGlassClaims | None:
@@ -53,7 +57,10 @@ def break_glass_claims_of(claims: Mapping[str, Any], *, key_id: str) -> BreakGla
         said = msgspec.convert(claims, _Jwt)
     except msgspec.ValidationError:
         return None
-    return BreakGlassClaims(said.jti, key_id, int(said.aud, 16), said.flag, said.iat, said.exp, said.reason)
+    if said.nbf is not UNSET and said.nbf >= said.exp:
+        return None
+    environment = int(said.aud, 16)
+    return BreakGlassClaims(said.jti, key_id, environment, said.flag, said.iat, said.exp, said.reason, said.nbf or 0)
 
 
 class _Jwt(msgspec.Struct, frozen=True):
@@ -61,7 +68,8 @@ class _Jwt(msgspec.Struct, frozen=True):
 
     jti: _Id
     aud: Annotated[str, Meta(pattern=r"\A[0-9a-f]{10}\Z")]
-    iat: Annotated[int, Meta(ge=0)]
-    exp: Annotated[int, Meta(ge=0)]
+    iat: _Time
+    exp: _Time
     flag: _Text
     reason: str = ""
+    nbf: _Time | UnsetType = UNSET

@@ -35,6 +35,9 @@ def read_claims(payload: Json) -> Json | None:
     if not isinstance(audience, str) or len(audience) != 10 or not set(audience) <= set("0123456789abcdef"):
         return None
     issued_s, until_s = times
+    from_s = payload.get("nbf", 0)
+    if "nbf" in payload and (type(from_s) is not int or from_s not in range(payload["exp"])):
+        return None
     return {
         "id": texts[0],
         "environment": int(audience, 16),
@@ -44,6 +47,7 @@ def read_claims(payload: Json) -> Json | None:
         "unit_key": texts[4],
         "issued_s": issued_s,
         "until_s": until_s,
+        "from_s": from_s,
     }
 
 
@@ -58,7 +62,7 @@ def refusal(claims: Json, key_id: str, ruleset: Json, now_s: int) -> str | None:
         ("signer_use", signer["use"] != "override"),
         ("revoked", claims["id"] in ruleset["revocations"]),
         ("expired", now_s >= claims["until_s"]),
-        ("not_yet_valid", claims["issued_s"] > now_s + 60),
+        ("not_yet_valid", max(claims["issued_s"], claims["from_s"]) > now_s + 60),
         ("too_long", claims["until_s"] - claims["issued_s"] > 7 * DAY_S),
         ("environment", claims["environment"] != ruleset["environment"]["id"]),
         ("unknown_flag", flag["overridable"] is None),
@@ -81,7 +85,7 @@ def claims(name: str, why: str, said: Json) -> None:
 
 
 claims("claims", "All that a token says.", payload())
-claims("claims-unknown-ones", "What is not known is passed over.", payload(nbf=1, sub="tester", scope=["x"]))
+claims("claims-unknown-ones", "What is not known is passed over.", payload(sub="tester", scope=["x"], later=1))
 claims("claims-in-another-unit", "Any kind of unit.", payload(unit={"kind": "account", "key": "acme"}))
 claims(
     "claims-of-the-lowest-environment", "The audience is the environment's id, ten digits.", payload(aud="0000000000")
@@ -111,6 +115,13 @@ for key, said in WRONG_AUDIENCES.items():
 for key, said in {"text": "1800000000", "float": 1_800_000_000.5, "negative": -1, "bool": True, "null": None}.items():
     claims(f"claims-expiry-{key}", "Times are whole seconds since 1970.", payload(exp=said))
     claims(f"claims-issued-{key}", "Times are whole seconds since 1970.", payload(iat=said))
+    claims(f"claims-from-{key}", "Times are whole seconds since 1970.", payload(nbf=said))
+claims("claims-from-1970", "It may say from when on it counts.", payload(nbf=0))
+claims("claims-from-before-it-was-issued", "Whenever that is.", payload(nbf=NOW_S - DAY_S))
+claims("claims-from-its-last-second", "Before its end.", payload(nbf=NOW_S + 3_599))
+claims("claims-from-its-end", "Not at it: it would never count.", payload(nbf=NOW_S + 3_600))
+claims("claims-from-its-end-in-1970", "Wherever that is.", payload(nbf=0, exp=0))
+claims("claims-that-end-in-1970", "Who says nothing of it says nothing wrong.", payload(exp=0))
 for key, said in {
     "text": "7",
     "no-key": {"kind": "user"},
@@ -171,6 +182,14 @@ believed("at-its-end", "Not at it.", exp=NOW_S)
 believed("after-its-end", "Nor after it.", exp=NOW_S - DAY_S, iat=NOW_S - 2 * DAY_S)
 believed("issued-ahead", "Clocks differ: up to a minute ahead.", iat=NOW_S + 60)
 believed("issued-too-far-ahead", "No more.", iat=NOW_S + 61)
+believed("counts-from-now", "It counts from its nbf on.", nbf=NOW_S)
+believed("counts-from-before-it-was-issued", "Whenever that was.", nbf=1)
+believed("counts-from-ahead", "Clocks differ: up to a minute ahead.", nbf=NOW_S + 60)
+believed("counts-from-too-far-ahead", "No more, whenever it was issued.", nbf=NOW_S + 61)
+believed("counts-later-and-has-begun", "Believed once its time has come.", nbf=NOW_S + 61, now_s=NOW_S + 1)
+believed("counts-from-now-and-issued-too-far-ahead", "The later of the two.", nbf=NOW_S, iat=NOW_S + 61)
+believed("counts-later-and-for-long", "Which is asked first.", nbf=NOW_S + 61, exp=NOW_S + 8 * DAY_S)
+believed("for-a-week-of-which-it-counts-a-second", "At most a week, from its issue.", nbf=NOW_S, exp=NOW_S + 8 * DAY_S)
 believed("a-week", "At most a week.", iat=NOW_S - 100, exp=NOW_S - 100 + 7 * DAY_S)
 believed("over-a-week", "No more.", iat=NOW_S - 100, exp=NOW_S - 99 + 7 * DAY_S)
 believed("over-a-week-and-ended", "A token that has ended has ended.", iat=1, exp=NOW_S)
