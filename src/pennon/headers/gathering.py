@@ -59,7 +59,7 @@ class Gathering:
         if len(headers) > budgets.total_count:
             self.refuse(_ALL, f"{budgets.total_count} headers", TOO_LARGE_STATUS, DropReason.TOO_MANY)
             headers = headers[: budgets.total_count] if stops else self._meant(headers)
-        slots, found = self._way.slots, self.found
+        slots, found, more = self._way.slots, self.found, self.more
         total_bytes = 0
         for name, value in headers:
             slot = slots.get(name)
@@ -70,10 +70,12 @@ class Gathering:
                 continue
             total_bytes += len(name) + len(value)
             if slot:
-                if slot in found:
-                    self.more.setdefault(slot, [found[slot]]).append(value)
-                else:
+                if slot not in found:
                     found[slot] = value
+                elif slot in more:
+                    more[slot].append(value)
+                else:
+                    more[slot] = [found[slot], value]
         self._judge(total_bytes, stops=stops)
 
     def _meant(self, headers: Headers) -> Headers:

@@ -13,8 +13,9 @@ Rules (Candidate Recommendation Draft of 2024-03-28, §3):
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Final
 
 import msgspec
@@ -171,21 +172,20 @@ def format_tracestate(members: Iterable[tuple[str, str]]) -> str:
 
 def fit_tracestate(members: StateMembers, *, limit_chars: int = STATE_LIMIT_CHARS) -> TraceState:
     """As many members as the limit allows, in order: longer than 128 characters go first, then from the end."""
-    sizes = [len(key) + 1 + len(value) for key, value in members]
-    excess = sum(sizes) + len(sizes) - 1 - limit_chars
+    # With the comma behind each.
+    sizes = [len(key) + len(value) + 2 for key, value in members]
+    excess = sum(sizes) - 1 - limit_chars
     if excess <= 0:
         return TraceState(members)
-    long = [place for place, size in enumerate(sizes) if size > _LONG_MEMBER_CHARS]
-    short = [place for place, size in enumerate(sizes) if size <= _LONG_MEMBER_CHARS]
-    gone = set()
-    for place in [*reversed(long), *reversed(short)]:
-        if excess <= 0:
-            break
-        gone.add(place)
-        excess -= sizes[place] + 1
+    places = range(len(sizes) - 1, -1, -1)
+    # Sorting keeps the order of those that are alike: from the end.
+    longest_first = sorted(places, key=[size - 1 <= _LONG_MEMBER_CHARS for size in sizes].__getitem__)
+    freed = list(accumulate([sizes[place] for place in longest_first]))
+    gone = sorted(longest_first[: bisect_left(freed, excess) + 1])
+    kept = sorted(longest_first[len(gone) :])
     return TraceState(
-        tuple([member for place, member in enumerate(members) if place not in gone]),
-        tuple(member_drops(TRACESTATE, [members[place][0] for place in sorted(gone)], DropReason.OVER_BUDGET)),
+        tuple([members[place] for place in kept]),
+        tuple(member_drops(TRACESTATE, [members[place][0] for place in gone], DropReason.OVER_BUDGET)),
     )
 
 
