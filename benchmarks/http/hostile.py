@@ -25,6 +25,13 @@ STATE: Final = (b"tracestate", b",".join(b"k%d=%b" % (number, b"v" * 120) for nu
 # Each proxy is one of ours, and none tells who came to it in fewer characters than it may.
 _ELEMENT: Final = b'for="10.0.0.3:_%b";by="10.0.0.4";host="%b";proto="https"' % (b"a" * 32, b'\\"' * 100)
 FORWARDED: Final = (b"forwarded", b", ".join([_ELEMENT] * 12))
+# The most pairs that an element may have, and addresses that are long to read and of a proxy of ours.
+_DEAR_ELEMENT: Final = b'for="[0:0:0:0:0:ffff:10.200.130.%d]:4711";' + b";".join(b"x%d=1" % pair for pair in range(7))
+DEAR_FORWARDED: Final = (b"forwarded", b", ".join(_DEAR_ELEMENT % proxy for proxy in range(12)))
+DEAR_X_FORWARDED: Final = (
+    b"x-forwarded-for", b", ".join(b"0:0:0:0:0:ffff:10.200.130.%d" % proxy for proxy in range(12))
+)  # fmt: skip
+BROKEN_ESCAPES: Final = (b"baggage", b",".join([b"region=" + b"%C3%A9" * 18 + b"%zz"] * 64))
 OPEN_QUOTES: Final = (b"forwarded", b'for=10.0.0.3;host="' + b"a,b,c,d=e," * 40 + b'"')
 X_FORWARDED: Final = tuple(
     (b"x-forwarded-" + name, b", ".join([value] * 40))
@@ -50,6 +57,7 @@ SETS: Final[dict[str, Sequence[tuple[bytes, bytes]]]] = {
     "200 members": ((b"baggage", b",".join(b"key%d=value%d" % (number, number) for number in range(200))),),
     "430 members, percent-encoded": (PERCENT_ENCODED,),
     "64 long members of a declared key": (LONG_MEMBERS,),
+    "64 members of broken escapes": (BROKEN_ESCAPES,),
     "8 kB of properties": ((b"baggage", b",".join([b"region=eu;" + b"p=1;" * 28] * 64)),),
     "4,096 members of one letter": ((b"baggage", b"a," * 4096),),
     "90 lines of baggage": _lines(b"baggage", b"k%C3%A9=1,region=%C3%A9%C3"),
@@ -63,6 +71,8 @@ SETS: Final[dict[str, Sequence[tuple[bytes, bytes]]]] = {
     "32 members of tracestate": (TRACEPARENT, STATE),
     "32 members of tracestate, of one key": (TRACEPARENT, (b"tracestate", b",".join([b"k=" + b"v" * 120] * 32))),
     "a full chain of Forwarded": (FORWARDED,),
+    "a full chain of dear addresses": (DEAR_FORWARDED,),
+    "two full chains of dear addresses": (DEAR_FORWARDED, DEAR_X_FORWARDED),
     "quotes that stay open in Forwarded": (OPEN_QUOTES,),
     "full chains of X-Forwarded": X_FORWARDED,
     "two full chains": (FORWARDED, *X_FORWARDED),
@@ -77,6 +87,7 @@ SETS: Final[dict[str, Sequence[tuple[bytes, bytes]]]] = {
         TRACEPARENT, (b"tracestate", b",".join(b"k%d=1" % number for number in range(32))), LONG_MEMBERS,
         (FORWARDED[0], FORWARDED[1][:2_500]), *X_FORWARDED,
     ),
+    "several at once, each the dearest": (TRACEPARENT, STATE, BROKEN_ESCAPES, DEAR_FORWARDED, DEAR_X_FORWARDED),
     "several at once, in many lines": (
         TRACEPARENT, STATE, PERCENT_ENCODED, *X_FORWARDED, *_lines(b"X-Later", b"1", 80), NOMINATED
     ),

@@ -10,11 +10,21 @@ from hypothesis import strategies as st
 
 from pennon.context import Member
 from pennon.headers import Contract, Drop, DropReason, extract
-from pennon.headers.baggage import RawMember, decoded, decoded_bytes, format_baggage, least_bytes, raw_member
+from pennon.headers.baggage import (
+    RawMember,
+    all_decoded,
+    decoded,
+    decoded_bytes,
+    format_baggage,
+    join_baggage,
+    least_bytes,
+    raw_member,
+)
 
 PARENT = ("traceparent", "00-8a3c60f7d188f8fa79d48a391a778fa6-00f7d188f8fa79d4-01")
 
-values = st.lists(st.sampled_from(["a", "%C3%A9", "%c3", "%0d", "%25", "%zz", "%", "=", "_", "%E2%82%AC"])).map("".join)
+pieces = """a 4 F 3D . %C3%A9 %c3 %0d %0A %00 %25 %zz %4 % = _ %E2%82%AC %3D %3d %FF %Ff %fF %ff %FE""".split()
+values = st.lists(st.sampled_from(pieces)).map("".join)
 
 
 @given(values)
@@ -23,6 +33,22 @@ def test_value_is_decoded_as_urllib_does(value: str) -> None:
     member = decoded(RawMember("k", value.encode(), ""))
 
     assert unquote_to_bytes(value).decode("utf-8", "replace") == member.value
+
+
+@given(st.lists(values, min_size=1))
+def test_values_decoded_at_once_are_those_decoded_one_by_one(said: list[str]) -> None:
+    """Whatever one of them holds, the others are not touched."""
+    raws = [RawMember("k", value.encode(), "p") for value in said]
+
+    assert list(map(decoded, raws)) == all_decoded(raws)
+
+
+@given(st.lists(st.text(st.sampled_from('aé.=%",;\\\r\n\0 \t\ud800\x7f~'), max_size=90)))
+def test_values_encoded_at_once_are_those_encoded_one_by_one(texts: list[str]) -> None:
+    """Also where one is longer than a line of MIME, or holds what ends one."""
+    members = [Member("k", text) for text in texts]
+
+    assert format_baggage(members) == join_baggage(members)
 
 
 @given(st.text())
