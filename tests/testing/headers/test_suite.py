@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from pennon.headers import (
+    BaggageKey,
     BaggagePolicy,
     Boundary,
+    Breaker,
     Budgets,
     Contract,
     DeadlineForm,
@@ -16,6 +18,7 @@ from pennon.headers import (
     Downstream,
     Identity,
     Limits,
+    Retries,
     Trust,
     UnknownHeaders,
     mesh,
@@ -327,3 +330,47 @@ def test_field_case_needs_nothing_of_a_field_that_a_codec_handles(boundaries: An
 def test_service_in_which_nobody_is_verified_has_no_cases_of_verified_callers(contract: Contract) -> None:
     """A mesh without a verifier: everybody is a stranger, as at a public boundary."""
     assert not {each.id for each in cases_of(contract, mesh()) if each.id.endswith("/verified")}
+
+
+@pytest.mark.req(6, 7, 27, 66, 126)
+@pytest.mark.parametrize(
+    ("broken", "told", "changes"),
+    [
+        ("downstreams/a/declared", "it differs in: retries, breaker", {"retries": None, "breaker": None}),
+        ("downstreams/a/retries", "3 attempts", {"retries": Retries(attempts=2)}),
+        ("downstreams/a/retries", "the door's contract guards the call", {"retries": None, "breaker": None}),
+        ("downstreams/a/breaker", "4 attempts, and then none", {"breaker": Breaker(failures=5)}),
+        ("baggage/declared", "it differs in: allow", {"baggage": BaggagePolicy(allow=[BaggageKey("a", max_values=2)])}),
+        ("budgets/declared", "it differs in: total_count", {"budgets": Budgets(total_count=99)}),
+        ("budgets/total_count/record", "behind 101 others", {"budgets": Budgets(total_count=1)}),
+        ("unknown/declared", "came: another", {"unknown": UnknownHeaders.DROP}),
+        ("deadline/declared", "came: another", {"deadline": None}),
+        ("proxies/declared", "came: another", {"proxies": None}),
+        ("business_ids/declared", "came: another", {"business_ids": ["CASE-[0-9]+"]}),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_part_that_the_door_declares_otherwise_turns_red(
+    broken: str, told: str, changes: dict[str, Any], door: Door, boundaries: dict[str, Boundary]
+) -> None:
+    """Also what no request shows: how often a call is tried, how many values are expected."""
+    host = Downstream("a", host="a.internal", retries=Retries(), breaker=Breaker(failures=4))
+    said = Contract(
+        "guarded",
+        version="1",
+        owner="tests",
+        deadline=FORMS,
+        baggage=BaggagePolicy(allow=[BaggageKey("a", max_values=3)]),
+        proxies=TrustedProxies(["10.0.0.0/8"], reads=[ForwardedSource.FORWARDED]),
+        downstreams=[host],
+    )
+    of_host = {
+        name: value for name, value in changes.items() if hasattr(host, name) and name not in ("baggage", "deadline")
+    }
+    rest = {name: value for name, value in changes.items() if name not in of_host}
+    spoken = dataclasses.replace(said, downstreams=[dataclasses.replace(host, **of_host)], **rest)
+    [case] = [each for each in cases_of(said, boundaries["mesh"]) if each.id == broken]
+
+    case.run(door("asgi", said))
+    with pytest.raises(AssertionError, match=told):
+        case.run(door("asgi", spoken))

@@ -5,15 +5,19 @@ from functools import partial
 from typing import Final
 
 from pennon.headers import UnknownMembers
-from pennon.headers.grammar import BAGGAGE
+from pennon.headers.grammar import BAGGAGE, REQUEST_ID
 from pennon.headers.identity import IDENTITY_NAMES
 from pennon.testing.headers.cases import Case
 from pennon.testing.headers.declared import is_a_standards, is_decided_here
+from pennon.testing.headers.id_cases import GIVEN_ID
 from pennon.testing.headers.records import read_record
 from pennon.testing.headers.samples import longest
 from pennon.testing.headers.service import Needs, Service, Setting
 
 _UNKNOWN: Final = "kit-unknown"
+# So many times the budget are searched; a larger budget takes long to go beyond.
+_SEARCHED_TIMES: Final = 5
+_COUNTED_LIMIT_COUNT: Final = 1_000
 
 
 def record_cases(setting: Setting) -> Iterator[Case]:
@@ -24,6 +28,9 @@ def record_cases(setting: Setting) -> Iterator[Case]:
     if sum(map(_weight, lines)) > contract.budgets.custom_bytes:
         says = "of fields of your own that are over their budget together, a record loses those declared last"
         yield make("budgets", "custom_bytes/record", says, _fields_cut, Needs.DOOR)
+    if contract.budgets.total_count <= _COUNTED_LIMIT_COUNT:
+        says = f"of more than {contract.budgets.total_count} headers those that mean something are still read"
+        yield make("budgets", "total_count/record", says, _many, Needs.DOOR)
     keeps = contract.baggage.on_unknown is UnknownMembers.KEEP_IN_MESH
     says = f"a member that no allow list names is {'kept' if keeps else 'dropped'}"
     yield make(BAGGAGE, "on_unknown/record", says, partial(_member, keeps), Needs.DOOR)
@@ -41,6 +48,15 @@ def _fields_cut(service: Service) -> None:
     context = read_record([(name, value.encode("latin-1")) for name, value in lines], service.spoken)
     found = [(name, value) for name, value in context.fields if name in dict(lines)]
     service.expect(found == kept, f"{len(kept)} of {len(lines)} fields are kept", f"{len(found)} are, or others")
+
+
+def _many(service: Service) -> None:
+    most = service.contract.budgets.total_count
+    for count, is_read in ((most + 1, True), (_SEARCHED_TIMES * most, False)):
+        lines: list[tuple[str, bytes | None]] = [(f"x-kit-{number}", b"v") for number in range(count)]
+        found = read_record([*lines, (REQUEST_ID, GIVEN_ID.encode())], service.spoken).request_id
+        told = "is read" if is_read else "is not looked for"
+        service.expect((found == GIVEN_ID) is is_read, f"behind {count} others {REQUEST_ID} {told}", "the opposite")
 
 
 def _member(keeps: bool, service: Service) -> None:

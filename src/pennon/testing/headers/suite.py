@@ -17,6 +17,7 @@ from pennon.testing.headers.id_cases import id_cases
 from pennon.testing.headers.joining_cases import joining_cases
 from pennon.testing.headers.late_cases import late_cases
 from pennon.testing.headers.limit_cases import limit_cases
+from pennon.testing.headers.part_cases import part_cases
 from pennon.testing.headers.probing import Probe
 from pennon.testing.headers.proxy_cases import proxy_cases
 from pennon.testing.headers.record_cases import record_cases
@@ -79,5 +80,5 @@ def _cases(setting: Setting) -> Iterator[Case]:
 
 _PARTS: Final = (
     *(id_cases, baggage_cases, limit_cases, downstream_cases, joining_cases, deadline_cases, late_cases, proxy_cases),
-    *(record_cases, boundary_cases, rule_cases),
+    *(record_cases, part_cases, boundary_cases, rule_cases),
 )
