@@ -299,6 +299,13 @@ def test_from_toml_tells_at_once_that_a_field_has_a_standard() -> None:
     assert "/fields/0/owner" in [fault.path for fault in refusal.value.faults]
 
 
+def test_from_toml_names_the_built_in_fields_that_are_near() -> None:
+    """A slip of the pen is put right without the list of all."""
+    assert "such as 'x-tenant-id'" in _faults(f'{HEAD}std = ["x-tenant"]')["/std/0"]
+    assert "'x-canary'" in _faults(f'{HEAD}std = ["x-canery"]')["/std/0"]
+    assert "such as 'x-tenant-id'" in _faults(f"{HEAD}std = [3]")["/std/0"]
+
+
 def test_from_toml_tells_what_is_no_toml() -> None:
     """With the line."""
     faults = _faults("name = \n")

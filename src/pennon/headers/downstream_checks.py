@@ -85,7 +85,8 @@ def _field_fault(each: Downstream, declared: Field | None, name: str) -> str | N
     if isinstance(declared, StandardField) and declared.direction is Direction.RESPONSE:
         return f"{name!r} stands in responses alone"
     if declared.propagate is Propagate.NEVER:
-        return f"{name!r} is declared propagate 'never'"
+        way_out = "set it by hand on a call that needs it, or declare it 'per_downstream'"
+        return f"{name!r} is declared propagate 'never'; {way_out}"
     if not declared.downstream_may_forward:
         return f"{name!r} is declared downstream_may_forward=False: who receives it keeps it"
     if each.external and declared.classification is not Classification.PUBLIC:

@@ -9,6 +9,7 @@ number. First everything is told that cannot be read, then, of what can, everyth
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from difflib import get_close_matches
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
@@ -107,7 +108,8 @@ class _Reader:
     def _standard(self, name: object, path: str) -> Any:
         found = BY_NAME.get(name.lower()) if isinstance(name, str) else None
         if found is None:
-            self._fault(path, f"{name!r} is not the name of a built-in field, such as 'x-tenant-id'")
+            near = get_close_matches(str(name).lower(), BY_NAME, 3) or ["x-tenant-id"]
+            self._fault(path, f"{name!r} is not the name of a built-in field, such as {', '.join(map(repr, near))}")
         return found
 
     def _field(self, table: Mapping[str, Any], path: str) -> Any:
