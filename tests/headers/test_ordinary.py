@@ -42,7 +42,7 @@ GOOD: dict[bytes, tuple[bytes, ...]] = {
     b"x-request-id": (b"req_01KAH6ZK3T8V9QWX2M5N7P4R6S",),
     b"x-correlation-id": (b"corr_01KAH6ZK4B1C2D3E4F5G6H7J8K",),
     b"idempotency-key": (b'"idem_01KAH6ZK5M6N7P8Q9R0S1T2V3W"',),
-    b"x-request-deadline": (b"2026-11-21T10:15:30.250Z",),
+    b"x-request-deadline": (b"2026-11-21T10:15:30.250Z", b"2026-11-21T10:15:30Z", b"2026-11-21t12:15:31+02:00"),
     b"grpc-timeout": (b"12S",),
     b"x-caller-service": (b"checkout",),
     b"x-tenant-id": (b"tenant-42",),
@@ -58,7 +58,8 @@ ODD = (
     b"pro\nfree", b"x" * 21, b"close, x-plan", b" pro", b"pro ", b"pro\t", b"a" * 300,
     b"00-" + b"0" * 32 + b"-00f7d188f8fa79d4-01", b"00-8a3c60f7d188f8fa79d48a391a778fa6-00f7d188f8fa79d4-09",
     b"01-8a3c60f7d188f8fa79d48a391a778fa6-00f7d188f8fa79d4-01-x", b"a=1,b=2", b"a=1,a=2", b"region=mars", b"SUPPORT",
-    b"MARTIAN", b"x-tenant-id", b"close, x-plan", b"2020-01-01T00:00:00Z", b"soon", b"unknown", b"k=" + b"v" * 9_000,
+    b"MARTIAN", b"x-tenant-id", b"close, x-plan", b"2020-01-01T00:00:00Z", b"2026-11-31T10:15:30Z", b"soon", b"unknown",
+    b"k=" + b"v" * 9_000,
 )  # fmt: skip
 
 
