@@ -9,8 +9,8 @@ SOURCE = Path(__file__).parents[2] / "src" / "pennon"
 
 # Modules of the standard library that neither do I/O nor read a clock nor draw randomness.
 PURE_STANDARD = frozenset(
-    """abc array base64 binascii bisect collections contextlib dataclasses datetime difflib enum functools hashlib heapq hmac
-    ipaddress itertools json math operator re string struct tomllib types typing urllib zlib""".split()
+    """abc array base64 binascii bisect collections contextlib dataclasses datetime difflib enum functools hashlib heapq
+    hmac ipaddress itertools json math operator re string struct tomllib types typing urllib zlib""".split()
 )
 # What each pure room needs beside them, pennon itself apart.
 ALLOWED = {
