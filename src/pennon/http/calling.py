@@ -53,6 +53,7 @@ class Terms:
         self._downstreams: dict[tuple[str, int | None], Downstream | None] = {}
         self.limit = CallLimit(contract.deadline)
         self.signer = signer
+        otel.export_counters()
 
     def downstream_at(self, host: str, port: int | None) -> Downstream | None:
         """As the contract says, and remembered: a client calls few hosts again and again."""
@@ -121,7 +122,8 @@ class Crossing:
         is_silent = is_idle or is_hooked_around or hook_traces
         self._span = span = otel.SILENT if is_silent else _span(method, scheme, host, port, path())
         self._outbound: AbstractContextManager[None] | None = None
-        span.__enter__()
+        if span is not otel.SILENT:
+            span.__enter__()
         try:
             self.timeout_s = timeout_ns = None
             if context is not None and context.deadline is not None:
@@ -132,7 +134,7 @@ class Crossing:
                 downstream,
                 hand,
                 context,
-                trace=span.trace,
+                trace=None if span is otel.SILENT else span.trace,
                 # A hook around us wrote it, not the caller: then it may leave only where the trace may.
                 keeps_trace=hand.has_trace and (may_trace or not is_hooked_around),
                 is_idle=is_idle,
