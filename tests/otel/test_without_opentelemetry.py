@@ -17,8 +17,10 @@ sys.meta_path.insert(0, Blocker())
 """
 
 USED = """
+import pennon.http
 from pennon import otel
 from pennon.context import Answer, Reason, ErrorCode
+from pennon.headers import Contract, public
 
 with otel.server_span("GET", path="/", scheme="http", trace=None) as span:
     assert span.trace is None
@@ -31,6 +33,7 @@ assert not otel.is_recording()
 with otel.outbound(is_silenced=True): pass
 otel.record_decision(Answer("f", None, None, None, Reason.ERROR, None, None, 0, ErrorCode.GENERAL))
 otel.export_counters()
+pennon.http.asgi(None, Contract("shop", version="1", owner="tests"), boundary=public())
 assert otel.current_trace() is None and otel.current_baggage() == ()
 try:
     otel.PennonPropagator

@@ -9,6 +9,7 @@ from random import Random
 from typing import Final, TypeVar
 from weakref import WeakSet
 
+from pennon import otel
 from pennon.client import fixed
 from pennon.client.client import Client
 from pennon.client.link import Link
@@ -57,6 +58,7 @@ def connect(
     Raises: SettingInvalid with every fault of url, token, divergence, service and spool.
     """
     target, name, root = _checked(url, token, divergence, service, spool)
+    otel.export_counters()
     with fixed.lock:
         block = fixed.current_block()
         if target is None and block is None:

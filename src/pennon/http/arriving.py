@@ -66,6 +66,7 @@ class Door(Generic[AppT]):
         reading, takes_identity = contract.reading, boundary.identity is None
         self._shown_to_strangers = Shown(contract, reading.way(is_trusted=False, takes_identity=takes_identity))
         self._shown_to_ours = Shown(contract, reading.way(is_trusted=True, takes_identity=takes_identity))
+        otel.export_counters()
 
     def before(self, app: AppT) -> Self:
         """A door like this one before another application; it has seen no request yet."""

@@ -15,7 +15,7 @@ from pennon.counters import count_departure
 from pennon.headers import Contract
 from pennon.headers.business import ids_to_leave_out
 from pennon.kafka.carrier import HeaderValue, RecordHeaders, as_bytes, replaced
-from pennon.otel import SILENT, Span, is_recording, producer_span
+from pennon.otel import SILENT, Span, export_counters, is_recording, producer_span
 from pennon.signing import ContextSigner
 
 _TRACE: Final = frozenset({b"traceparent", b"tracestate"})
@@ -46,6 +46,7 @@ class Sending:
         self._contract = contract
         self._decide = decide
         self._signer = signer
+        export_counters()
 
     def span(self, topic: str, partition: int | None, context: RequestContext | None) -> Span:
         """The span of a record's sending, after what was to be decided before it."""

@@ -42,7 +42,10 @@ _KINDS: Final[Mapping[str, SpanKind]] = SpanKind.__members__
 # The provider can be set after the first door has opened, and tests replace it: the tracer is kept per provider,
 # because making one costs the SDK more than a span does.
 _tracer: tuple[trace.TracerProvider, trace.Tracer] | None = None
-_exported_to: metrics.MeterProvider | None = None
+# Where the counters have gone. Under this name: to the global provider as it was then. As long as nobody has set one it
+# is the API's own, which hands on what it was asked for to the one that is set later.
+_EVERYBODYS: Final = "everybody's"
+_exported: Final[dict[object, object]] = {}
 
 
 def has_sdk() -> bool:
@@ -210,12 +213,15 @@ def without_baggage() -> AbstractContextManager[None]:
     return _attached(_without_baggage())
 
 
-def export_counters() -> None:
-    global _exported_to
-    provider = metrics.get_meter_provider()
-    if provider is _exported_to:
+def export_counters(provider: metrics.MeterProvider | None) -> None:
+    if provider is None:
+        if _EVERYBODYS in _exported:
+            return
+        provider = _exported[_EVERYBODYS] = _everybodys()
+    elif provider is _everybodys() and _exported.get(_EVERYBODYS) is not None:
         return
-    _exported_to = provider
+    if provider is None or not _is_first(provider):
+        return
     meter = provider.get_meter(SCOPE)
     for name in counters.Count:
         callback: Callable[[CallbackOptions], Iterable[Observation]] = partial(_readings, name)
@@ -279,6 +285,20 @@ def _note(span: trace.Span, report: "Report") -> None:
     span.set_attribute("pennon.headers.added", report.added[:NOTED_LIMIT_COUNT])
     span.set_attribute("pennon.headers.dropped", [drop.name for drop in dropped])
     span.set_attribute("pennon.headers.drop_reasons", [drop.reason.value for drop in dropped])
+
+
+def _everybodys() -> metrics.MeterProvider | None:
+    """The global provider; None if the environment names one that cannot be loaded."""
+    try:
+        return metrics.get_meter_provider()
+    except Exception:  # noqa: BLE001 - a provider's constructor raises what it likes; OpenTelemetry has logged it
+        return None
+
+
+def _is_first(place: object) -> bool:
+    """Whether nobody has exported there before now; of several threads one is told so."""
+    mine = object()
+    return _exported.setdefault(place, mine) is mine
 
 
 def _readings(name: counters.Count, _options: CallbackOptions) -> Iterable[Observation]:

@@ -17,6 +17,8 @@ from pennon import ambient
 from pennon.context import Answer, Decision, Member, RequestContext, Trace
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+
     from pennon.headers import Report
 
 AttributeValue = str | bool | int | float | Sequence[str]
@@ -87,6 +89,8 @@ def _api() -> ModuleType | None:
         else:
             _live = live
         _is_looked_up = True
+        # Here, because a record's door is made anew with each record, which must not ask each time.
+        export_counters()
     return _live
 
 
@@ -272,11 +276,15 @@ def detached() -> Iterator[None]:
         yield
 
 
-def export_counters() -> None:
-    """Export this process's counters as OpenTelemetry metrics `pennon.*`; again does nothing."""
+def export_counters(provider: "MeterProvider | None" = None) -> None:
+    """Export this process's counters as OpenTelemetry metrics `pennon.*`; to the same provider again does nothing.
+
+    provider: None: the global one, or the one that is set as such later. That comes by itself: doors and clients call
+    this when they are made.
+    """
     live = _api()
     if live is not None:
-        live.export_counters()
+        live.export_counters(provider)
 
 
 def _some(trace: Trace | None) -> tuple[Trace, ...]:

@@ -98,7 +98,6 @@ provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=(FOLDER 
 provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(SETTINGS["journeys"] + "/v1/traces")))
 trace.set_tracer_provider(provider)
 metrics.set_meter_provider(MeterProvider([reader]))
-pennon.otel.export_counters()
 requests_served = metrics.get_meter("planted").create_counter("planted.requests")
 kafka = confluent_kafka.Producer({"bootstrap.servers": SETTINGS["kafka"], "linger.ms": 0})
 producer = pennon.kafka.producer(kafka, CONTRACT)
