@@ -4,9 +4,12 @@ Our clock stands still, so that what is left is a number and no machine is too s
 """
 
 import asyncio
+import gzip
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, Final
 
 import aiohttp
 import httpx
@@ -360,6 +363,80 @@ def test_body_that_is_there_in_time_is_read_to_its_end(
         read(Dripping(clock))
 
     assert (10 * 10**9, before) == (clock.monotonic_ns(), exceeded())
+
+
+LENGTH: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", [b"x"] * 10
+CHUNKS: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", [b"1\r\nx\r\n"] * 9 + [b"1\r\nx\r\n0\r\n\r\n"]
+GZIPPED: Final = gzip.compress(b"x" * 10, mtime=0)
+GZIP: Final = (
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(GZIPPED),
+    [GZIPPED[at : at + 1] for at in range(9)] + [GZIPPED[9:]],
+)
+
+
+@contextmanager
+def dripping_host(clock: ManualClock, head: bytes, pieces: list[bytes]) -> Iterator[str]:
+    """The address of a host that says one body a second long each piece, twice on one connection, and then no more."""
+
+    def drip() -> None:
+        with listener.accept()[0] as connection, suppress(OSError):
+            while connection.recv(65_536):
+                connection.sendall(head)
+                for piece in pieces:
+                    clock.advance(1)
+                    connection.sendall(piece)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host = threading.Thread(target=drip)
+        host.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        host.join()
+
+
+@pytest.mark.req(62, 63, 66)
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(("head", "pieces"), [LENGTH, CHUNKS], ids=["length", "chunks"])
+def test_body_that_drips_to_requests_ends_with_the_deadline(
+    stream: bool, head: bytes, pieces: list[bytes], clock: ManualClock
+) -> None:
+    """Nobody waits for the rest, which never comes: with the first piece that comes when the time is over."""
+    before = exceeded().get("given_up", 0)
+    with dripping_host(clock, head, pieces[:-1]) as url, serving(3.5), requests.Session() as session:
+        session.trust_env = False
+        with pytest.raises(DeadlineExceeded, match=r"127\.0\.0\.1: no answer in the 3\.490 s"):
+            list(pennon.http.requests(session, CONTRACT).get(url, stream=stream).iter_content(4))
+
+    assert 1 == exceeded()["given_up"] - before
+
+
+@pytest.mark.req(62, 64)
+@pytest.mark.parametrize("left_s", [20.1, None])
+@pytest.mark.parametrize(("head", "pieces"), [LENGTH, CHUNKS, GZIP], ids=["length", "chunks", "gzip"])
+def test_body_that_requests_has_in_time_is_read_to_its_end(
+    head: bytes, pieces: list[bytes], left_s: float | None, clock: ManualClock
+) -> None:
+    """Then the connection serves the next call: the host has but one."""
+    with dripping_host(clock, head, pieces) as url, serving(left_s), requests.Session() as session:
+        session.trust_env = False
+        pennon.http.requests(session, CONTRACT)
+        found = [session.get(url).content, b"".join(session.get(url, stream=True).iter_content(4))]
+
+    assert ([b"x" * 10] * 2, 20 * 10**9) == (found, clock.monotonic_ns())
+
+
+@pytest.mark.req(66)
+@pytest.mark.parametrize(("own_s", "kind"), [(30, DeadlineExceeded), (0.01, requests.ConnectionError)])
+def test_body_that_stops_in_requests_is_the_deadline_s_or_the_caller_s(
+    own_s: float, kind: type[Exception], clock: ManualClock
+) -> None:
+    """By whose time ran out, as for the head."""
+    head, pieces = LENGTH
+    with dripping_host(clock, head, pieces[:0]) as url, serving(0.1), requests.Session() as session:
+        session.trust_env = False
+        response = pennon.http.requests(session, CONTRACT).get(url, timeout=(30, own_s), stream=True)
+        with pytest.raises(kind):
+            _ = response.content
+        response.close()
 
 
 def test_request_that_failed_can_be_sent_again(clock: ManualClock) -> None:

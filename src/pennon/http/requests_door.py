@@ -1,20 +1,25 @@
 """requests' adapters that stand around the session's own."""
 
 import copy
-from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from collections.abc import Generator, Iterable, Mapping
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPConnectionPool, Timeout
+from urllib3 import HTTPConnectionPool, HTTPResponse, Timeout
+from urllib3.exceptions import ReadTimeoutError
 
 from pennon.carry import Departure
+from pennon.errors import DeadlineExceeded
 from pennon.headers import DECIDED
 from pennon.http.calling import Crossing, Terms, expect
 from pennon.http.hooks import is_wrapped
 from pennon.http.leaving import LOOKED_AT
+
+# urllib3 2 reads what there is; before that a read waits until it has all that was asked for.
+_HAS_READ1: Final = "read1" in vars(HTTPResponse)
 
 
 def wrap(session: requests.Session, terms: Terms) -> None:
@@ -71,11 +76,37 @@ class AdapterDoor(BaseAdapter):
         # Digest authentication sends a copy of this one, by this.
         response.request = request
         response.connection = self  # type: ignore[assignment]  # any adapter may stand there
+        if here.timeout_s is not None and type(response.raw) is HTTPResponse and _HAS_READ1:
+            # In place: requests, and whoever takes it for urllib3's, go on with the object that they have.
+            body: Any = response.raw
+            body.__class__ = _Body
+            body.pennon_limit = (here, timeout)
         return response
 
     def close(self) -> None:
         """Close the adapter inside."""
         self.inner.close()
+
+
+class _Body(HTTPResponse):
+    """A response's body, whose reading the deadline limits as well: each wait for a piece of it, and all together."""
+
+    pennon_limit: tuple[Crossing, Any]
+
+    def stream(self, amt: int | None = 2**16, decode_content: bool | None = None) -> Generator[bytes, None, None]:
+        """As it is read by requests, but as it comes: pieces may be smaller."""
+        here, timeout = self.pennon_limit
+        try:
+            while piece := self.read1(amt, decode_content=decode_content):
+                here.keep_to_deadline()
+                yield piece
+        except ReadTimeoutError as error:
+            if _is_the_deadlines(requests.ReadTimeout(error), timeout, here.timeout_s):
+                here.ran_out(error)
+            raise
+        except DeadlineExceeded:
+            self.close()
+            raise
 
 
 def _crossing(terms: Terms, request: requests.PreparedRequest) -> Crossing:
