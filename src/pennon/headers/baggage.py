@@ -50,10 +50,6 @@ _MIME_ESCAPES: Final = bytes.maketrans(b"%", b"=")
 # Likewise it takes each "=" for an escape: ours stand aside as an octet that no UTF-8 holds, and where that was escaped
 # another is as invalid. It leaves "=" where it escapes nothing, but for the first of two, and one at the end.
 _EQUALS: Final = b"\xff"
-_TO_MIME: Final = (
-    (b"%FF", b"%FE"), (b"%Ff", b"%FE"), (b"%fF", b"%FE"), (b"%ff", b"%FE"), (b"%3D", b"="), (b"%3d", b"="),
-    (b"=", _EQUALS), (b"%%", b"%25%"), (b"%%", b"%25%"),
-)  # fmt: skip
 _PROPERTIES: Final = re.compile(r"[\x20-\x2b\x2d-\x7e\t]*")
 
 
@@ -271,7 +267,8 @@ def _unescaped(value: bytes) -> bytes:
         # Each whole escape is two octets shorter, and nothing else so much.
         if len(octets) + 2 * value.count(b"%") == len(value):
             return octets
-    for found, written in _TO_MIME:
-        value = value.replace(found, written)
+    value = value.replace(b"%FF", b"%FE").replace(b"%Ff", b"%FE").replace(b"%fF", b"%FE").replace(b"%ff", b"%FE")
+    value = value.replace(b"%3D", b"=").replace(b"%3d", b"=").replace(b"=", _EQUALS)
+    value = value.replace(b"%%", b"%25%").replace(b"%%", b"%25%")
     octets = a2b_qp((value + b"25" if value.endswith(b"%") else value).translate(_MIME_ESCAPES))
     return octets.replace(b"=", b"%").replace(_EQUALS, b"=")
