@@ -85,9 +85,14 @@ class DeadlineExceeded(PennonError):
     """Less time is left than the work takes: it was not begun, or was given up.
 
     Not a TimeoutError: a timeout says that somebody was slow, this says that nobody waits any more. Never retried.
+    was_sent: it was a call, which was sent and not answered in the time that the deadline left for it.
     """
 
     code: ClassVar[str] = "deadline_exceeded"
+
+    def __init__(self, *args: object, was_sent: bool = False) -> None:
+        super().__init__(*args)
+        self.was_sent = was_sent
 
 
 class CircuitOpen(PennonError):

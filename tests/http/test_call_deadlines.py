@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, Final
 
 import aiohttp
@@ -22,8 +23,8 @@ import pennon
 import pennon.http
 from pennon import ambient, counters
 from pennon.context import Deadline, Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
-from pennon.errors import DeadlineExceeded
-from pennon.headers import Contract, DeadlineForm, DeadlinePolicy, Downstream
+from pennon.errors import CircuitOpen, DeadlineExceeded
+from pennon.headers import Breaker, Contract, DeadlineForm, DeadlinePolicy, Downstream, Retries
 from pennon.testing import ManualClock
 
 HERE = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "")
@@ -45,6 +46,12 @@ CONTRACT = Contract(
     ],
 )
 NAMES = {form.value for form in DeadlineForm}
+GUARDED = replace(
+    CONTRACT,
+    downstreams=[
+        Downstream("here", host="127.0.0.1", retries=Retries(attempts=3), breaker=Breaker(failures=2, rest_s=30))
+    ],
+)
 
 
 @pytest.fixture(autouse=True)
@@ -138,10 +145,11 @@ def test_call_that_could_not_finish_is_not_sent(deaf: Deaf, call: Call, left_s: 
     before = exceeded().get("unsent", 0)
     with (
         serving(left_s),
-        pytest.raises(DeadlineExceeded, match=r"127\.0\.0\.1: too little time is left for a call"),
+        pytest.raises(DeadlineExceeded, match=r"127\.0\.0\.1: too little time is left for a call") as raised,
     ):
         call(deaf.url)
 
+    assert not raised.value.was_sent
     assert not deaf.was_asked()
     assert 1 == exceeded()["unsent"] - before
 
@@ -156,7 +164,50 @@ def test_call_ends_with_the_deadline_and_says_that_it_was_the_deadline(deaf: Dea
 
     assert isinstance(raised.value.__cause__, httpx.TimeoutException | requests.Timeout | TimeoutError)
     assert not isinstance(raised.value, TimeoutError)
+    assert raised.value.was_sent
     assert 1 == exceeded()["given_up"] - before
+
+
+@pytest.mark.req(66, 129)
+@pytest.mark.parametrize("call", CLIENTS)
+def test_host_that_hangs_opens_its_circuit_though_every_call_ends_with_a_deadline(deaf: Deaf, call: Call) -> None:
+    """That is what a circuit is for: deadlines are shorter than a client's own limits. None of them is made again."""
+    before = exceeded().get("given_up", 0)
+    guard = pennon.http.Guard(GUARDED, "here")
+    with serving(0.08):
+        for _ in range(2):
+            with pytest.raises(DeadlineExceeded):
+                guard.call(lambda: call(deaf.url), is_idempotent=True)
+        with pytest.raises(CircuitOpen):
+            guard.call(lambda: call(deaf.url))
+
+    assert 2 == exceeded()["given_up"] - before
+
+
+@pytest.mark.req(66, 129)
+def test_host_that_hangs_opens_its_circuit_for_async_calls(deaf: Deaf) -> None:
+    """The same, awaited."""
+
+    async def calls() -> None:
+        guard = pennon.http.Guard(GUARDED, "here", fallback=lambda error: type(error).__name__)
+        async with pennon.http.httpx(httpx.AsyncClient(trust_env=False), GUARDED) as client:
+            said: list[Any] = [await guard.acall(lambda: client.get(deaf.url), is_idempotent=True) for _ in range(3)]
+        assert ["DeadlineExceeded", "DeadlineExceeded", "CircuitOpen"] == said
+
+    with serving(0.08):
+        asyncio.run(calls())
+
+
+@pytest.mark.req(65, 66)
+def test_call_that_is_never_sent_opens_no_circuit(deaf: Deaf) -> None:
+    """Too little time was left for it: that is nobody's failure."""
+    guard = pennon.http.Guard(GUARDED, "here")
+    with serving(0.02):
+        for _ in range(5):
+            with pytest.raises(DeadlineExceeded):
+                guard.call(lambda: by_httpx(deaf.url))
+
+    assert "answered" == guard.call(lambda: "answered")
 
 
 @pytest.mark.req(64, 66)

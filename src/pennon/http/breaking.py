@@ -1,9 +1,12 @@
 """A downstream's circuit: after so many failures in a row it is left alone for a while, then one call tries it.
 
 The states, their numbers and their times are purgatory's (docs/decisions/0010). It keeps no order among threads and
-lets all calls try at once; both are seen to here.
+lets all calls try at once; both are seen to here. So is what a call says that ended with the
+request's deadline: it counts as a failure if it had waited as long as the last answers took; if not, somebody was in a
+hurry.
 """
 
+from collections import deque
 from threading import Lock
 from types import TracebackType
 from typing import Final, Self
@@ -12,13 +15,17 @@ from purgatory import SyncCircuitBreakerFactory
 from purgatory.domain.model import HALF_OPENED, OpenedState
 
 from pennon.clock import SYSTEM_CLOCK, Clock
-from pennon.errors import CircuitOpen
+from pennon.errors import CircuitOpen, DeadlineExceeded
 from pennon.headers import Breaker
 from pennon.headers.times import S_NS
 from pennon.http.failing import Outcome, outcome_of_error
 
 # It is there, if not well; or the outcome does not tell.
 _NEUTRAL: Final = frozenset({Outcome.OVERLOADED, Outcome.UNKNOWN})
+
+# Of so many answers it is remembered how long they took. Fewer: after some quick ones hurry looks like patience; more:
+# a single slow one hides for longer that a downstream hangs.
+_ANSWERS_COUNT: Final = 32
 
 
 class Circuit:
@@ -31,9 +38,10 @@ class Circuit:
         factory = SyncCircuitBreakerFactory(default_threshold=breaker.failures, default_ttl=breaker.rest_s)
         self._breaker = factory.get_breaker(name)
         self._lock = Lock()
-        self._clock = clock
+        self.clock = clock
         # Until when the others wait for the one that tries, by the monotonic clock: it may never end.
         self._tried_until_ns = 0
+        self._answers_ns: deque[int] = deque(maxlen=_ANSWERS_COUNT)
 
     def asking(self) -> "Asking":
         """One call, entered with `with`."""
@@ -53,14 +61,16 @@ class Circuit:
                 raise self._refusal() from None
             if self._breaker.context.state != HALF_OPENED:
                 return False
-            now_ns = self._clock.monotonic_ns()
+            now_ns = self.clock.monotonic_ns()
             if now_ns < self._tried_until_ns:
                 raise self._refusal()
             self._tried_until_ns = now_ns + round(self._limits.rest_s * S_NS)
             return True
 
-    def leave(self, outcome: Outcome, error: BaseException | None, *, is_trying: bool) -> None:
-        """Note how a call ended."""
+    def leave(self, error: BaseException | None, *, began_ns: int, is_trying: bool) -> None:
+        """Note how a call ended. began_ns: by the monotonic clock."""
+        outcome = Outcome.ANSWERED if error is None else outcome_of_error(error)
+        took_ns = self.clock.monotonic_ns() - began_ns
         with self._lock:
             if is_trying:
                 self._tried_until_ns = 0
@@ -68,9 +78,15 @@ class Circuit:
                 # It began before the circuit opened, and tells of what was.
                 return
             if outcome is Outcome.ANSWERED:
+                self._answers_ns.append(took_ns)
                 self._breaker.__exit__(None, None, None)
-            elif error is not None and outcome not in _NEUTRAL:
+            elif error is not None and (outcome not in _NEUTRAL or self._was_awaited(error, took_ns)):
                 self._breaker.__exit__(type(error), error, None)
+
+    def _was_awaited(self, error: BaseException, took_ns: int) -> bool:
+        """Whether a call that ended with the deadline would have been answered by now, as the last answers came."""
+        was_sent = isinstance(error, DeadlineExceeded) and error.was_sent
+        return was_sent and took_ns >= max(self._answers_ns, default=0)
 
     def _refusal(self) -> CircuitOpen:
         limits = self._limits
@@ -80,18 +96,19 @@ class Circuit:
 class Asking:
     """One call to a downstream under its circuit."""
 
-    __slots__ = ("_circuit", "_is_trying")
+    __slots__ = ("_began_ns", "_circuit", "_is_trying")
 
     def __init__(self, circuit: Circuit) -> None:
         self._circuit = circuit
+        self._began_ns = 0
         self._is_trying = False
 
     def __enter__(self) -> Self:
         self._is_trying = self._circuit.enter()
+        self._began_ns = self._circuit.clock.monotonic_ns()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        outcome = Outcome.ANSWERED if error is None else outcome_of_error(error)
-        self._circuit.leave(outcome, error, is_trying=self._is_trying)
+        self._circuit.leave(error, began_ns=self._began_ns, is_trying=self._is_trying)

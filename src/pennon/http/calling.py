@@ -191,11 +191,11 @@ class Crossing:
         """The time that the deadline left has passed; error: by which the client says that it has given up.
 
         Raises: DeadlineExceeded in place of the client's error. Whoever handles a slow downstream must not take this
-        for one: nobody waits for the answer any more, so there is nothing to try again.
+        for one: nobody waits for the answer any more, so there is nothing to try again. A circuit knows it by `was_sent`.
         """
         self._exceeded(Overdue.GIVEN_UP)
         text = f"{self._host}: no answer in the {self.timeout_s:.3f} s that the deadline left"
-        raise DeadlineExceeded(text) from error
+        raise DeadlineExceeded(text, was_sent=True) from error
 
     def _limited(self, deadline: Deadline) -> int:
         """How long the call may take, ns."""
