@@ -191,7 +191,7 @@ class Crossing:
         """The time that the deadline left has passed; error: by which the client says that it has given up.
 
         Raises: DeadlineExceeded in place of the client's error. Whoever handles a slow downstream must not take this
-        for one: nobody waits for the answer any more, so there is nothing to try again. A circuit knows it by `was_sent`.
+        for one: nobody waits for the answer any more, so there is nothing to try again. A circuit looks at `was_sent`.
         """
         self._exceeded(Overdue.GIVEN_UP)
         text = f"{self._host}: no answer in the {self.timeout_s:.3f} s that the deadline left"
