@@ -121,6 +121,34 @@ def test_copied_header_is_replaced_not_doubled(replica: Any) -> None:
     assert [10] == [each.flag_id for each in decoded(line.decode()).entries]
 
 
+@pytest.mark.parametrize("boundary", [TRUSTED, *STRANGERS])
+def test_trailers_tell_nothing(boundary: Boundary) -> None:
+    """Neither what was decided nor an id a second time, to nobody; what is not ours leaves as it is."""
+    hidden = [(b"Pennon-Decided", b"x"), (b"X-Request-Id", b"theirs")]
+    checksum = (b"Content-MD5", b"Q2hlY2s=")
+    messages: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [], "trailers": True})
+        await send(
+            {"type": "http.response.trailers", "headers": [hidden[0], checksum, hidden[1]], "more_trailers": True}
+        )
+        await send({"type": "http.response.trailers", "more_trailers": False})
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    scope = {"type": "http", "method": "GET", "path": "/", "client": ("127.0.0.1", 4711), "headers": []}
+    asyncio.run(pennon.http.asgi(app, CONTRACT, boundary=boundary)(scope, receive, send))
+
+    assert [{"headers": [checksum], "more_trailers": True}, {"headers": [], "more_trailers": False}] == [
+        {key: value for key, value in each.items() if key != "type"} for each in messages[1:]
+    ]
+
+
 def test_nothing_decided_is_nothing_told() -> None:
     """No empty header, and none that the application made up."""
     app = App(headers=[(b"pennon-decided", b"anything")])

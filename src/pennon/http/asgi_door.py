@@ -18,7 +18,8 @@ from pennon.http.rewriting import ids_of, is_hidden_outside, written_inside, wri
 from pennon.http.types import AsgiApp, Message, RawHeaders, Receive, Scope, Send
 
 _RESPONSE: Final = "http.response.start"
-_STARTS: Final = frozenset({_RESPONSE, "websocket.accept", "websocket.http.response.start"})
+_TRAILERS: Final = "http.response.trailers"
+_HEADED: Final = frozenset({_RESPONSE, "websocket.accept", "websocket.http.response.start", _TRAILERS})
 
 
 class AsgiDoor(Door[AsgiApp]):
@@ -93,13 +94,15 @@ class _Exchange(msgspec.Struct, frozen=True):
 
     async def send(self, message: Message) -> None:
         kind = message["type"]
-        if kind in _STARTS:
+        if kind in _HEADED:
             own = message.get("headers")
             headers = [(name, value) for name, value in own if not is_hidden_outside(name.lower())] if own else []
-            headers += written_outside(self.context, self.ids, tells=kind == _RESPONSE and self.admission.is_trusted)
+            if kind != _TRAILERS:
+                tells = kind == _RESPONSE and self.admission.is_trusted
+                headers += written_outside(self.context, self.ids, tells=tells)
+                if self.span is not None:
+                    self._note(self.span, message.get("status"))
             message = {**message, "headers": headers}
-            if self.span is not None:
-                self._note(self.span, message.get("status"))
         await self.forward(message)
 
     def _note(self, span: otel.Span, status: int | None) -> None:
