@@ -120,8 +120,10 @@ def count_values(baggage: Iterable["Member"], allow: "AllowList") -> None:
 
 
 def _count_each(name: Count, causes: Sequence[StrEnum]) -> None:
-    for cause in set(causes):
-        count(name, cause, by=causes.count(cause))
+    with _lock:
+        for cause in set(causes):
+            place = (name, cause)
+            _totals[place] = _totals.get(place, 0) + causes.count(cause)
 
 
 def _is_first_too_many(crowd: tuple[str, int], value: int) -> bool:

@@ -38,6 +38,8 @@ _OWN_RANK: Final = -1
 _RANK: Final = itemgetter(0)
 _UNKNOWN_RANK: Final = 1_000_000
 _MALFORMED: Final = Drop(BAGGAGE, DropReason.MALFORMED)
+# Its own name, because looking a member up in its enum costs as much as dropping it.
+_NOT_TRUSTED: Final = DropReason.NOT_TRUSTED
 # So many members are read in vain, because they are malformed or do not fit; then the others are not.
 _PATIENCE_COUNT: Final = 8
 # About 50 kB at most.
@@ -101,9 +103,12 @@ def _all_of(
         if member is not None:
             members.append(member)
             continue
-        match = _OURS.fullmatch(piece) if is_trusted else None
+        match = _OURS.fullmatch(piece)
         if match is not None:
-            ours.append(Member(match[1].decode(), match[2].decode()))
+            if is_trusted:
+                ours.append(Member(match[1].decode(), match[2].decode()))
+            else:
+                dropped.append(member_drop(BAGGAGE, match[1].decode(), _NOT_TRUSTED))
             continue
         member = _read(piece.lstrip(OWS), policy, allow, dropped, is_trusted=is_trusted)
         if member is None:
@@ -233,7 +238,7 @@ def _fitting(
 ) -> Member | None:
     """The decoded member, if its value may stand there; of a stranger without properties."""
     if member.properties and not is_trusted:
-        dropped.append(member_drop(BAGGAGE, f"{member.key};", DropReason.NOT_TRUSTED))
+        dropped.append(member_drop(BAGGAGE, f"{member.key};", _NOT_TRUSTED))
         member = Member(member.key, member.value)
     # Undecoded, no value holds a line break, and each of the three is written so.
     reason = DropReason.UNSAFE if b"%0" in raw.value and _UNSAFE.search(member.value) else None
@@ -252,5 +257,5 @@ def _rank(key: str, allow: AllowList) -> int:
 def _unwanted(rank: int, *, is_trusted: bool, keeps_unknown: bool) -> DropReason | None:
     """Why a member whose key has this rank is not even decoded; None if it is wanted."""
     if rank == _OWN_RANK:
-        return None if is_trusted else DropReason.NOT_TRUSTED
+        return None if is_trusted else _NOT_TRUSTED
     return None if keeps_unknown or rank != _UNKNOWN_RANK else DropReason.UNKNOWN

@@ -200,9 +200,10 @@ MUTANTS: Final = (
         Invariant.STRANGER_CHANGES_NOTHING,
         (
             "pennon.headers.admission:_unwanted",
-            "return None if is_trusted else DropReason.NOT_TRUSTED",
+            "return None if is_trusted else _NOT_TRUSTED",
             "return None",
         ),
+        ("pennon.headers.admission:_all_of", "if is_trusted:", "if True:"),
         ("pennon.carry.arriving:arrive", "if is_trusted and extracted.ours:", "if extracted.ours:"),
     ),
     _mutant(
