@@ -34,11 +34,11 @@ ARRIVED: Final = context.create_key("pennon-arrived")
 # RFC 9110 §5.6.2: a baggage key; OpenTelemetry's baggage takes any text.
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
-# Whether the environment names no provider that is to be loaded when one is first asked for.
-_IS_UNNAMED: Final = OTEL_PYTHON_TRACER_PROVIDER not in os.environ
-
 _KINDS: Final[Mapping[str, SpanKind]] = SpanKind.__members__
 
+# Whether the environment names a provider that OpenTelemetry loads when it is first asked for one. Not once that has
+# failed: it would try again, and log it, at every request.
+_is_named = OTEL_PYTHON_TRACER_PROVIDER in os.environ
 # The provider can be set after the first door has opened, and tests replace it: the tracer is kept per provider,
 # because making one costs the SDK more than a span does.
 _tracer: tuple[trace.TracerProvider, trace.Tracer] | None = None
@@ -50,11 +50,17 @@ _exported: Final[dict[object, object]] = {}
 
 def has_sdk() -> bool:
     """Whether spans would be more than silent."""
+    global _is_named
     # Nobody has set a provider. The public way to ask looks into the environment each time, which costs as much as a
     # call's headers do; where the API keeps its provider elsewhere, we ask all the same.
-    if _IS_UNNAMED and getattr(trace, "_TRACER_PROVIDER", trace) is None:
+    if not _is_named and getattr(trace, "_TRACER_PROVIDER", trace) is None:
         return False
-    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider)
+    try:
+        provider = trace.get_tracer_provider()
+    except Exception:  # noqa: BLE001 - a provider's constructor raises what it likes; OpenTelemetry has logged it
+        _is_named = False
+        return False
+    return not isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider)
 
 
 def start(
