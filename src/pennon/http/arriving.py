@@ -12,9 +12,9 @@ from pennon.carry import Arrival, arrive
 from pennon.clock import Clock
 from pennon.context import Deadline, Identity, RequestContext
 from pennon.counters import Count
+from pennon.entropy import draw_entropy
 from pennon.headers import Boundary, Contract, Drop, Inbound, Limits, Refusal
 from pennon.headers.report import LATE_STATUS
-from pennon.http.entropy import draw_entropy
 from pennon.http.hooks import is_app_hooked
 from pennon.http.rewriting import Shown
 from pennon.http.valve import DeadlineValve, Lateness

@@ -1,6 +1,5 @@
 """Consuming: a record's headers become the request context of its handler."""
 
-import os
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Final
@@ -13,7 +12,8 @@ from pennon.carry import Arrival, arrive
 from pennon.clock import SYSTEM_CLOCK, Clock
 from pennon.context import ActorType, RequestContext
 from pennon.counters import count_arrival, count_values
-from pennon.headers import ENTROPY_BYTES, Boundary, Contract, Headers, Inbound
+from pennon.entropy import draw_entropy
+from pennon.headers import Boundary, Contract, Headers, Inbound
 from pennon.headers.signed import outlived
 from pennon.kafka.carrier import PlainRecord, Record, headers_of, place_of, produced_ms
 from pennon.otel import SILENT, is_recording, process_span
@@ -137,7 +137,7 @@ def arrived(record: Record | PlainRecord, headers: Headers, reading: Reading) ->
         headers,
         is_trusted=is_trusted,
         identity=identity,
-        entropy=os.urandom(ENTROPY_BYTES),
+        entropy=draw_entropy(),
         is_replay=reading.is_replay,
         takes_override=boundary.is_public,
         is_record=True,

@@ -3,8 +3,8 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+from pennon.entropy import draw_entropy
 from pennon.headers import ENTROPY_BYTES
-from pennon.http.entropy import draw_entropy
 
 # Several blocks.
 COUNT = 200

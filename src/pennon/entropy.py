@@ -1,11 +1,14 @@
-"""Random bytes for the ids that a request gets, drawn ahead: asking the system costs more than the bytes do."""
+"""Random bytes for the ids that a request or record gets, drawn ahead: asking costs more than the bytes do.
+
+For whoever draws at each hop; not for secrets, which nobody should keep lying about.
+"""
 
 import os
 from typing import Final
 
 from pennon.headers import ENTROPY_BYTES
 
-# A block takes 5 µs to draw and lasts for 25 requests.
+# A block takes 5 µs to draw and lasts for 25 hops.
 _BLOCK_BYTES: Final = 25 * ENTROPY_BYTES
 
 # Whoever takes one takes it out, which is one step: no two threads get the same.
@@ -13,7 +16,7 @@ _ahead: Final[list[bytes]] = []
 
 
 def draw_entropy() -> bytes:
-    """As many random bytes as one request needs; nobody else gets them."""
+    """As many random bytes as one hop needs; nobody else gets them."""
     try:
         return _ahead.pop()
     except IndexError:
@@ -22,5 +25,6 @@ def draw_entropy() -> bytes:
         return block[:ENTROPY_BYTES]
 
 
-# A child would draw what its parent draws.
+# A child would draw what its parent draws. A server that forks without Python's knowing does so before the first hop,
+# when nothing has been drawn: nothing is at import.
 os.register_at_fork(after_in_child=_ahead.clear)
