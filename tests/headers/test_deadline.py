@@ -31,6 +31,14 @@ FAR_S = 4e14
 
 forms = st.sampled_from(DeadlineForm)
 values = st.one_of(st.binary(max_size=70), st.text("0123456789HMSmun-:.TZ+ ", max_size=30).map(str.encode))
+# Some that differ, some that agree, some that nobody can read.
+lines = st.sampled_from(
+    [
+        *(("x-request-timeout-ms", value) for value in (b"1000", b" 1000", b"99999", b"-1")),
+        *(("x-request-deadline", b"2026-11-21T%s:10Z" % value) for value in (b"09:15", b"10:14", b"10:15", b"10:16")),
+        *(("grpc-timeout", value) for value in (b"7S", b"2S", b"7")),
+    ]
+)
 
 
 def policy(**changes: Any) -> DeadlinePolicy:
@@ -132,6 +140,15 @@ def test_order_of_the_forms_makes_no_difference(timeouts_ms: list[int], random: 
 
     assert read(headers).deadline.due_ns == read(headers[::-1], accept=shuffled).deadline.due_ns
     assert MONOTONIC_NS + min(30_000, *timeouts_ms, 60_000) * 1_000_000 == read(headers).deadline.due_ns
+
+
+@pytest.mark.req(60, 64, 67)
+@given(st.lists(lines, max_size=4), st.lists(lines, max_size=4))
+def test_nothing_that_is_added_extends_a_deadline(
+    said: list[tuple[str, bytes]], added: list[tuple[str, bytes]]
+) -> None:
+    """Neither a further form nor a further line of one: what a client adds to its gateway's word."""
+    assert read(said + added).deadline.due_ns <= read(said).deadline.due_ns
 
 
 @pytest.mark.req(62)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pennon.context import Member, SpanId, Trace, TraceId
+from pennon.context import Deadline, Member, SpanId, Trace, TraceId
 from pennon.headers import (
     ENTROPY_BYTES,
     BaggageKey,
@@ -350,6 +350,20 @@ def test_report_holds_names_and_never_values(take: Take) -> None:
 
     assert "secret" not in repr(arrived.report)
     assert 64 == max(len(drop.name) for drop in arrived.report.dropped)
+
+
+@pytest.mark.req(60, 64)
+@pytest.mark.parametrize("values", [(b"1000", b"99999"), (b"99999", b"1000")])
+def test_extract_takes_the_soonest_of_deadlines_that_disagree_and_hides_them(values: tuple[bytes, bytes]) -> None:
+    """What a client adds to its gateway's word extends nothing; the application reads neither."""
+    policy = DeadlinePolicy(accept=["x-request-timeout-ms"], cap_s=30)
+    contract = Contract("c", version="1", owner="t", deadline=policy)
+    headers = [(b"x-request-timeout-ms", value) for value in values]
+    found = extract(contract, headers, is_trusted=True, entropy=bytes(ENTROPY_BYTES), now_ns=0, monotonic_ns=0)
+
+    assert Deadline(10**9, "x-request-timeout-ms") == found.deadline
+    assert (Drop("x-request-timeout-ms", DropReason.REPEATED),) == found.report.dropped
+    assert ("x-request-timeout-ms",) == found.report.took == found.spoiled
 
 
 @pytest.mark.req(60)

@@ -3,6 +3,7 @@
 Rules:
 - Inside it is monotonic: a wall clock that is set does not move it. It only ever comes closer: of several the soonest
   counts, the service's cap ends it at the latest, nothing extends it. Digits that we cut, we cut towards sooner.
+- So it is with lines of one form that disagree: if they took each other away, whoever adds one would gain time.
 - Absolute (`X-Request-Deadline`): RFC 3339 with "Z" or an offset; a time without one is nobody's. Remaining:
   milliseconds (`X-Request-Timeout-Ms`, Envoy's `x-envoy-expected-rq-timeout-ms`), or `grpc-timeout`.
 - 0 left is a deadline too, and it has come.
@@ -20,7 +21,7 @@ import msgspec
 
 from pennon.context import Deadline
 from pennon.errors import Fault
-from pennon.headers.grammar import OWS, agree
+from pennon.headers.grammar import OWS
 from pennon.headers.report import Drop, DropReason
 from pennon.headers.times import (
     MS_NS,
@@ -103,7 +104,10 @@ def for_call(deadline: Deadline, monotonic_ns: int, *, margin_s: float, floor_s:
 
 
 class ReadDeadline(msgspec.Struct, frozen=True):
-    """A deadline as it came in. took: the headers that counted, lower-case. dropped: those that did not, and why."""
+    """A deadline as it came in. took: the headers that counted, lower-case. dropped: those that did not, and why.
+
+    One whose lines disagree is in both, if any of them can be read.
+    """
 
     deadline: Deadline
     took: tuple[str, ...] = ()
@@ -130,17 +134,16 @@ def read_deadline(
         if lines is None or not isinstance(form, DeadlineForm):
             continue
         if not (is_trusted or (policy.from_strangers and form is not DeadlineForm.ENVOY_MS)):
-            read: int | DropReason = DropReason.NOT_TRUSTED
-        elif not agree(lines):
-            read = DropReason.REPEATED
-        else:
-            read = left_ns(form, lines[0], now_ns, round(policy.max_skew_s * S_NS))
-        if isinstance(read, DropReason):
-            dropped.append(Drop(str(form), read))
-        else:
-            said.append((form, read))
+            dropped.append(Drop(str(form), DropReason.NOT_TRUSTED))
+            continue
+        read = [left_ns(form, line, now_ns, round(policy.max_skew_s * S_NS)) for line in set(lines)]
+        said += [(form, left) for left in read if not isinstance(left, DropReason)]
+        if len(read) > 1:
+            dropped.append(Drop(str(form), DropReason.REPEATED))
+        elif isinstance(read[0], DropReason):
+            dropped.append(Drop(str(form), read[0]))
     deadline = soonest(said, round(policy.cap_s * S_NS), monotonic_ns)
-    return ReadDeadline(deadline, tuple([str(form) for form, _ in said]), tuple(dropped))
+    return ReadDeadline(deadline, tuple(dict.fromkeys([str(form) for form, _ in said])), tuple(dropped))
 
 
 def soonest(said: Sequence[tuple[DeadlineForm, int]], cap_ns: int, monotonic_ns: int) -> Deadline:

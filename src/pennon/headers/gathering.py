@@ -30,7 +30,7 @@ class Gathering:
     """What was found, by our names for it, and the report as it grows.
 
     found: the value of the first line; more: all lines of what has several. own: those of pennon's own headers.
-    dropped, lost: what did not count, and the names of what did not as a whole. spoiled: of these, for what they said.
+    dropped, lost: what did not count, and the names of what did not as a whole. spoiled: those that said something bad.
     refusal: why a request is not to be handled. was_cut: not all that means something here was gathered.
     """
 

@@ -265,6 +265,9 @@ class _Crossing(Valuing):
         self._deadline = read.deadline
         for drop in read.dropped:
             self.spoil(drop.name, drop.reason)
+            if drop.name in read.took:
+                # Of lines that disagree the soonest counts; nobody else should guess which.
+                self.lost.remove(drop.name)
 
     def _read_proxies(self, peer: str | None) -> None:
         proxies = self._contract.proxies

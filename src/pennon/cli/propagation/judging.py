@@ -239,8 +239,8 @@ def _is_sooner(got: Arrived, downstream: Downstream, context: RequestContext, be
         is_trusted=True,
         now_ns=began.now_ns,
         monotonic_ns=began.monotonic_ns,
-    ).deadline
-    return read.form is not None and read.due_ns <= context.deadline.due_ns + _DRIFT_NS
+    )
+    return not read.dropped and read.deadline.due_ns <= context.deadline.due_ns + _DRIFT_NS
 
 
 def _same(item: Item, sent: object, found: object) -> Verdict:
