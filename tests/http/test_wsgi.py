@@ -17,6 +17,7 @@ from pennon.headers import (
     Category,
     Classification,
     Contract,
+    DeadlinePolicy,
     Field,
     Inbound,
     Log,
@@ -28,6 +29,7 @@ from pennon.headers import (
 )
 from pennon.headers.proxies import ForwardedSource, TrustedProxies
 from pennon.http import wsgi
+from pennon.testing import ManualClock
 
 TENANT = Field(
     "x-tenant-id",
@@ -466,6 +468,40 @@ def test_field_that_repeats_is_judged_as_by_asgi(
 ) -> None:
     """Equal copies of it, up to a few, are one."""
     assert expected == taken(environ([(b"X-Tenant-Id", line) for line in lines]))[0]
+
+
+@pytest.mark.req(60, 64, 67)
+@pytest.mark.parametrize("software", ["gunicorn/27.0.1", "WSGIServer/0.2"])
+@pytest.mark.parametrize("twin", [b"X-Request-Timeout-Ms", b"X_Request_Timeout_Ms"])
+@pytest.mark.parametrize("copies_count", [1, 20])
+def test_deadline_that_repeats_is_the_soonest(copies_count: int, twin: bytes, software: str, environ: Environ) -> None:
+    """A client's line, or its twin with underscores, takes nothing from the gateway's word, wherever it stands."""
+    clock = ManualClock()
+    clients, gateways = [(twin, b"99999")] * copies_count, [(b"X-Request-Timeout-Ms", b"1000")]
+    left: list[int] = []
+
+    def app(_: Any, start_response: Any) -> list[bytes]:
+        deadline = here().deadline
+        assert deadline is not None
+        left.append(deadline.remaining_ns(clock.monotonic_ns()))
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return []
+
+    contract = replace(CONTRACT, deadline=DeadlinePolicy(accept=["x-request-timeout-ms"], cap_s=30))
+    for sent in (clients + gateways, gateways + clients):
+        given = environ(sent, SERVER_SOFTWARE=software)
+        Server(app, given, contract=contract, boundary=TRUSTED, clock=clock).finish()
+
+    assert [10**9] * 2 == left
+
+
+@pytest.mark.req(60)
+def test_more_deadlines_than_a_request_may_have_headers_are_refused(environ: Environ) -> None:
+    """As by ASGI; reading them all would be a stranger's way to keep us busy."""
+    contract = replace(CONTRACT, deadline=DeadlinePolicy(accept=["grpc-timeout"], cap_s=30))
+    server = Server(lambda *_: [], environ([(b"grpc-timeout", b"1S")] * 101), contract=contract, boundary=TRUSTED)
+
+    assert "431" == server.started[0][0][:3]
 
 
 def test_field_whose_syntax_has_commas_is_taken_as_it_stands(environ: Environ) -> None:

@@ -48,6 +48,8 @@ class Reading:
         self._contract = contract
         # Declared with an underscore, a name arrives as any other; a contract holds no two that differ only by it.
         self._declared = {wire.replace(b"_", b"-"): wire for wire in contract.slots if b"_" in wire}
+        accepted = () if contract.deadline is None else contract.deadline.accept
+        self._deadlines = frozenset(str(form).encode() for form in accepted)
         self.doubtful = frozenset(
             wire
             for wire, name in contract.slots.items()
@@ -71,9 +73,12 @@ class Reading:
 
     def lines_of(self, name: bytes, value: bytes) -> list[bytes]:
         """The lines that a value was joined from, where that can be told."""
-        if b"," not in value or not self._is_single(name, value):
+        if b"," not in value:
             return [value]
-        return value.split(b",", _JOINED_LIMIT_COUNT)
+        if name in self._deadlines:
+            # All of them: the soonest counts, wherever it stands. One more than may be there gets the request refused.
+            return value.split(b",", self._contract.budgets.total_count)
+        return value.split(b",", _JOINED_LIMIT_COUNT) if self._is_single(name, value) else [value]
 
     def _counts_from_some(self, name: str) -> bool:
         """Whether it is believed by who says it: a field that not everybody may set, and what proxies write."""
