@@ -1,7 +1,9 @@
 """The contract's documents: complete, valid, the same for the same contract."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # it has none
@@ -166,6 +168,16 @@ def test_documents_have_a_component_for_each_whatever_it_is_called() -> None:
 
     assert ["a_b", "a_b-1", "a_b-2"] == list(asyncapi(odd)["components"]["messageTraits"])
     assert {"x-a!", "x-a$"} <= {each["name"] for each in openapi(odd)["components"]["parameters"].values()}
+
+
+@pytest.mark.req(99)
+@pytest.mark.parametrize("names", list(permutations(["a_b-1", "a_b-2", "a_b", "a b"])))
+def test_components_are_numbered_past_those_that_are_called_so(names: Sequence[str]) -> None:
+    """A name that looks like a numbered one holds nobody up, whichever comes first."""
+    topics = [Downstream(name, topic=f"t{number}") for number, name in enumerate(names)]
+    traits = asyncapi(Contract("c", version="1", owner="t", downstreams=topics))["components"]["messageTraits"]
+
+    assert len(names) == len(traits)
 
 
 def test_markdown_says_what_goes_to_whom() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain, count
 from typing import Any, Final
 
 from pennon.headers.contract import Contract
@@ -47,10 +48,9 @@ def component_keys(names: Iterable[str]) -> dict[str, str]:
     """Names -> their keys as components, each with its own: those that would have one in common are numbered."""
     keys: dict[str, str] = {}
     for name in names:
-        key = plain = _NOT_IN_A_KEY.sub("_", name)
-        while key in keys.values():
-            key = f"{plain}-{len(keys)}"
-        keys[name] = key
+        plain = _NOT_IN_A_KEY.sub("_", name)
+        numbered = (f"{plain}-{number}" for number in count(1))
+        keys[name] = next(key for key in chain([plain], numbered) if key not in keys.values())
     return keys
 
 
