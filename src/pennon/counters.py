@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pennon.carry import Arrival, Departure
     from pennon.context import Member
     from pennon.headers.allowlist import AllowList
+    from pennon.headers.report import Drop
 
 
 class Count(StrEnum):
@@ -93,7 +94,7 @@ def count_arrival(arrival: "Arrival") -> None:
     """Count what a request or record lost at a door where it came in, and whether it has one id for two."""
     # Who sends a hundred headers that do not count makes us count a few reasons, not a hundred times.
     if arrival.report.dropped:
-        _count_each(Count.HEADERS_DROPPED, [drop.reason for drop in arrival.report.dropped])
+        _count_drops(arrival.report.dropped)
     if arrival.group_faults:
         _count_each(Count.CARRY_GROUPS_DROPPED, arrival.group_faults)
     if shares_an_id(arrival.context):
@@ -102,8 +103,8 @@ def count_arrival(arrival: "Arrival") -> None:
 
 def count_departure(departure: "Departure") -> None:
     """Count what was left behind at a door where it went out."""
-    for drop in departure.report.dropped:
-        count(Count.HEADERS_DROPPED, drop.reason)
+    if departure.report.dropped:
+        _count_drops(departure.report.dropped)
     if departure.cut_count:
         count(Count.CARRY_CUT, by=departure.cut_count)
 
@@ -124,6 +125,14 @@ def _count_each(name: Count, causes: Sequence[StrEnum]) -> None:
         for cause in set(causes):
             place = (name, cause)
             _totals[place] = _totals.get(place, 0) + causes.count(cause)
+
+
+def _count_drops(drops: Sequence["Drop"]) -> None:
+    _count_each(Count.HEADERS_DROPPED, [drop.reason for drop in drops])
+    # Where many are told in one.
+    for drop in drops:
+        if drop.count > 1:
+            count(Count.HEADERS_DROPPED, drop.reason, by=drop.count - 1)
 
 
 def _is_first_too_many(crowd: tuple[str, int], value: int) -> bool:

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pennon.carry import arrive
 from pennon.context import Member
+from pennon.counters import Count, count_arrival, samples
 from pennon.headers import Contract, Drop, DropReason, extract
 from pennon.headers.baggage import (
     RawMember,
@@ -20,6 +22,7 @@ from pennon.headers.baggage import (
     least_bytes,
     raw_member,
 )
+from pennon.headers.report import NAMED_LIMIT_COUNT
 
 PARENT = ("traceparent", "00-8a3c60f7d188f8fa79d48a391a778fa6-00f7d188f8fa79d4-01")
 
@@ -72,9 +75,38 @@ def test_no_member_is_smaller_than_is_known_before(value: str) -> None:
 def test_members_are_not_read_in_vain_for_ever(take: Callable[..., Any]) -> None:
     """After eight that break a line the others are not read, and said to be too many."""
     arrived = take([("baggage", ",".join(f"k{n}=%0D" for n in range(40)))])
-    reasons = [drop.reason for drop in arrived.report.dropped]
+    reasons = [drop.reason for drop in arrived.report.dropped for _ in range(drop.count)]
 
     assert [DropReason.UNSAFE] * 8 + [DropReason.TOO_MANY] * 32 == reasons
+
+
+@pytest.mark.req(12, 25)
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_what_is_dropped_of_a_list_is_named_so_far_and_counted_beyond(
+    take: Callable[..., Any], is_trusted: bool
+) -> None:
+    """What matters most is named: our own member of a stranger's, wherever it stands."""
+    said = ",".join([*(f"k{n}=%0D" for n in range(40)), "=1", "pennon=AAAA"])
+    dropped = take([("baggage", said)], is_trusted=is_trusted).report.dropped
+    named = [drop for drop in dropped if ":" in drop.name]
+
+    assert (NAMED_LIMIT_COUNT, 41 if is_trusted else 42) == (len(named), sum(drop.count for drop in dropped))
+    assert Drop("baggage", DropReason.MALFORMED) in dropped
+    assert is_trusted is (Drop("baggage:pennon", DropReason.NOT_TRUSTED) not in named)
+
+
+def test_what_is_told_in_one_is_counted_as_many(contract: Contract) -> None:
+    """A counter says how many members were dropped, however many were named."""
+
+    def total() -> int:
+        causes = {sample.cause: sample.total for sample in samples() if sample.name is Count.HEADERS_DROPPED}
+        return causes.get("too_many", 0)
+
+    before = total()
+    said = [(b"baggage", b",".join(b"k%d=%%0D" % n for n in range(40)))]
+    count_arrival(arrive(contract, said, is_trusted=True, identity=None, entropy=bytes(40)))
+
+    assert 32 == total() - before
 
 
 @pytest.mark.req(110)

@@ -9,7 +9,7 @@ what is beyond it is not decoded either.
 import re
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -28,7 +28,7 @@ from pennon.headers.baggage import (
 )
 from pennon.headers.fields import BaggagePolicy, UnknownMembers
 from pennon.headers.grammar import BAGGAGE, OWN_PREFIX, OWS, is_own_key
-from pennon.headers.report import Drop, DropReason, member_drop, member_drops
+from pennon.headers.report import NAMED_LIMIT_COUNT, Drop, DropReason, member_drop, member_drops
 
 # Decoded, a value with one of these makes two log lines, or two headers, of one.
 _UNSAFE: Final = re.compile("[\r\n\0]")
@@ -36,6 +36,8 @@ _UNSAFE: Final = re.compile("[\r\n\0]")
 _OURS: Final = re.compile(rf"({OWN_PREFIX}[A-Za-z0-9]*+)=([A-Za-z0-9._\-]*+)".encode())
 _OWN_RANK: Final = -1
 _RANK: Final = itemgetter(0)
+# Rank, place in the header, and key of a member.
+_Ranked: TypeAlias = tuple[int, int, str]
 _UNKNOWN_RANK: Final = 1_000_000
 _MALFORMED: Final = Drop(BAGGAGE, DropReason.MALFORMED)
 # Its own name, because looking a member up in its enum costs as much as dropping it.
@@ -154,29 +156,37 @@ def _some_of(
 
     First ours, then known ones by their rank, then unknown ones; each from the first, until the budget is used up.
     """
-    keeps_unknown = is_trusted and policy.on_unknown is UnknownMembers.KEEP_IN_MESH
-    unwanted = {
-        rank: reason
-        for rank in (_OWN_RANK, _UNKNOWN_RANK)
-        if (reason := _unwanted(rank, is_trusted=is_trusted, keeps_unknown=keeps_unknown)) is not None
-    }
-    rank_of = allow.get
-    ranked: list[tuple[int, int, str]] = []
-    for place, key in enumerate(keys_of(pieces)):
+    ours: list[_Ranked] = []
+    known: list[_Ranked] = []
+    unknown: list[_Ranked] = []
+    malformed_count = 0
+    keys = keys_of(pieces)
+    for place, (key, rank) in enumerate(zip(keys, allow.ranks(keys), strict=True)):
         if key is None:
-            dropped.append(_MALFORMED)
-            continue
-        rank = _OWN_RANK if key.startswith(OWN_PREFIX) else rank_of(key, _UNKNOWN_RANK)
-        if rank in unwanted:
-            dropped.append(member_drop(BAGGAGE, key, unwanted[rank]))
+            malformed_count += 1
+        elif key[: len(OWN_PREFIX)] == OWN_PREFIX:
+            ours.append((_OWN_RANK, place, key))
+        elif rank is None:
+            unknown.append((_UNKNOWN_RANK, place, key))
         else:
-            ranked.append((rank, place, key))
-    ranked.sort(key=_RANK)
-    return _best_of(ranked, pieces, policy, allow, dropped, is_trusted=is_trusted)
+            known.append((rank, place, key))
+    known.sort(key=_RANK)
+    keeps_unknown = is_trusted and policy.on_unknown is UnknownMembers.KEEP_IN_MESH
+    wanted: list[_Ranked] = []
+    for ranked in (ours, known, unknown):
+        reason = _unwanted(ranked[0][0], is_trusted=is_trusted, keeps_unknown=keeps_unknown) if ranked else None
+        if reason is None:
+            wanted += ranked
+        else:
+            _drop(dropped, [key for _, _, key in ranked], reason)
+    members = _best_of(wanted, pieces, policy, allow, dropped, is_trusted=is_trusted)
+    if malformed_count:
+        dropped.append(Drop(BAGGAGE, DropReason.MALFORMED, malformed_count))
+    return members
 
 
 def _best_of(
-    ranked: Sequence[tuple[int, int, str]],
+    ranked: Sequence[_Ranked],
     pieces: Sequence[bytes],
     policy: BaggagePolicy,
     allow: AllowList,
@@ -192,7 +202,7 @@ def _best_of(
     for number, (_, place, key) in enumerate(ranked):
         if len(kept) == policy.max_members or not room_bytes or not patience:
             reason = DropReason.OVER_BUDGET if patience else DropReason.TOO_MANY
-            dropped += member_drops(BAGGAGE, [each for _, _, each in ranked[number:]], reason)
+            _drop(dropped, [each for _, _, each in ranked[number:]], reason)
             break
         raw = raws[number] if number < len(raws) else raw_member(pieces[place])
         if raw is None:
@@ -220,7 +230,7 @@ def _best_of(
 
 
 def _read_ahead(
-    ranked: Sequence[tuple[int, int, str]], pieces: Sequence[bytes], policy: BaggagePolicy
+    ranked: Sequence[_Ranked], pieces: Sequence[bytes], policy: BaggagePolicy
 ) -> tuple[list[RawMember | None], dict[int, Member]]:
     """As many members as may be kept, None where one is malformed; and those that may fit, by their number, as text."""
     raws = [raw_member(pieces[place]) for _, place, _ in ranked[: policy.max_members]]
@@ -247,6 +257,11 @@ def _fitting(
         return member
     dropped.append(member_drop(BAGGAGE, member.key, reason))
     return None
+
+
+def _drop(dropped: list[Drop], keys: Sequence[str], reason: DropReason) -> None:
+    """Tell of members, the first by name."""
+    dropped += member_drops(BAGGAGE, keys, reason, limit_count=NAMED_LIMIT_COUNT - len(dropped))
 
 
 def _rank(key: str, allow: AllowList) -> int:

@@ -50,11 +50,12 @@ class AllowList(Mapping[str, int]):
     `in` and `get` answer for the keys of members.
     """
 
-    __slots__ = ("_exact", "_prefixes", "has_crowds")
+    __slots__ = ("_exact", "_prefixes", "_ranks", "has_crowds")
 
     def __init__(self, allow: Sequence[str | BaggageKey]) -> None:
         rules = {each.key: _rule(rank, each) for rank, each in enumerate(map(spec_of, allow))}
         self._exact = {key: rule for key, rule in rules.items() if not key.endswith(PREFIX_MARK)}
+        self._ranks: dict[str | None, int] = {key: rule.rank for key, rule in self._exact.items()}
         prefixes = [(key[:-1], rule) for key, rule in rules.items() if key.endswith(PREFIX_MARK)]
         self._prefixes = sorted(prefixes, key=lambda each: len(each[0]), reverse=True)
         self.has_crowds = any(rule.max_values is not None for rule in rules.values())
@@ -76,6 +77,12 @@ class AllowList(Mapping[str, int]):
         """As any mapping's, without an exception for each key that is not known: a header may have many."""
         rule = self._exact.get(key) or (self._rule(key) if self._prefixes else None)
         return default if rule is None else rule.rank
+
+    def ranks(self, keys: Sequence[str | None]) -> list[int | None]:
+        """As `get` of each, for the cost of a few; None for None."""
+        if self._prefixes:
+            return [None if key is None else self.get(key) for key in keys]
+        return list(map(self._ranks.get, keys))
 
     def __iter__(self) -> Iterator[str]:
         yield from self._exact

@@ -136,7 +136,8 @@ def keys_of(pieces: Sequence[bytes]) -> list[str | None]:
     """The key of each piece, whatever its value is; None if it has none."""
     keys = [piece.partition(b"=")[0] for piece in pieces]
     if all(keys) and are_token_octets(b"".join(keys)):
-        return [key.decode() for key in keys]
+        # Between two commas there is none.
+        return list(b",".join(keys).decode().split(",")) if keys else []
     trimmed = [key.rstrip(OWS) for key in keys]
     return [key.decode() if key and are_token_octets(key) else None for key in trimmed]
 

@@ -13,7 +13,7 @@ from pennon.headers.contract import Contract
 from pennon.headers.fields import TOO_LARGE_STATUS, UnknownHeaders
 from pennon.headers.grammar import CONNECTION, OWS, PLAIN_CONNECTIONS
 from pennon.headers.reading import Way
-from pennon.headers.report import Drop, DropReason, Refusal, header_drop
+from pennon.headers.report import NAMED_LIMIT_COUNT, Drop, DropReason, Refusal, header_drop
 
 _ALL: Final = "headers"
 _CUSTOM: Final = "custom"
@@ -162,4 +162,6 @@ class Gathering:
         if self._contract.unknown is UnknownHeaders.REJECT and self.refusal is None:
             first = header_drop(self._unknown[0], DropReason.UNKNOWN)
             self.refusal = Refusal(_UNKNOWN_STATUS, first.name)
-        self.dropped += [header_drop(name, DropReason.UNKNOWN) for name in self._unknown]
+        self.dropped += [header_drop(name, DropReason.UNKNOWN) for name in self._unknown[:NAMED_LIMIT_COUNT]]
+        if len(self._unknown) > NAMED_LIMIT_COUNT:
+            self.dropped.append(Drop(_ALL, DropReason.UNKNOWN, len(self._unknown) - NAMED_LIMIT_COUNT))

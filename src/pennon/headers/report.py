@@ -1,6 +1,6 @@
 """What a crossing says about itself: names and reasons, never values."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -8,6 +8,10 @@ import msgspec
 
 # A stranger chooses the keys of its baggage; longer names than this are cut before they are reported.
 _NAME_LIMIT_CHARS: Final = 64
+
+# So many of a list's members, or of the headers that nobody has declared, are named where they are dropped; of the
+# others the report says how many they were. Each name costs half a microsecond, and a stranger chooses how many.
+NAMED_LIMIT_COUNT: Final = 16
 
 # Of a request that is late (RFC 9110 §15.6.5).
 LATE_STATUS: Final = 504
@@ -54,10 +58,13 @@ class Drop(msgspec.Struct, frozen=True, gc=False):
     """One thing that did not cross.
 
     name: the header's, lower-case; of a list's member "<header>:<key>", e.g. "baggage:promo" (cut at 64 characters).
+    count: above 1 only where several are told in one, under the list's name: members that are malformed, and those
+        beyond the first that are named.
     """
 
     name: str
     reason: DropReason
+    count: int = 1
 
 
 class Limit(StrEnum):
@@ -125,6 +132,11 @@ def member_drop(header: str, key: str, reason: DropReason) -> Drop:
     return Drop(f"{header}:{key}"[:_NAME_LIMIT_CHARS], reason)
 
 
-def member_drops(header: str, keys: Iterable[str], reason: DropReason) -> list[Drop]:
-    """The drops of several members, for one reason."""
-    return [Drop(f"{header}:{key}"[:_NAME_LIMIT_CHARS], reason) for key in keys]
+def member_drops(
+    header: str, keys: Sequence[str], reason: DropReason, *, limit_count: int = NAMED_LIMIT_COUNT
+) -> list[Drop]:
+    """The drops of several members, for one reason. limit_count: of how many each is named; the others are counted."""
+    named = [Drop(f"{header}:{key}"[:_NAME_LIMIT_CHARS], reason) for key in keys[: max(limit_count, 0)]]
+    if len(named) < len(keys):
+        named.append(Drop(header, reason, len(keys) - len(named)))
+    return named
