@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from pennon.headers.contract import Contract
+from pennon.headers.entries import without_entries
 from pennon.headers.fields import Classification, Field, Log
 from pennon.headers.grammar import OWS
 from pennon.headers.leaks import leak_in, without_leaks
@@ -147,6 +148,7 @@ def safe_header_value(name: str, value: bytes | str, contract: Contract, *, salt
 def _safe_text(text: str, extent: Callable[[str, bool], Extent | None], said: Callable[[str, str], str | None]) -> str:
     looked_at = text[: TEXT_LIMIT_CHARS + _OVERLAP_CHARS]
     if _MAY_TELL.search(looked_at):
+        looked_at = without_entries(looked_at, REDACTED, extent, said)
         looked_at = without_leaks(without_named(looked_at, REDACTED, extent, said), REDACTED)
     if len(text) <= TEXT_LIMIT_CHARS:
         return looked_at

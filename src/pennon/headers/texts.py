@@ -3,8 +3,10 @@
 Whoever writes a header into a sentence mostly writes its name before it. Rules:
 - A name is followed by : or =, or stands quoted before a comma and a quote, as in the repr of a pair. No space before
   the sign: `token = …` is a line of source.
-- What belongs to it: a quoted text to its closing quote; what begins with a bracket, to the closing one; of a header
-  written as one (`cookie: a=1; b=2`), the rest of the line; else a word, and the one behind a scheme.
+- What belongs to it: a quoted text to its closing quote; what begins with a bracket, to the one that closes it; of a
+  header written as one (`cookie: a=1; b=2`), the rest of the line, and the lines that it is folded over (RFC 9112
+  §5.2): those that are indented deeper than its own; else a word, and the one behind a scheme.
+- A name beside its value (`{"name": "cookie", "value": "a=1"}`) is `entries`' matter.
 - The work at one place is bounded: no text costs more than its length.
 """
 
@@ -23,19 +25,22 @@ class Extent(Enum):
 
 _NAME: Final = re.compile(
     r"""(?<![A-Za-z0-9_\-])(?P<name>[A-Za-z][A-Za-z0-9_\-]{1,127}+)"""
-    r"""(?P<between>\\{0,3}+["']?(?::|=(?!=)|,(?=[ ]?b?["']))[ \t]{0,4}+\\{0,3}+(?:b(?=["']))?+)"""
+    r"""(?P<between>\\{0,3}+["']?(?::|=(?!=)|,(?=\s{0,64}+b?["'])(?!\s{0,64}+["'](?:raw_)?values?["']:))"""
+    r"""(?:(?<=,)\s{0,64}+|[ \t]{0,4}+)\\{0,3}+(?:b(?=["']))?+)"""
 )
 _LINE: Final = re.compile(r"[^\r\n]*+")
+_FOLD: Final = re.compile(r"(?:\r\n|\r|\n)(?P<indent>[ \t]++)[^\r\n]*+")
+_INDENT: Final = re.compile(r"[ \t]*+")
 _WORD: Final = re.compile(
     r"""(?:(?:Bearer|Basic|Digest|Negotiate|Token|ApiKey)[ ]{1,4}+)?[^\s,;&'")\]}]*+""", re.IGNORECASE
 )
 _ENCLOSED: Final = {
     '"': re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL),
     "'": re.compile(r"'(?:[^'\\]|\\.)*+'?", re.DOTALL),
-    "[": re.compile(r"\[[^\]\r\n]*+\]?"),
-    "(": re.compile(r"\([^)\r\n]*+\)?"),
-    "{": re.compile(r"\{[^}\r\n]*+\}?"),
 }
+_OPENING: Final = frozenset("([{")
+# What decides where a bracket is closed: other brackets, and texts, in which they count for nothing.
+_BRACKETS: Final = re.compile(r"""\\.|"(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?|[(\[{]|[)\]}]""", re.DOTALL)
 # What says that there is nothing.
 _NOTHING: Final = frozenset({"", "None", "null", "true", "false", "True", "False"})
 
@@ -72,9 +77,41 @@ def without_named(
     return text if not parts else "".join((*parts, text[done:]))
 
 
+def value_at(text: str, start: int, end: int) -> str:
+    """The value that begins here, with the quotes or brackets that it stands in; end: where it ends at the latest."""
+    first = text[start : start + 1]
+    if first in _OPENING:
+        return text[start : _closed_at(text, start, end)]
+    found = _ENCLOSED.get(first, _WORD).match(text, start, end)
+    return "" if found is None else found.group()
+
+
 def _value_at(text: str, name: re.Match[str], reach: Extent) -> str:
     """What belongs to a name, with the quotes or brackets that it stands in."""
-    start = name.end()
-    is_line = reach is Extent.LINE and name["between"][0] == ":"
-    found = (_LINE if is_line else _ENCLOSED.get(text[start : start + 1], _WORD)).match(text, start)
-    return "" if found is None else found.group()
+    if reach is Extent.LINE and name["between"][0] == ":":
+        return text[name.end() : _line_end(text, name)]
+    return value_at(text, name.end(), len(text))
+
+
+def _line_end(text: str, name: re.Match[str]) -> int:
+    """Where a header's line ends, the lines among it that it is folded over."""
+    begun = max(text.rfind("\n", 0, name.start()), text.rfind("\r", 0, name.start())) + 1
+    indent = _INDENT.match(text, begun)
+    line = _LINE.match(text, name.end())
+    assert indent is not None  # noqa: S101  # both match what is empty
+    assert line is not None  # noqa: S101
+    end = line.end()
+    while (fold := _FOLD.match(text, end)) and len(fold["indent"]) > len(indent.group()):
+        end = fold.end()
+    return end
+
+
+def _closed_at(text: str, start: int, end: int) -> int:
+    """Behind the bracket that closes the one here; the end if none does."""
+    depth = 0
+    for found in _BRACKETS.finditer(text, start, end):
+        first = found.group()[0]
+        depth += (first in _OPENING) - (first in ")]}")
+        if depth == 0:
+            return found.end()
+    return end

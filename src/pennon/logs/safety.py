@@ -2,7 +2,8 @@
 
 Rules:
 - What is headers, by what it is called, by its type or by what stands in it, is shown as headers may be.
-- What is named like a credential or is a declared header is shown as that header may be, wherever it stands.
+- What is named like a credential or is a declared header is shown as that header may be, wherever it stands; the name
+  may be the key, the first of a pair, or a member beside the value (`{"name": …, "value": …}`).
 - Lists and dicts are looked through, as deep as people write them; what lies deeper is dropped.
 - Any other object is what it will be written as: if that holds something secret, the text without it takes its place.
 - Looking at a value never fails: a value that cannot be looked at is dropped, the line is not.
@@ -13,11 +14,12 @@ import decimal
 import enum
 import traceback
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
 from pennon.headers import Log
+from pennon.headers.entries import NAME_KEYS, VALUE_KEYS
 from pennon.headers.redaction import REDACTED, Redaction, header_name_of
 from pennon.headers.std import BY_NAME
 
@@ -25,11 +27,14 @@ from pennon.headers.std import BY_NAME
 _DEPTH_LIMIT_COUNT: Final = 6
 _ITEMS_LIMIT_COUNT: Final = 256
 _PAIR_COUNT: Final = 2
+# Of an attribute that is named for a header; a longer text is none.
+_NAME_LIMIT_CHARS: Final = 256
 
 # They stand as they are, under any name.
 _NUMBERS: Final = (bool, int, float, type(None))
 _HARMLESS: Final = (enum.Enum, decimal.Decimal, uuid.UUID, datetime.date, datetime.time, datetime.timedelta)
-_CONTAINERS: Final = (dict, MappingProxyType, list, tuple, set, frozenset)
+_LISTS: Final = (list, tuple, set, frozenset)
+_CONTAINERS: Final = (dict, MappingProxyType, *_LISTS)
 _GONE: Final = object()
 # Types of headers that say so by their name; others (ASGI's and records' pairs, environs) are told by their content.
 _HEADER_TYPES: Final = (
@@ -94,22 +99,52 @@ class Safety:
             return self._within(value, depth - 1) if depth and len(value) <= _ITEMS_LIMIT_COUNT else REDACTED
         return self._object(value)
 
+    def members(self, members: Mapping[Any, Any], *, depth: int = _DEPTH_LIMIT_COUNT) -> dict[Any, Any]:
+        """What stands under names beside each other: of a line, or of a dict within. depth: as of `value`."""
+        named = self._named_in(members)
+        safe = {}
+        for key, each in members.items():
+            name = key if isinstance(key, str) else str(key)
+            if self.hides(name):
+                continue
+            if named and name.lower() in VALUE_KEYS:
+                name = named
+            elif named and name.lower() in NAME_KEYS and self.hides(named):
+                each = REDACTED  # noqa: PLW2901  # not even the name may stand there
+            safe[self._key(key)] = self.value(each, name, depth=depth)
+        return safe
+
+    def _named_in(self, members: Mapping[Any, Any]) -> str:
+        """The name, if it is telling, that one member gives to the value in another; else ""."""
+        found = _entry(members)
+        return "" if found is None else next(filter(None, map(self._telling, found[0])), "")
+
+    def _telling(self, written: Any) -> str:
+        """The name that this is, of what may not stand in a log as it is; else ""."""
+        if not isinstance(written, str | bytes) or len(written) > _NAME_LIMIT_CHARS:
+            return ""
+        # Its last part counts, as in OpenTelemetry's http.request.header.cookie.
+        name = (written if isinstance(written, str) else written.decode("latin-1")).rpartition(".")[2]
+        return name if self._redaction.is_telling(name) else ""
+
     def _within(self, value: Any, depth: int) -> Any:
         if isinstance(value, Mapping):
-            safe = {
-                self._key(key): self.value(each, str(key), depth=depth)
-                for key, each in value.items()
-                if not self.hides(str(key))
-            }
+            safe = self.members(value, depth=depth)
             is_same = len(safe) == len(value) and all(value.get(key, _GONE) is each for key, each in safe.items())
             return value if is_same else safe
-        items = [self.value(each, depth=depth) for each in value]
+        # The first of a pair is the other one's name.
+        name = self._telling(value[0]) if isinstance(value, list | tuple) and len(value) == _PAIR_COUNT else ""
+        if name:
+            first = REDACTED if self.hides(name) else self.value(value[0])
+            items = [first, self.value(value[1], name, depth=depth)]
+        else:
+            items = [self.value(each, depth=depth) for each in value]
         if all(safe is each for safe, each in zip(items, value, strict=True)):
             return value
         return tuple(items) if isinstance(value, tuple) else items
 
     def _key(self, key: Any) -> Any:
-        return self._redaction.safe_text(key) if isinstance(key, str) else key
+        return self.text(key) if isinstance(key, str) else key
 
     def _object(self, value: Any) -> Any:
         """An object that formatters write by its repr or its str."""
@@ -128,17 +163,31 @@ def _is_headers(value: Any) -> bool:
     """Whether this is headers, whatever it is called."""
     if isinstance(value, dict | MappingProxyType):
         return "REQUEST_METHOD" in value or any(map(_is_header_name, value))
-    if isinstance(value, list | tuple):
+    if isinstance(value, _LISTS):
         return _are_pairs(value) and any(_is_header_name(name) or isinstance(each, bytes) for name, each in value)
     return type(value).__name__.lower().endswith(_HEADER_TYPES) and _has_lines(value)
 
 
 def _has_lines(value: Any) -> bool:
     """Whether names and values can be had of it."""
-    return hasattr(value, "items") or (isinstance(value, list | tuple) and _are_pairs(value))
+    return hasattr(value, "items") or (isinstance(value, _LISTS) and (_are_pairs(value) or _are_entries(value)))
 
 
-def _are_pairs(value: list[Any] | tuple[Any, ...]) -> bool:
+def _are_entries(value: Collection[Any]) -> bool:
+    """Whether each is a name beside its value."""
+    return bool(value) and all(isinstance(each, dict) and _entry(each) is not None for each in value)
+
+
+def _entry(members: Mapping[Any, Any]) -> tuple[list[str | bytes], Any] | None:
+    """What may be the name, and the value beside it; None if they are not there."""
+    called = {key.lower(): each for key, each in members.items() if isinstance(key, str)}
+    if VALUE_KEYS.isdisjoint(called):
+        return None
+    names = [each for key, each in called.items() if key in NAME_KEYS and isinstance(each, str | bytes)]
+    return (names, next(each for key, each in called.items() if key in VALUE_KEYS)) if names else None
+
+
+def _are_pairs(value: Collection[Any]) -> bool:
     return bool(value) and all(
         isinstance(each, list | tuple) and len(each) == _PAIR_COUNT and isinstance(each[0], str | bytes)
         for each in value
@@ -152,7 +201,9 @@ def _is_header_name(key: Any) -> bool:
 
 def _pairs(value: Any) -> Any:
     """All lines of it: what has several of one name has a method of its own for that."""
-    if isinstance(value, dict | MappingProxyType | list | tuple):
+    if isinstance(value, _LISTS):
+        return value if _are_pairs(value) else [(names[0], each) for names, each in filter(None, map(_entry, value))]
+    if isinstance(value, dict | MappingProxyType):
         return value
     return list((value.multi_items if hasattr(value, "multi_items") else value.items)())
 

@@ -40,11 +40,8 @@ class ContextFilter(logging.Filter):
         return True
 
     def _clean_extra(self, members: dict[str, Any]) -> None:
-        for name in members.keys() - _OWN:
-            if self._safety.hides(name):
-                del members[name]
-            else:
-                members[name] = self._safety.value(members[name], name)
+        if extra := {name: members.pop(name) for name in members.keys() - _OWN}:
+            members.update(self._safety.members(extra))
 
     def _clean_message(self, record: logging.LogRecord) -> None:
         if not isinstance(record.msg, str):

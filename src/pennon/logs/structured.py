@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 from pennon.clock import SYSTEM_CLOCK, Clock
 from pennon.headers import Contract
@@ -11,6 +11,9 @@ from pennon.logs.facts import Facts, log_salt
 from pennon.logs.safety import Safety
 
 Event = MutableMapping[str, Any]
+
+# What ProcessorFormatter puts there and takes out again, and what those behind make of an exception.
+_OWN: Final = ("_record", "_from_structlog", "exc_info")
 
 
 def structlog_processor(
@@ -28,14 +31,11 @@ def structlog_processor(
 
     def process(_logger: Any, _method: str, event: Event) -> Event:
         _render_failure(event, safety)
-        for name in list(event):
-            # ProcessorFormatter's own, which it takes out again.
-            if name in ("_record", "_from_structlog", "exc_info"):
-                continue
-            if safety.hides(name):
-                del event[name]
-            else:
-                event[name] = safety.value(event[name], name)
+        own = {name: event.pop(name) for name in _OWN if name in event}
+        safe = safety.members(event)
+        event.clear()
+        event.update(safe)
+        event.update(own)
         for name, fact in facts.here().items():
             event.setdefault(name, fact)
         return event
