@@ -25,6 +25,7 @@ from pennon.headers import (
     std,
 )
 from pennon.headers.proxies import ForwardedSource, TrustedProxies
+from pennon.headers.shown import Shown
 
 ENTROPY = bytes(range(1, 41))
 # 2026-11-21T10:15:00Z
@@ -113,9 +114,15 @@ def messages(draw: st.DrawFn) -> list[tuple[bytes, bytes | None]]:
 
 
 def _read(contract: Contract, message: Headers, **how: Any) -> Extracted:
-    return extract(
+    """What is said of it; which headers are shown, the long way leaves to be found by their names."""
+    came = extract(
         contract, message, entropy=ENTROPY, now_ns=NOW_NS, monotonic_ns=1_000_000_000, peer="10.0.0.1", **how
     )
+    if came.shown is not None:
+        return came
+    way = contract.reading.way(is_trusted=how["is_trusted"], takes_identity=how.get("takes_identity", True))
+    shown = Shown(contract, way).without(came.spoiled)
+    return replaced(came, shown=tuple(shown[name] for name, _ in message))
 
 
 def _long(contract: Contract, message: Headers, **how: Any) -> Extracted:

@@ -18,7 +18,7 @@ class Arrival(msgspec.Struct, frozen=True):
     report: what was taken, added and dropped. refusal: set if an HTTP request must not be handled.
     stranger_trace: what a stranger's trace context said, to link to.
     group_faults: one for each group of carried decisions that was malformed.
-    spoiled: the names of headers that were dropped for what they said, so that nobody else should read them either.
+    spoiled, shown: as `Extracted` has them.
     """
 
     context: RequestContext
@@ -27,6 +27,7 @@ class Arrival(msgspec.Struct, frozen=True):
     stranger_trace: Trace | None
     group_faults: tuple[GroupFault, ...]
     spoiled: tuple[str, ...] = ()
+    shown: tuple[bool, ...] | None = None
 
 
 def arrive(
@@ -96,4 +97,12 @@ def arrive(
         deadline=extracted.deadline,
         forwarded=extracted.forwarded,
     )
-    return Arrival(context, extracted.report, extracted.refusal, extracted.stranger_trace, faults, extracted.spoiled)
+    return Arrival(
+        context,
+        extracted.report,
+        extracted.refusal,
+        extracted.stranger_trace,
+        faults,
+        extracted.spoiled,
+        extracted.shown,
+    )

@@ -23,6 +23,7 @@ class Extracted(msgspec.Struct, frozen=True):
     deadline: None where the contract declares none, and without readings of the clocks.
     forwarded: who asked behind trusted proxies; None where the contract declares none, or the peer is none of them.
     spoiled: the names of headers that were dropped for what they said, so that nobody else should read them either.
+    shown: which of the headers an application may see as they came, in their order; None: `Shown` knows by their names.
     """
 
     trace: Trace
@@ -40,3 +41,4 @@ class Extracted(msgspec.Struct, frozen=True):
     deadline: Deadline | None = None
     forwarded: Forwarded | None = None
     spoiled: tuple[str, ...] = ()
+    shown: tuple[bool, ...] | None = None

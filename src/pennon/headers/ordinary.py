@@ -84,6 +84,8 @@ def read_ordinary(
         identity,
         deadline,
         behind.client,
+        (),
+        shape.shown,
     )
 
 

@@ -20,6 +20,7 @@ from pennon.headers.fields import UnknownHeaders
 from pennon.headers.grammar import BAGGAGE, CONNECTION, CORRELATION_ID, OVERRIDE, REQUEST_ID, TRACEPARENT, TRACESTATE
 from pennon.headers.identity import ACTOR_ID, ACTOR_TYPE, ON_BEHALF_OF, OPAQUE_SYNTAX, TENANT_ID
 from pennon.headers.report import Report
+from pennon.headers.shown import Shown
 from pennon.headers.std import FORWARDING
 from pennon.headers.std import TENANT_ID as TENANT_FIELD
 from pennon.headers.times import S_NS, UTC_SYNTAX
@@ -75,6 +76,7 @@ class Shape(msgspec.Struct, frozen=True):
     field_names, field_values: of what is kept, in order. identity: the groups of tenant, actor, for whom, and the
     actor's type; without any of them empty.
     report: what is said of such a message, if its baggage, as far as it has any, is taken as a whole.
+    shown: which of its headers an application may see as they came.
     """
 
     picked: Picked
@@ -92,6 +94,7 @@ class Shape(msgspec.Struct, frozen=True):
     field_values: Callable[[Sequence[str]], tuple[str, ...]]
     identity: tuple[int, ...]
     report: Report
+    shown: tuple[bool, ...]
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -165,6 +168,7 @@ def _worked_out(contract: "Contract", way: "Way", names: Names, *, is_trusted: b
                 *({TRACESTATE: STATE_RESTARTED, TRACEPARENT: TRACE_RESTARTED}[name] for name in restarted),
             ),
         ),
+        shown=tuple(map(Shown(contract, way).__getitem__, names)),
     )
 
 

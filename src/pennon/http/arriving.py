@@ -15,8 +15,8 @@ from pennon.counters import Count
 from pennon.entropy import draw_entropy
 from pennon.headers import Boundary, Contract, Drop, Inbound, Limits, Refusal
 from pennon.headers.report import LATE_STATUS
+from pennon.headers.shown import Shown
 from pennon.http.hooks import is_app_hooked
-from pennon.http.rewriting import Shown
 from pennon.http.valve import DeadlineValve, Lateness
 
 _FAILED_STATUS: Final = 500
@@ -110,7 +110,7 @@ class Door(Generic[AppT]):
         if doubted:
             report = structs.replace(arrival.report, dropped=(*doubted, *arrival.report.dropped))
             spoiled = (*[drop.name for drop in doubted], *arrival.spoiled)
-            arrival = structs.replace(arrival, report=report, spoiled=spoiled)
+            arrival = structs.replace(arrival, report=report, spoiled=spoiled, shown=None)
         refusal = arrival.refusal
         if refusal is not None and refusal.is_missing and _is_preflight(inbound):
             arrival = structs.replace(arrival, refusal=None)

@@ -4,6 +4,7 @@ It stands outermost. A caller is believed only if the boundary is a mesh and its
 of ours is dropped unread. Lifespan passes through.
 """
 
+from itertools import compress
 from typing import Final
 
 import msgspec
@@ -61,8 +62,7 @@ class AsgiDoor(Door[AsgiApp]):
         if context.deadline is not None and inbound.source["type"] == "websocket":
             # It is a connection: when it is there, whoever waited for it waits no more.
             context = structs.replace(context, deadline=None)
-        shown = self._shown(admission)
-        headers = [pair for pair in inbound.headers if shown[pair[0]]]
+        headers = self._seen_inside(inbound, admission)
         ids = ids_of(context)
         headers += written_inside(context, ids)
         inside = {**inbound.source, "headers": headers}
@@ -76,6 +76,14 @@ class AsgiDoor(Door[AsgiApp]):
             # In this order, as `ambient.entered` does it.
             context.ledger.seal()
             ambient.CURRENT.reset(token)
+
+    def _seen_inside(self, inbound: Inbound, admission: Admission) -> list[tuple[bytes, bytes | None]]:
+        """Those of the request's headers that the application sees as they came."""
+        known = admission.arrival.shown
+        if known is not None:
+            return list(compress(inbound.headers, known))
+        shown = self._shown(admission)
+        return [pair for pair in inbound.headers if shown[pair[0]]]
 
 
 # A struct: built for every request, at half the price of a class.

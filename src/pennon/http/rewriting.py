@@ -1,14 +1,13 @@
 """What the application sees of a request's headers, and what its caller sees of the response's."""
 
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from pennon.carry import returning
-from pennon.context import RequestContext
+from pennon.context import Member, RequestContext
 from pennon.counters import Count, count
-from pennon.headers import DECIDED, Contract, UnknownHeaders
+from pennon.headers import DECIDED
 from pennon.headers.baggage import join_baggage, plain_baggage
-from pennon.headers.reading import Way
 from pennon.http.types import RawHeaders
 
 # Written anew from the context that the door built, so that whatever reads raw headers inside (an instrumentation, a
@@ -17,46 +16,20 @@ _IDS: Final = frozenset({b"x-request-id", b"x-correlation-id"})
 _OURS: Final = b"pennon-"
 # Longer ones are written the long way.
 _PLAIN_LIMIT_BYTES: Final = 1_024
-
-
-class Shown(dict[bytes, bool]):
-    """Whether the application sees a header as it came, by its name: not what is written anew, nor what is ours.
-
-    Of a stranger it does not see the trace either: an instrumentation inside would take the parent, and the decision
-    to sample, from it. Names that differ in case are one; what nobody knows is worked out when it is asked for.
-    """
-
-    def __init__(self, contract: Contract, way: Way) -> None:
-        super().__init__(dict.fromkeys(way.slots, True) | dict.fromkeys(way.hidden, False))
-        self._shows_unknown = contract.unknown is not UnknownHeaders.DROP
-        self._wires = contract.reading.wires
-
-    def __missing__(self, name: bytes) -> bool:
-        low = name.lower()
-        shown = self.get(low)
-        if shown is not None:
-            return shown
-        # A WSGI application within, and CGI, make - and _ one (PEP 3333): what is hidden is hidden in both spellings.
-        twin = low.replace(b"_", b"-")
-        # A slice, not `startswith`: a stranger may have sent a hundred of them.
-        return self._shows_unknown and twin[: len(_OURS)] != _OURS and self.get(twin, True)
-
-    def without(self, spoiled: Sequence[str]) -> "Shown":
-        """The same, but for headers that were dropped for what they said."""
-        # `copy` would put the names in one by one, at five times the cost.
-        less = Shown.__new__(Shown)
-        dict.update(less, self)
-        vars(less).update(vars(self))
-        less.update((wire, False) for name in spoiled for wire in self._wires.get(name, ()))
-        return less
+# Half a megabyte at most, by the default budget.
+_WRITTEN_COUNT: Final = 128
 
 
 def written_inside(context: RequestContext, ids: RawHeaders) -> RawHeaders:
     """What it sees in their place: this hop's ids (`ids_of`), and the baggage that was kept."""
     members = context.baggage
-    if not members:
-        return ids
-    return [*ids, (b"baggage", plain_baggage(members, max_bytes=_PLAIN_LIMIT_BYTES) or join_baggage(members))]
+    return [*ids, (b"baggage", _written(members))] if members else ids
+
+
+# Members that are declared have few values, which come again and again.
+@lru_cache(maxsize=_WRITTEN_COUNT)
+def _written(members: tuple[Member, ...]) -> bytes:
+    return plain_baggage(members, max_bytes=_PLAIN_LIMIT_BYTES) or join_baggage(members)
 
 
 def is_hidden_outside(name: bytes) -> bool:
