@@ -8,7 +8,7 @@ from pennon.headers.allowlist import PREFIX_MARK, spec_of
 from pennon.headers.fields import PRIVATE, BaggageKey, BaggagePolicy, Classification, UnknownMembers
 from pennon.headers.grammar import OWN_PREFIX, is_token
 from pennon.headers.leaks import leak_in
-from pennon.headers.values import members_of, naturals, pattern
+from pennon.headers.values import is_unordered, members_of, naturals, pattern, rank_fault
 
 _PATH: Final = "/baggage"
 _STATUSES: Final = (400, 431)
@@ -27,6 +27,9 @@ def baggage_faults(policy: BaggagePolicy) -> Iterator[Fault]:
         yield Fault(f"{_PATH}/max_bytes", f"{policy.max_bytes} is more than wire_max_bytes, {policy.wire_max_bytes}")
     if isinstance(policy.allow, str):
         yield Fault(f"{_PATH}/allow", f"{policy.allow!r} is one text; give a list of keys")
+        return
+    if is_unordered(policy.allow):
+        yield rank_fault(f"{_PATH}/allow")
         return
     seen = set()
     for number, allowed in enumerate(policy.allow):

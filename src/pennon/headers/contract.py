@@ -18,6 +18,7 @@ from pennon.headers.reading import Reading, reading_of
 from pennon.headers.routes import Route, route_to
 from pennon.headers.standard import Direction, HeaderScope, StandardField
 from pennon.headers.std import FORWARDING, HANDLED, STANDARDS_OWNERS
+from pennon.headers.values import listed, ranked
 
 if TYPE_CHECKING:
     from pennon.headers.proxies import TrustedProxies
@@ -33,7 +34,8 @@ class Contract:
     proxies: whose word counts about the client; None: nobody's.
     business_ids: patterns of ids of the business, e.g. "ORD-[0-9]+"; a request or correlation id that holds one is
         dropped where it comes in, and where it would leave.
-    Sequences may be lists; they are kept as tuples.
+    Sequences may be lists; they are kept as tuples. A set is sorted where the order says nothing, and refused where it
+        does: of the fields, and of what baggage allows, the first are kept longest.
 
     Raises: ContractInvalid with every fault found.
     """
@@ -74,13 +76,13 @@ class Contract:
     _nowhere: Route = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "fields", ranked(self.fields))
+        put(self, "downstreams", listed(self.downstreams))
+        put(self, "business_ids", listed(self.business_ids))
         faults = faults_of(self)
         if faults:
             raise ContractInvalid(faults)
-        put = object.__setattr__
-        put(self, "fields", tuple(self.fields))
-        put(self, "downstreams", tuple(self.downstreams))
-        put(self, "business_ids", tuple(self.business_ids))
         guard = business_id_guard(self.business_ids) if self.business_ids else ""
         put(self, "holds_business_id", re.compile(guard).match if guard else None)
         put(self, "id_syntax", f"(?!{guard}){ID_SYNTAX}" if guard else ID_SYNTAX)

@@ -32,7 +32,7 @@ from pennon.headers.times import (
     parse_ms_ns,
     parse_rfc3339_ns,
 )
-from pennon.headers.values import is_finite
+from pennon.headers.values import is_finite, listed
 
 # A date-time with 30 digits of fraction and an offset is 56 characters long; no other form is longer than 15.
 VALUE_LIMIT_BYTES: Final = 64
@@ -73,7 +73,7 @@ class DeadlinePolicy:
 
     def __post_init__(self) -> None:
         if not isinstance(self.accept, str):
-            object.__setattr__(self, "accept", tuple(map(_form, self.accept)))
+            object.__setattr__(self, "accept", tuple(map(_form, listed(self.accept))))
 
 
 class CallTimeout(msgspec.Struct, frozen=True, gc=False):

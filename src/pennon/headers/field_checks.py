@@ -8,7 +8,7 @@ from pennon.headers.fields import PRIVATE, Budgets, Category, Classification, Fi
 from pennon.headers.naming import folded, name_fault
 from pennon.headers.standard import Direction, HeaderScope, StandardField
 from pennon.headers.std import BY_NAME, HANDLED
-from pennon.headers.values import booleans, members_of, naturals, pattern, texts
+from pennon.headers.values import booleans, is_unordered, members_of, naturals, pattern, rank_fault, texts
 
 _KINDS: Final = {"trust": Trust, "propagate": Propagate, "log": Log, "classification": Classification}
 # What a header is, whoever declares it; and what a codec of pennon's does, whatever is declared.
@@ -21,6 +21,9 @@ _DEEDS: Final = (
 
 def field_faults(fields: Sequence[Field], budgets: Budgets) -> Iterator[Fault]:
     """Every fault, in the order of the declaration."""
+    if is_unordered(fields):
+        yield rank_fault("/fields")
+        return
     seen: dict[str, str] = {}
     for number, each in enumerate(fields):
         path = f"/fields/{number}"

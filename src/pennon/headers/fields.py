@@ -6,9 +6,10 @@ They are plain values; `Contract` checks them, all at once.
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final
 
 from pennon.headers.deadline import DeadlineForm
+from pennon.headers.values import listed, ranked
 
 MAX_BAGGAGE_BYTES: Final = 1_024
 MAX_BAGGAGE_MEMBERS: Final = 16
@@ -16,8 +17,6 @@ MAX_BAGGAGE_MEMBERS: Final = 16
 WIRE_MAX_BYTES: Final = 8_192
 # RFC 6585 §5: Request Header Fields Too Large.
 TOO_LARGE_STATUS: Final = 431
-
-_Entry = TypeVar("_Entry")
 
 
 class Category(StrEnum):
@@ -169,7 +168,7 @@ class BaggageKey:
 
     def __post_init__(self) -> None:
         if self.enum is not None:
-            object.__setattr__(self, "enum", _frozen(self.enum))
+            object.__setattr__(self, "enum", listed(self.enum))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +191,7 @@ class BaggagePolicy:
     refuse_status: int = TOO_LARGE_STATUS
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "allow", _frozen(self.allow))
+        object.__setattr__(self, "allow", ranked(self.allow))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,9 +266,4 @@ class Downstream:
     breaker: Breaker | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fields", _frozen(self.fields))
-
-
-def _frozen(names: Sequence[_Entry]) -> Sequence[_Entry]:
-    """The names as a tuple; a single text, which is a mistake, stays one for `Contract` to report."""
-    return names if isinstance(names, str) else tuple(names)  # type: ignore[return-value]  # a text, in its own type
+        object.__setattr__(self, "fields", listed(self.fields))

@@ -34,6 +34,7 @@ from pennon.headers.forwarded import (
     pieces_from_right,
 )
 from pennon.headers.report import Drop, DropReason
+from pennon.headers.values import listed
 
 FORWARDED: Final = "forwarded"
 X_FORWARDED_FOR: Final = "x-forwarded-for"
@@ -75,6 +76,8 @@ class TrustedProxies:
     trusted: Networks = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "networks", listed(self.networks))
+        object.__setattr__(self, "reads", listed(self.reads))
         faults = []
         try:
             object.__setattr__(self, "trusted", Networks(self.networks))
@@ -90,8 +93,6 @@ class TrustedProxies:
             faults.append(Fault("/max_elements", f"{self.max_elements!r} is not an integer of at least 1"))
         if faults:
             raise SettingInvalid(faults)
-        object.__setattr__(self, "networks", tuple(self.networks))
-        object.__setattr__(self, "reads", tuple(self.reads))
 
 
 class Behind(msgspec.Struct, frozen=True):

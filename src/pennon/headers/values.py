@@ -4,9 +4,36 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from math import isfinite
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 from pennon.errors import Fault
+
+_Entry = TypeVar("_Entry")
+
+
+def listed(given: Sequence[_Entry]) -> Sequence[_Entry]:
+    """What was given in a list, or in a set, as a tuple: a set, which comes otherwise in each process, is sorted.
+
+    A single text, which is a mistake, stays one, for `Contract` to report.
+    """
+    if isinstance(given, str):
+        return given  # type: ignore[return-value]  # a text, in its own type
+    return tuple(sorted(given, key=str)) if is_unordered(given) else tuple(given)
+
+
+def ranked(given: Sequence[_Entry]) -> Sequence[_Entry]:
+    """The same where the order counts: a set stays one, for `Contract` to report."""
+    return given if is_unordered(given) else listed(given)
+
+
+def is_unordered(given: object) -> bool:
+    """Whether it is a set."""
+    return isinstance(given, set | frozenset)
+
+
+def rank_fault(path: str) -> Fault:
+    """What is said of a set where the order counts."""
+    return Fault(path, "a set has no order, and here it counts; give a list or tuple")
 
 
 def texts(value: Any, path: str, names: Sequence[str]) -> Iterator[Fault]:
