@@ -161,6 +161,24 @@ def test_traceparent_that_somebody_overwrites_is_another_one(find: Find) -> None
     assert "another arrived than left" == why(posts, Item.TRACE)
 
 
+@pytest.mark.req(33, 64)
+def test_deadline_that_leaves_twice_is_another_one(find: Find) -> None:
+    """A callee that is no pennon may believe the later one."""
+
+    class Doubling(httpx.HTTPTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            request.headers = httpx.Headers([*request.headers.raw, (b"x-request-timeout-ms", b"99999")])
+            return super().handle_request(request)
+
+    def call(contract: Contract, url: str, proxy: str) -> None:
+        with pennon.http.httpx(httpx.Client(transport=Doubling(proxy=proxy)), contract) as client:
+            client.get(url)
+
+    posts = find(Client("doubled", sync=call))[0]
+
+    assert {Item.DEADLINE} == {item for item, state in states(posts).items() if state is State.LOST}
+
+
 @pytest.mark.req(33)
 def test_parent_that_was_copied_from_the_caller_is_lost(find: Find) -> None:
     """The trace goes on, but this hop is missing in it."""
