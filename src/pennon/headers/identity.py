@@ -31,6 +31,8 @@ OPAQUE_SYNTAX: Final = r"[A-Za-z0-9._:\-]{1,128}"
 _ID: Final = re.compile(OPAQUE_SYNTAX)
 _ACTOR_TYPES: Final = {each.value: each for each in ActorType}
 _PLAIN_TYPES: Final = (None, ActorType.HUMAN, ActorType.SERVICE, ActorType.SYSTEM)
+# Its own name, because looking a member up in its enum costs as much as the rest.
+_SUPPORT: Final = ActorType.SUPPORT
 _NOBODY: Final = Identity()
 
 
@@ -60,7 +62,7 @@ def whole_identity(
         return None
     if on_behalf_of is not None and actor is None:
         return None
-    if on_behalf_of is None and actor_type is ActorType.SUPPORT:
+    if on_behalf_of is None and actor_type is _SUPPORT:
         return None
     return Identity(tenant=tenant, actor=actor, actor_type=actor_type, on_behalf_of=on_behalf_of)
 
@@ -113,7 +115,7 @@ def _in_part(said: Mapping[str, str]) -> ReadIdentity:
     if actor is None and on_behalf_of is not None:
         dropped.append(Drop(ON_BEHALF_OF, DropReason.MISPLACED))
         on_behalf_of = None
-    if actor_type is ActorType.SUPPORT and on_behalf_of is None:
+    if actor_type is _SUPPORT and on_behalf_of is None:
         dropped += [Drop(name, DropReason.MISPLACED) for name in (ACTOR_ID, ACTOR_TYPE) if name in said.keys() - gone]
         actor = actor_type = None
     identity = Identity(tenant=tenant, actor=actor, actor_type=actor_type, on_behalf_of=on_behalf_of)
