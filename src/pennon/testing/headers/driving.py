@@ -49,32 +49,57 @@ def is_asgi(app: App) -> bool:
     return inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(type(app).__call__)
 
 
-def drive(app: App, headers: Lines, *, address: str, path: str = "/") -> Answer:
-    """Ask the application: a GET without a body. headers: latin-1 text, in order. address: the peer's.
+class After(msgspec.Struct, frozen=True):
+    """What follows a response. is_over: called when its last part has been sent.
+
+    limit_s: so many seconds at most the tasks that the request has left behind are let run to their end.
+    """
+
+    is_over: Callable[[], None]
+    limit_s: float
+
+
+def drive(
+    app: App, headers: Lines, *, address: str, path: str = "/", method: str = "GET", after: After | None = None
+) -> Answer:
+    """Ask the application, without a body. headers: latin-1 text, in order. address: the peer's.
 
     What the application raises becomes a 500, as a server would make it.
     """
-    way = _by_asgi if is_asgi(app) else _by_wsgi
+    asked = _Asked(headers, address, path, method, _NOTHING_FOLLOWS if after is None else after)
     try:
-        return way(app, headers, address, path)
+        return (_by_asgi if is_asgi(app) else _by_wsgi)(app, asked)
     except Exception as error:  # noqa: BLE001  # whatever it is, a server answers 500
         return Answer(_FAILED_STATUS, raised=type(error).__name__)
 
 
-def _by_asgi(app: App, headers: Lines, address: str, path: str) -> Answer:
+class _Asked(msgspec.Struct, frozen=True):
+    """A request, as it is sent."""
+
+    headers: Lines
+    address: str
+    path: str
+    method: str
+    after: After
+
+
+_NOTHING_FOLLOWS: Final = After(lambda: None, 0)
+
+
+def _by_asgi(app: App, asked: _Asked) -> Answer:
     sent: list[Any] = []
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
-        "method": "GET",
+        "method": asked.method,
         "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
+        "path": asked.path,
+        "raw_path": asked.path.encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
-        "client": (address, _PORT),
+        "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in asked.headers],
+        "client": (asked.address, _PORT),
         "server": ("service.test", 80),
     }
     waiting = [{"type": "http.request", "body": b"", "more_body": False}]
@@ -90,9 +115,16 @@ def _by_asgi(app: App, headers: Lines, address: str, path: str) -> Answer:
     async def send(message: Any) -> None:
         sent.append(message)
         if message["type"] == "http.response.body" and not message.get("more_body", False):
+            asked.after.is_over()
             is_answered.set()
 
-    _finish(app(scope, receive, send))
+    async def serve() -> None:
+        await app(scope, receive, send)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if left and asked.after.limit_s:
+            await asyncio.wait(left, timeout=asked.after.limit_s)
+
+    _finish(serve())
     start = next(message for message in sent if message["type"] == "http.response.start")
     return Answer(
         start["status"],
@@ -119,7 +151,7 @@ def _run(serving: Coroutine[Any, Any, object]) -> None:
         runner.run(serving)
 
 
-def _by_wsgi(app: App, headers: Lines, address: str, path: str) -> Answer:
+def _by_wsgi(app: App, asked: _Asked) -> Answer:
     started: list[tuple[str, list[tuple[str, str]]]] = []
     written: list[bytes] = []
 
@@ -127,9 +159,10 @@ def _by_wsgi(app: App, headers: Lines, address: str, path: str) -> Answer:
         started.append((status, headers))
         return written.append
 
-    blocks = app(_environ_of(headers, address, path), start_response)
+    blocks = app(_environ_of(asked), start_response)
     try:
         written += blocks
+        asked.after.is_over()
     finally:
         if hasattr(blocks, "close"):
             blocks.close()
@@ -137,17 +170,17 @@ def _by_wsgi(app: App, headers: Lines, address: str, path: str) -> Answer:
     return Answer(int(status[:3]), tuple([(name.lower(), value) for name, value in answered]), b"".join(written))
 
 
-def _environ_of(headers: Lines, address: str, path: str) -> dict[str, Any]:
+def _environ_of(asked: _Asked) -> dict[str, Any]:
     environ: dict[str, Any] = {
         "SERVER_SOFTWARE": _SOFTWARE,
-        "REMOTE_ADDR": address,
-        "REQUEST_METHOD": "GET",
+        "REMOTE_ADDR": asked.address,
+        "REQUEST_METHOD": asked.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": path,
+        "PATH_INFO": asked.path,
         "QUERY_STRING": "",
         "wsgi.input": BytesIO(),
     }
-    for name, value in headers:
+    for name, value in asked.headers:
         if "_" in name:
             continue
         key = name.upper().replace("-", "_")

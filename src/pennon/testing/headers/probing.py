@@ -4,18 +4,22 @@ It notes the request context and the headers that an application sees, and makes
 real doors that speak the service's contract; a spy stands behind them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from importlib.util import find_spec
 from inspect import isawaitable
+from queue import SimpleQueue
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from pennon import ambient
 from pennon.context import RequestContext
 from pennon.headers import Contract, Downstream
+from pennon.headers.identity import ACTOR_ID
 from pennon.signing import ContextSigner, new_key
 from pennon.testing.headers.spy import UNDECLARED_HOST, UNDECLARED_TOPIC, DownstreamSpy
 
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     import httpx
 
 Lines = tuple[tuple[str, str], ...]
+
+_ROUTE: Final = re.compile(r"[A-Z]+ /\S*")
 
 
 class Noted(msgspec.Struct, frozen=True):
@@ -32,11 +38,20 @@ class Noted(msgspec.Struct, frozen=True):
     lines: Lines
 
 
+class Sighting(msgspec.Struct, frozen=True):
+    """Who was seen to act once the response was over. place: where. actor: None if nobody did."""
+
+    place: str
+    actor: str | None
+
+
 class Probe:
     """Give `probe.asgi` or `probe.wsgi` a path in your application, if the door around it cannot be given to the suite.
 
     contract: that of the service's outgoing doors; the calls to a downstream leave through doors of the probe's own
         unless `calls` names your own way to make them, which must end at the same spy; under ASGI it may be async.
+    background: routes of the service, e.g. "POST /orders", whose work goes on after the response; its calls end at the
+        same spy.
     calling: the downstreams, by name, that the next requests call; None is an undeclared host, and such a topic.
     copied: headers, by name, that the next calls bring along as if the application had set them by hand.
     """
@@ -47,12 +62,20 @@ class Probe:
         *,
         spy: DownstreamSpy | None = None,
         calls: Mapping[str, Callable[[], object]] = MappingProxyType({}),
+        background: Sequence[str] = (),
     ) -> None:
+        """Raises: ValueError for a route that is not a method and a path."""
+        for route in background:
+            if _ROUTE.fullmatch(route) is None:
+                raise ValueError(f"background: {route!r} is not a method and a path; e.g. 'POST /orders'")
         self.spy = DownstreamSpy(contract) if spy is None else spy
         self.noted: list[Noted] = []
         self.calling: tuple[tuple[str, Downstream | None], ...] = ()
         self.copied: Lines = ()
         self.contract = contract
+        self.background = tuple(background)
+        self.sightings: SimpleQueue[Sighting] = SimpleQueue()
+        self._is_over = False
         self._calls = calls
         self._client: httpx.Client | None = None
 
@@ -76,6 +99,34 @@ class Probe:
             pass  # each call is made when it is asked for
         start_response("204 No Content", [])
         return []
+
+    def look(self, actor: str | None = None) -> None:
+        """See who acts here, once the response is over: for work that calls nobody. A fake of its store may call it.
+
+        actor: as whom the store is told that the work is done.
+        """
+        self._see("probe.look()", actor)
+
+    @contextmanager
+    def watching(self) -> Iterator[Callable[[], None]]:
+        """Note in `sightings` who acts, from when what comes is called, which says that the response is over."""
+        self.sightings = SimpleQueue()
+        self._is_over = False
+        self.spy.listener = lambda reached: self._see(reached.place, reached.headers.get(ACTOR_ID))
+        try:
+            yield self._end
+        finally:
+            self.spy.listener = None
+            self._is_over = False
+
+    def _end(self) -> None:
+        self._is_over = True
+
+    def _see(self, place: str, told: str | None) -> None:
+        """told: the actor that a call names."""
+        if self._is_over:
+            context = ambient.current()
+            self.sightings.put(Sighting(place, told or (None if context is None else context.identity.actor)))
 
     def _serve(self, lines: Iterable[tuple[str, str]]) -> Iterator[object]:
         """Note the request, then make the calls, one after the other: what each of your own gave."""

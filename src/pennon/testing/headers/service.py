@@ -1,7 +1,9 @@
 """The service under test: how a case asks it, what can be seen of it, and how it is told what it got wrong."""
 
 from collections.abc import Callable, Container, Iterable, Sequence
+from contextlib import suppress
 from enum import StrEnum
+from queue import Empty
 from typing import Any, Final, NoReturn, cast
 
 import msgspec
@@ -11,8 +13,8 @@ from pennon.headers import Boundary, Contract, Downstream
 from pennon.headers.fields import TOO_LARGE_STATUS, Limits
 from pennon.http.arriving import Door
 from pennon.testing.headers.callers import Caller, Callers
-from pennon.testing.headers.driving import Answer, App, drive, is_asgi
-from pennon.testing.headers.probing import Probe
+from pennon.testing.headers.driving import After, Answer, App, drive, is_asgi
+from pennon.testing.headers.probing import Probe, Sighting
 from pennon.testing.headers.spy import Reached
 
 _FAILED_STATUS: Final = 500
@@ -171,6 +173,28 @@ class Service:
         if noted is None:
             return Seen(answer, None, None, reached)
         return Seen(answer, noted.context, noted.lines, reached)
+
+    def ask_and_watch(
+        self, route: str, headers: Iterable[tuple[str, str]], *, caller: Caller, limit_s: float
+    ) -> tuple[Answer, list[Sighting]]:
+        """Send a request to a route of the service's own; the answer, and who acted once that was over.
+
+        limit_s: so many seconds at most somebody is waited for.
+        """
+        own = list(headers)
+        lines = self.lines(caller, besides={name.lower() for name, _ in own}) + own
+        self._sent = f"{route} with {self._told(own, caller)}"
+        method, _, path = route.partition(" ")
+        assert self._probe is not None  # noqa: S101  # a case that needs to look inside has one
+        with self._probe.watching() as is_over:
+            after = After(is_over, limit_s)
+            answer = drive(self.app, lines, address=caller.address, path=path, method=method, after=after)
+            seen: list[Sighting] = []
+            with suppress(Empty):
+                seen.append(self._probe.sightings.get(timeout=limit_s))
+                while True:
+                    seen.append(self._probe.sightings.get_nowait())
+        return answer, seen
 
     def serve(self, headers: Iterable[tuple[str, str]] = (), *, caller: Caller, calling: Sequence[str] = ()) -> Seen:
         """Send a request that is to be served."""

@@ -76,6 +76,7 @@ class DownstreamSpy:
         something to await that gives one. The service itself stands there with
         `httpx.ASGITransport(app).handle_async_request`.
     answering: the headers with which it answers else.
+    listener: told of each that arrives; within this process, in the task or thread that calls.
     """
 
     def __init__(self, contract: Contract | None = None) -> None:
@@ -84,6 +85,7 @@ class DownstreamSpy:
         self._lock = Lock()
         self.answers: dict[str, Answering] = {}
         self.answering: tuple[tuple[str, str], ...] = ()
+        self.listener: Callable[[Reached], None] | None = None
         self.producer = SpiedProducer(self)
 
     def watch(self, contract: Contract) -> "DownstreamSpy":
@@ -165,6 +167,8 @@ class DownstreamSpy:
         """Note what arrived at a downstream of this name."""
         with self._lock:
             self._reached.setdefault(name, Arrivals()).append(reached)
+        if self.listener is not None:
+            self.listener(reached)
 
 
 class SpiedProducer:

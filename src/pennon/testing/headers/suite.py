@@ -1,9 +1,10 @@
 """The suite of a contract: all its cases, to be parametrised or run at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pennon.headers import Boundary, Contract
+from pennon.testing.headers.background_cases import background_cases
 from pennon.testing.headers.baggage_cases import baggage_cases
 from pennon.testing.headers.boundary_cases import boundary_cases
 from pennon.testing.headers.callers import Caller
@@ -26,7 +27,12 @@ from pennon.testing.headers.service import Needs, Setting, door_within
 
 
 def cases_of(
-    contract: Contract, boundary: Boundary, *, verified: Caller | None = None, stranger: Caller | None = None
+    contract: Contract,
+    boundary: Boundary,
+    *,
+    verified: Caller | None = None,
+    stranger: Caller | None = None,
+    background: Sequence[str] = (),
 ) -> list[Case]:
     """Every case of a contract at this boundary, each with an id of its own.
 
@@ -34,9 +40,11 @@ def cases_of(
         def test_contract(case): case.run(door)
 
     verified, stranger: who the boundary verifies, and who not, where its callables want more than a usual address.
+    background: that of the probe by which they will be run; a case for each.
     Raises: ValueError if a mesh's verifier knows none of these, or nobody can bring what every request must have.
     """
-    return list(_cases(setting_of(contract, boundary, verified=verified, stranger=stranger)))
+    setting = setting_of(contract, boundary, verified=verified, stranger=stranger)
+    return [*_cases(setting), *background_cases(setting, background)]
 
 
 def run_suite(
@@ -63,9 +71,10 @@ def run_suite(
         if door is None:
             raise ValueError("boundary: no door is found in the application, so it must be said who is believed")
         boundary = door.boundary
+    background = () if probe is None else probe.background
     cases = [
         case
-        for case in cases_of(contract, boundary, verified=verified, stranger=stranger)
+        for case in cases_of(contract, boundary, verified=verified, stranger=stranger, background=background)
         if not case.id.startswith(leave_out or ("\0",)) and (case.needs is Needs.ANSWERS or not outside_only)
     ]
     return run_all(cases, lambda case: case.run(app, probe=probe, path=path))
