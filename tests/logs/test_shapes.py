@@ -98,6 +98,9 @@ TEXTS: Final[dict[str, Callable[[str, str], str]]] = {
     "userinfo": lambda name, secret: f"calls https://{name}:{secret}@h/a",
     "an argument": lambda name, secret: f"call({name.replace('-', '_')}={secret!r})",
     "an object": lambda name, secret: f"Header(name={name!r}, value={secret!r})",
+    "words": lambda name, secret: f"set name={name} value={secret}",
+    "YAML": lambda name, secret: f"headers:\n- name: accept\n  value: a/b\n- name: {name}\n  value: {secret}\n",
+    "YAML in a line": lambda name, secret: f"header: {{value: {secret}, key: {name}}}",
     "an environ": lambda name, secret: repr({f"HTTP_{name.upper().replace('-', '_')}": secret}),
 }
 CONTRACT: Final = Contract(

@@ -1,6 +1,6 @@
 """Headers as members that stand beside each other: `{"name": "cookie", "value": "a=1"}`.
 
-HAR, Envoy and OTLP have them so. In a text, of JSON or of whatever repr. Rules:
+HAR, Envoy and OTLP have them so. In a text, of JSON, YAML or whatever repr. Rules:
 - The name is the value of a member called name, key, header or field; its last part counts, as in
   `http.request.header.cookie`.
 - The value is that of a member called value, of the same object, behind it (some short members may stand between) or
@@ -24,9 +24,11 @@ _VALUES: Final = r"(?:(?:raw|header)_?)?values?"
 # Behind a member's name, up to its value; quotes may be escaped, as of JSON within JSON.
 _IS: Final = r"""\\{0,7}+["']?\s{0,64}+[:=]\s{0,64}+\\{0,7}+(?:b(?=["']))?+"""
 _NAMED: Final = re.compile(
-    rf"""{_NAMES}{_IS}["'](?P<name>[A-Za-z][A-Za-z0-9_.\-]{{1,255}}+)\\{{0,7}}+["']""", re.IGNORECASE
+    rf"""{_NAMES}{_IS}["']?(?P<name>[A-Za-z][A-Za-z0-9_.\-]{{1,255}}+)\\{{0,7}}+["']?""", re.IGNORECASE
 )
-_NEXT: Final = re.compile(rf"""\s{{0,64}}+,\s{{0,64}}+\\{{0,7}}+["']?(?P<key>[A-Za-z_]{{1,64}}+){_IS}""")
+_NEXT: Final = re.compile(
+    rf"""(?:\s{{0,64}}+,\s{{0,64}}+|\s{{1,64}}+)\\{{0,7}}+["']?(?P<key>[A-Za-z_]{{1,64}}+){_IS}"""
+)
 _VALUED: Final = re.compile(rf"(?<![A-Za-z]){_VALUES}{_IS}", re.IGNORECASE)
 # A member between the two, behind the first of its quotes or its first letter; so many of them.
 _SHORT: Final = re.compile(r"""["'][^"'\\]{0,256}+\\{0,7}+["']|[A-Za-z0-9.+\-]{1,64}+""")

@@ -15,6 +15,7 @@ import enum
 import traceback
 import uuid
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ from pennon.headers.std import BY_NAME
 _DEPTH_LIMIT_COUNT: Final = 6
 _ITEMS_LIMIT_COUNT: Final = 256
 _PAIR_COUNT: Final = 2
+# Names of a program's lines are few, and said again and again.
+_KEYS_LIMIT_COUNT: Final = 1_024
 # Of an attribute that is named for a header; a longer text is none.
 _NAME_LIMIT_CHARS: Final = 256
 
@@ -52,6 +55,7 @@ class Safety:
 
     def __init__(self, redaction: Redaction) -> None:
         self._redaction = redaction
+        self._safe_key = lru_cache(_KEYS_LIMIT_COUNT)(redaction.safe_text)
 
     def text(self, text: str) -> str:
         """A message or a traceback."""
@@ -144,7 +148,7 @@ class Safety:
         return tuple(items) if isinstance(value, tuple) else items
 
     def _key(self, key: Any) -> Any:
-        return self.text(key) if isinstance(key, str) else key
+        return self._safe_key(key) if isinstance(key, str) and len(key) <= _NAME_LIMIT_CHARS else self.value(key)
 
     def _object(self, value: Any) -> Any:
         """An object that formatters write by its repr or its str."""
@@ -181,7 +185,7 @@ def _are_entries(value: Collection[Any]) -> bool:
 def _entry(members: Mapping[Any, Any]) -> tuple[list[str | bytes], Any] | None:
     """What may be the name, and the value beside it; None if they are not there."""
     called = {key.lower(): each for key, each in members.items() if isinstance(key, str)}
-    if VALUE_KEYS.isdisjoint(called):
+    if VALUE_KEYS.isdisjoint(called) or NAME_KEYS.isdisjoint(called):
         return None
     names = [each for key, each in called.items() if key in NAME_KEYS and isinstance(each, str | bytes)]
     return (names, next(each for key, each in called.items() if key in VALUE_KEYS)) if names else None
