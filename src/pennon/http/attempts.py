@@ -6,7 +6,7 @@ say so here.
 """
 
 from contextlib import AbstractContextManager
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Final
 
@@ -28,25 +28,27 @@ class Failed(Exception):
 class Attempt:
     """One of the library's attempts, which gets to see no more of an error than may be logged."""
 
-    __slots__ = ("_attempt", "_token", "was_answered")
-
-    _token: Token["Attempt | None"]
+    __slots__ = ("_around", "_attempt", "was_answered")
 
     def __init__(self, attempt: AbstractContextManager[Any]) -> None:
         self._attempt = attempt
+        self._around: Attempt | None = None
         self.was_answered = False
 
     def __enter__(self) -> None:
-        self._token = _HERE.set(self)
+        self._around = _HERE.get()
+        _HERE.set(self)
         self._attempt.__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        _HERE.reset(self._token)
-        if self.was_answered:
+        # Not by a token, which raises in another context: a coroutine that was dropped half-way may be closed there.
+        if _HERE.get() is self:
+            _HERE.set(self._around)
+        if self.was_answered and self._around is not None:
             # To whoever guards a call that this one is a part of.
-            note_response()
+            self._around.was_answered = True
         if isinstance(error, Exception):
             return self._attempt.__exit__(Failed, Failed(error, was_answered=self.was_answered), None)
         return self._attempt.__exit__(kind, error, traceback)
