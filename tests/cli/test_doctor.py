@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import requests
+import urllib3
 from click.testing import CliRunner, Result
 from flask import Flask
 from opentelemetry import trace
@@ -99,7 +100,7 @@ def test_nothing_is_lost_through_our_doors(has_sdk: bool, monkeypatch: pytest.Mo
 
     assert [] == [each for each in (*examined.incoming, *examined.outgoing, *examined.records) if each.is_broken]
     assert 0 == examined.breaks_count
-    clients = {"httpx", "httpx async", "requests", "aiohttp"}
+    clients = {"httpx", "httpx async", "requests", "urllib3", "aiohttp"}
     ways = {f"{door} > {client}" for door in ("asgi", "wsgi") for client in clients}
     for hop in ("posts", "wild", "stripe"):
         assert ways == {each.door for each in examined.outgoing if each.hop == hop}
@@ -399,6 +400,8 @@ def test_client_is_told_what_of_it_is_not_wrapped() -> None:
     assert [Level.FINE] == levels(doctoring.client("c", WRAPPED))
     [found] = doctoring.client("s", MOUNTED)
     assert (Level.BREAK, True) == (found.level, "http://legacy.internal" in found.said)
+    assert [Level.FINE] == levels(doctoring.client("m", pennon.http.urllib3(urllib3.PoolManager(), CONTRACT)))
+    assert [Level.BREAK] == levels(doctoring.client("m", urllib3.PoolManager()))
     assert [Level.BREAK] == levels(doctoring.client("c", httpx.Client()))
     assert [Level.BREAK] == levels(doctoring.client("c", object()))
 

@@ -18,6 +18,7 @@ import pytest
 import requests
 import urllib3
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from urllib3.exceptions import MaxRetryError
 
 import pennon
 import pennon.http
@@ -122,6 +123,12 @@ def by_requests(url: str, timeout_s: Any = 30) -> None:
         session.get(url, timeout=timeout_s)
 
 
+def by_urllib3(url: str, timeout_s: Any = 30) -> None:
+    """One call, which urllib3 would try four times."""
+    with pennon.http.urllib3(urllib3.PoolManager(retries=3), CONTRACT) as manager:
+        manager.request("GET", url, timeout=timeout_s)
+
+
 def by_aiohttp(url: str, timeout_s: float = 30) -> None:
     """One call."""
 
@@ -133,7 +140,7 @@ def by_aiohttp(url: str, timeout_s: float = 30) -> None:
     asyncio.run(call())
 
 
-CLIENTS = [by_httpx, by_httpx_async, by_requests, by_aiohttp]
+CLIENTS = [by_httpx, by_httpx_async, by_requests, by_urllib3, by_aiohttp]
 Call = Callable[..., None]
 
 
@@ -162,7 +169,10 @@ def test_call_ends_with_the_deadline_and_says_that_it_was_the_deadline(deaf: Dea
     with serving(0.4), pytest.raises(DeadlineExceeded, match=r"no answer in the 0\.390 s") as raised:
         call(deaf.url)
 
-    assert isinstance(raised.value.__cause__, httpx.TimeoutException | requests.Timeout | TimeoutError)
+    assert isinstance(
+        raised.value.__cause__,
+        httpx.TimeoutException | requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError,
+    )
     assert not isinstance(raised.value, TimeoutError)
     assert raised.value.was_sent
     assert 1 == exceeded()["given_up"] - before
@@ -216,7 +226,7 @@ def test_call_that_is_never_sent_opens_no_circuit(deaf: Deaf) -> None:
 def test_shorter_timeout_of_the_caller_stays_its_own(deaf: Deaf, call: Call, left_s: float | None) -> None:
     """A generic timeout is the client's error, and no deadline is counted."""
     before = exceeded()
-    with serving(left_s), pytest.raises((httpx.TimeoutException, requests.Timeout, TimeoutError)):
+    with serving(left_s), pytest.raises((httpx.TimeoutException, requests.Timeout, MaxRetryError, TimeoutError)):
         call(deaf.url, 0.05)
 
     assert before == exceeded()
@@ -237,9 +247,9 @@ def test_shorter_timeout_of_the_caller_stays_its_own(deaf: Deaf, call: Call, lef
 )
 def test_requests_timeouts_are_lowered_in_whatever_form(own: Any, lowered: Any) -> None:
     """None, a number, a pair, urllib3's own."""
-    from pennon.http.requests_door import _lowered
+    from pennon.http.on_urllib3 import lowered as by_door
 
-    found = _lowered(own, 2.0)
+    found = by_door(own, 2.0)
     if isinstance(found, urllib3.Timeout):
         said = (found.total, found._connect, found._read)
         found = tuple(each if isinstance(each, int | float) else None for each in said)
@@ -423,6 +433,9 @@ GZIP: Final = (
     b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(GZIPPED),
     [GZIPPED[at : at + 1] for at in range(9)] + [GZIPPED[9:]],
 )
+# A chunk whose length, of nothing but zeros, takes its time, and compressed bytes of which nothing comes.
+LONG_LENGTH: Final = CHUNKS[0], [b"0"] * 9 + [b"a\r\nxxxxxxxxxx\r\n0\r\n\r\n"]
+BODIES: Final = {"length": LENGTH, "chunks": CHUNKS, "chunk's length": LONG_LENGTH, "gzip": GZIP}
 
 
 @contextmanager
@@ -444,50 +457,112 @@ def dripping_host(clock: ManualClock, head: bytes, pieces: list[bytes]) -> Itera
         host.join()
 
 
+def requests_content(url: str, **more: Any) -> bytes:
+    """A body that is read at once."""
+    return _by_session(lambda session: session.get(url, **more).content)
+
+
+def requests_pieces(url: str, **more: Any) -> bytes:
+    """A body that is read in pieces, later."""
+    return _by_session(lambda session: b"".join(session.get(url, stream=True, **more).iter_content(4)))
+
+
+def requests_raw(url: str, **more: Any) -> bytes:
+    """What urllib3 has received for requests."""
+    return _by_session(lambda session: session.get(url, stream=True, **more).raw.read(decode_content=True))
+
+
+def _by_session(read: Callable[[requests.Session], bytes]) -> bytes:
+    with requests.Session() as session:
+        session.trust_env = False
+        return read(pennon.http.requests(session, CONTRACT))
+
+
+def urllib3_data(url: str, **more: Any) -> bytes:
+    """A body that is read at once."""
+    return _by_manager(lambda manager: manager.request("GET", url, **more).data)
+
+
+def urllib3_read(url: str, **more: Any) -> bytes:
+    """A body that is read later, as a whole."""
+    return _by_manager(lambda manager: manager.request("GET", url, preload_content=False, **more).read())
+
+
+def urllib3_pieces(url: str, **more: Any) -> bytes:
+    """A body that is read in pieces."""
+    return _by_manager(lambda manager: b"".join(manager.request("GET", url, preload_content=False, **more).stream(4)))
+
+
+def _by_manager(read: Callable[[urllib3.PoolManager], bytes]) -> bytes:
+    with pennon.http.urllib3(urllib3.PoolManager(), CONTRACT) as manager:
+        return read(manager)
+
+
+READS = [requests_content, requests_pieces, requests_raw, urllib3_data, urllib3_read, urllib3_pieces]
+Read = Callable[..., bytes]
+
+
 @pytest.mark.req(62, 63, 66)
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize(("head", "pieces"), [LENGTH, CHUNKS], ids=["length", "chunks"])
-def test_body_that_drips_to_requests_ends_with_the_deadline(
-    stream: bool, head: bytes, pieces: list[bytes], clock: ManualClock
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize(("head", "pieces"), BODIES.values(), ids=BODIES)
+def test_body_that_drips_by_the_socket_ends_with_the_deadline(
+    read: Read, head: bytes, pieces: list[bytes], clock: ManualClock
 ) -> None:
     """Nobody waits for the rest, which never comes: with the first piece that comes when the time is over."""
     before = exceeded().get("given_up", 0)
-    with dripping_host(clock, head, pieces[:-1]) as url, serving(3.5), requests.Session() as session:
-        session.trust_env = False
-        with pytest.raises(DeadlineExceeded, match=r"127\.0\.0\.1: no answer in the 3\.490 s"):
-            list(pennon.http.requests(session, CONTRACT).get(url, stream=stream).iter_content(4))
+    with (
+        dripping_host(clock, head, pieces[:-1]) as url,
+        serving(3.5),
+        pytest.raises(DeadlineExceeded, match=r"127\.0\.0\.1: no answer in the 3\.490 s"),
+    ):
+        read(url)
 
     assert 1 == exceeded()["given_up"] - before
 
 
 @pytest.mark.req(62, 64)
+@pytest.mark.parametrize("read", READS)
 @pytest.mark.parametrize("left_s", [20.1, None])
-@pytest.mark.parametrize(("head", "pieces"), [LENGTH, CHUNKS, GZIP], ids=["length", "chunks", "gzip"])
-def test_body_that_requests_has_in_time_is_read_to_its_end(
+@pytest.mark.parametrize(("head", "pieces"), BODIES.values(), ids=BODIES)
+def test_body_that_the_socket_has_in_time_is_read_to_its_end(
+    read: Read, head: bytes, pieces: list[bytes], left_s: float | None, clock: ManualClock
+) -> None:
+    """However it is framed and read."""
+    with dripping_host(clock, head, pieces) as url, serving(left_s):
+        found = read(url)
+
+    assert (b"x" * 10, 10 * 10**9) == (found, clock.monotonic_ns())
+
+
+@pytest.mark.req(62, 64)
+@pytest.mark.parametrize("left_s", [20.1, None])
+@pytest.mark.parametrize(("head", "pieces"), BODIES.values(), ids=BODIES)
+def test_connection_serves_the_next_call_when_its_body_is_read(
     head: bytes, pieces: list[bytes], left_s: float | None, clock: ManualClock
 ) -> None:
-    """Then the connection serves the next call: the host has but one."""
-    with dripping_host(clock, head, pieces) as url, serving(left_s), requests.Session() as session:
-        session.trust_env = False
-        pennon.http.requests(session, CONTRACT)
-        found = [session.get(url).content, b"".join(session.get(url, stream=True).iter_content(4))]
+    """The host has but one."""
+    with dripping_host(clock, head, pieces) as url, serving(left_s):
+        by_session = _by_session(lambda session: session.get(url).content + session.get(url).content)
+    with dripping_host(clock, head, pieces) as url, serving(None if left_s is None else 20 + left_s):
+        by_manager = _by_manager(lambda manager: manager.request("GET", url).data + manager.request("GET", url).data)
 
-    assert ([b"x" * 10] * 2, 20 * 10**9) == (found, clock.monotonic_ns())
+    assert (b"x" * 20, b"x" * 20, 40 * 10**9) == (by_session, by_manager, clock.monotonic_ns())
 
 
 @pytest.mark.req(66)
-@pytest.mark.parametrize(("own_s", "kind"), [(30, DeadlineExceeded), (0.01, requests.ConnectionError)])
-def test_body_that_stops_in_requests_is_the_deadline_s_or_the_caller_s(
-    own_s: float, kind: type[Exception], clock: ManualClock
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("is_the_deadlines", [True, False])
+def test_body_that_stops_at_the_socket_is_the_deadline_s_or_the_caller_s(
+    read: Read, is_the_deadlines: bool, clock: ManualClock
 ) -> None:
     """By whose time ran out, as for the head."""
+    own_s = 30 if is_the_deadlines else 0.01
+    is_pair = read in {requests_content, requests_pieces, requests_raw}
+    timeout = (30, own_s) if is_pair else urllib3.Timeout(connect=30, read=own_s)
+    kinds = (DeadlineExceeded,) if is_the_deadlines else (urllib3.exceptions.HTTPError, requests.ConnectionError)
     head, pieces = LENGTH
-    with dripping_host(clock, head, pieces[:0]) as url, serving(0.1), requests.Session() as session:
-        session.trust_env = False
-        response = pennon.http.requests(session, CONTRACT).get(url, timeout=(30, own_s), stream=True)
-        with pytest.raises(kind):
-            _ = response.content
-        response.close()
+    with dripping_host(clock, head, pieces[:0]) as url, serving(0.1), pytest.raises(kinds):
+        read(url, timeout=timeout)
 
 
 def test_request_that_failed_can_be_sent_again(clock: ManualClock) -> None:

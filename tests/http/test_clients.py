@@ -1,4 +1,4 @@
-"""The doors from which requests go out, over real sockets: one suite for httpx (two), requests and aiohttp."""
+"""The doors from which requests go out, over real sockets: one suite for httpx (two), requests, urllib3 and aiohttp."""
 
 import asyncio
 import time
@@ -12,6 +12,7 @@ import aiohttp
 import httpx
 import pytest
 import requests
+import urllib3
 from opentelemetry import baggage, context
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
@@ -73,6 +74,15 @@ def by_requests(contract: Contract, method: str, url: str, **more: Any) -> Answe
     return Answer(got.status_code, {name.lower(): value for name, value in got.headers.items()}, got.content)
 
 
+def by_urllib3(contract: Contract, method: str, url: str, **more: Any) -> Answer:
+    """Through urllib3."""
+    more["body"] = more.pop("content", None)
+    retries = urllib3.Retry(connect=False, redirect=5)
+    with pennon.http.urllib3(urllib3.PoolManager(retries=retries), contract) as manager:
+        got = manager.request(method, url, **more)
+    return Answer(got.status, {name.lower(): value for name, value in got.headers.items()}, got.data)
+
+
 def by_aiohttp(contract: Contract, method: str, url: str, **more: Any) -> Answer:
     """Through aiohttp."""
 
@@ -87,7 +97,7 @@ def by_aiohttp(contract: Contract, method: str, url: str, **more: Any) -> Answer
     return asyncio.run(call())
 
 
-CLIENTS = [by_httpx, by_httpx_async, by_requests, by_aiohttp]
+CLIENTS = [by_httpx, by_httpx_async, by_requests, by_urllib3, by_aiohttp]
 
 
 class Host:
@@ -143,7 +153,7 @@ def hosts(serve_on: Callable[..., str]) -> Hosts:
     return Hosts(serve_on)
 
 
-@pytest.fixture(params=CLIENTS, ids=["httpx", "httpx async", "requests", "aiohttp"])
+@pytest.fixture(params=CLIENTS, ids=["httpx", "httpx async", "requests", "urllib3", "aiohttp"])
 def call(request: pytest.FixtureRequest, hosts: Hosts) -> Call:
     """Calls a host through one of the doors: host, path; what else the client is told."""
     through: Call = request.param
@@ -399,7 +409,12 @@ def test_client_span_is_what_the_next_hop_continues(call: Call, hosts: Hosts, sp
 
 def test_failure_of_a_call_is_the_client_s_own(call: Call, spans: InMemorySpanExporter) -> None:
     """And stands on the span."""
-    errors = (httpx.ConnectError, requests.ConnectionError, aiohttp.ClientConnectorError)
+    errors = (
+        httpx.ConnectError,
+        requests.ConnectionError,
+        urllib3.exceptions.NewConnectionError,
+        aiohttp.ClientConnectorError,
+    )
     with request_of(), pytest.raises(errors) as raised:
         call("127.0.0.1:1")
 
@@ -408,7 +423,7 @@ def test_failure_of_a_call_is_the_client_s_own(call: Call, spans: InMemorySpanEx
     assert f"{raised_type.__module__}.{raised_type.__qualname__}" == (span.attributes or {})["error.type"]
 
 
-@pytest.mark.parametrize("door", [pennon.http.httpx, pennon.http.requests, pennon.http.aiohttp])
+@pytest.mark.parametrize("door", [pennon.http.httpx, pennon.http.requests, pennon.http.urllib3, pennon.http.aiohttp])
 def test_client_of_another_library_is_told_so(door: Callable[[Any, Contract], Any]) -> None:
     """Also a class in place of an object."""
     contract = Contract("c", version="1", owner="tests")

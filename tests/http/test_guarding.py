@@ -20,6 +20,7 @@ import pytest
 import requests
 import stamina
 import structlog
+import urllib3
 from stamina import instrumentation
 
 import pennon.http
@@ -27,7 +28,7 @@ from pennon import ambient, counters
 from pennon.context import Deadline, Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.errors import CircuitOpen, DeadlineExceeded, SettingInvalid
 from pennon.headers import Breaker, Contract, DeadlinePolicy, Downstream, Retries
-from pennon.http.failing import retry_after_s
+from pennon.http.failing import retry_after_s, status_of
 
 HERE = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "")
 # A port that nobody listens on: reserved by IANA, and never given out by a kernel.
@@ -123,7 +124,31 @@ def by_requests(url: str) -> Callable[[], Any]:
     return call
 
 
-@pytest.mark.parametrize("client", [by_httpx, by_requests])
+def by_urllib3(url: str) -> Callable[[], Any]:
+    """The same; for a status urllib3 raises nothing, whoever uses it does."""
+
+    def call() -> urllib3.BaseHTTPResponse:
+        with urllib3.PoolManager() as manager:
+            answer = manager.request("GET", url, retries=0)
+        if answer.status >= 400:
+            raise Refused(answer)
+        return answer
+
+    return call
+
+
+class Refused(urllib3.exceptions.HTTPError):
+    """What they raise."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
+        super().__init__()
+        self.response = response
+
+
+CLIENTS = [by_httpx, by_requests, by_urllib3]
+
+
+@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("failure", [(503, {}), (502, {}), (504, {}), (429, {}), None])
 def test_idempotent_call_is_made_again(host: Host, client: Any, failure: Any) -> None:
     """Also one that may have arrived, whichever client says so in its own words."""
@@ -131,22 +156,22 @@ def test_idempotent_call_is_made_again(host: Host, client: Any, failure: Any) ->
     before = total(counters.Count.CALLS_RETRIED)
     answer = guard(retries=RETRIES).call(client(host.url), is_idempotent=True)
 
-    assert 200 == answer.status_code
+    assert 200 == status_of(answer)
     assert (3, 2) == (host.asked_count, total(counters.Count.CALLS_RETRIED) - before)
 
 
-@pytest.mark.parametrize("client", [by_httpx, by_requests])
+@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("failure", [(503, {"Retry-After": "0"}), (429, {}), None])
 def test_other_call_that_may_have_arrived_is_not_made_again(host: Host, client: Any, failure: Any) -> None:
     """It could be done twice."""
     host.answers = [failure]
-    with pytest.raises((httpx.HTTPError, requests.RequestException)):
+    with pytest.raises((httpx.HTTPError, requests.RequestException, urllib3.exceptions.HTTPError)):
         guard(retries=RETRIES).call(client(host.url))
 
     assert 1 == host.asked_count
 
 
-@pytest.mark.parametrize("client", [by_httpx, by_requests])
+@pytest.mark.parametrize("client", CLIENTS)
 def test_call_that_reached_nobody_is_made_again(client: Any) -> None:
     """Without a connection nothing can have been done."""
     made: list[int] = []
@@ -155,7 +180,7 @@ def test_call_that_reached_nobody_is_made_again(client: Any) -> None:
         made.append(1)
         return client(NOBODY)()
 
-    with pytest.raises((httpx.ConnectError, requests.ConnectionError)):
+    with pytest.raises((httpx.ConnectError, requests.ConnectionError, urllib3.exceptions.MaxRetryError)):
         guard(retries=RETRIES).call(call)
 
     assert 3 == len(made)
@@ -187,7 +212,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]
 
 
 @pytest.mark.req(96)
-@pytest.mark.parametrize("client", [by_httpx, by_requests])
+@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("is_there", [True, False])
 def test_retry_is_logged_without_what_the_error_says(
     host: Host, logged: Callable[[], list[str]], client: Callable[[str], Callable[[], Any]], is_there: bool
@@ -195,7 +220,7 @@ def test_retry_is_logged_without_what_the_error_says(
     """A client's error names the URL, and a URL may hold a token; its class and the outcome are told."""
     host.answers = [(503, {}), (503, {})]
     url = (host.url if is_there else NOBODY) + "?access_token=s3cr3t"
-    with contextlib.suppress(httpx.ConnectError, requests.ConnectionError):
+    with contextlib.suppress(httpx.ConnectError, requests.ConnectionError, urllib3.exceptions.MaxRetryError):
         guard(retries=RETRIES).call(client(url), is_idempotent=True)
     lines = logged()
 

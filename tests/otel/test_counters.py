@@ -13,6 +13,7 @@ import aiohttp
 import httpx
 import pytest
 import requests
+import urllib3
 from opentelemetry import metrics
 from opentelemetry.environment_variables import OTEL_PYTHON_METER_PROVIDER
 from opentelemetry.metrics import _internal as api
@@ -138,6 +139,7 @@ MADE: Mapping[str, Callable[[], object]] = {
     "wsgi": lambda: pennon.http.wsgi(_wsgi_app, CONTRACT, boundary=public()),
     "httpx": _httpx,
     "requests": _requests,
+    "urllib3": lambda: pennon.http.urllib3(urllib3.PoolManager(), CONTRACT),
     "aiohttp": _aiohttp,
     "producer": lambda: pennon.kafka.producer(object(), CONTRACT),
     "aio producer": lambda: pennon.kafka.aio.producer(object(), CONTRACT),

@@ -5,8 +5,8 @@ Here live the wrappers of foreign things and nothing that decides: what a header
 `arriving` and `calling`. A client library is imported when one of its clients is wrapped.
 """
 
-from pennon.http.egress import aiohttp, httpx, requests
+from pennon.http.egress import aiohttp, httpx, requests, urllib3
 from pennon.http.guarding import Guard
 from pennon.http.ingress import asgi, wsgi
 
-__all__ = ["Guard", "aiohttp", "asgi", "httpx", "requests", "wsgi"]
+__all__ = ["Guard", "aiohttp", "asgi", "httpx", "requests", "urllib3", "wsgi"]

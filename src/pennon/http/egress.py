@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession
     from httpx import AsyncClient, Client
     from requests import Session
+    from urllib3 import HTTPConnectionPool, PoolManager
 
 ClientT = TypeVar("ClientT", bound="Client | AsyncClient")
 SessionT = TypeVar("SessionT", bound="Session")
+PoolT = TypeVar("PoolT", bound="PoolManager | HTTPConnectionPool")
 AsyncSessionT = TypeVar("AsyncSessionT", bound="ClientSession")
 
 
@@ -50,6 +52,17 @@ def requests(session: SessionT, contract: Contract, *, signer: Signer | None = N
 
     wrap(session, Terms(contract, signer))
     return session
+
+
+def urllib3(pool: PoolT, contract: Contract, *, signer: Signer | None = None) -> PoolT:
+    """The same manager of pools, its pools wrapped, those that it makes later too; or the same pool.
+
+    Each redirect and each try of its `Retry` is a call of its own. Wrapped again it takes the new contract.
+    """
+    from pennon.http.urllib3_door import wrap
+
+    wrap(pool, Terms(contract, signer))
+    return pool
 
 
 def aiohttp(session: AsyncSessionT, contract: Contract, *, signer: Signer | None = None) -> AsyncSessionT:

@@ -26,6 +26,8 @@ _UNSENT: Final[frozenset[Name]] = frozenset(
         ("httpx", "PoolTimeout"),
         ("requests", "ConnectTimeout"),
         ("urllib3", "NewConnectionError"),
+        ("urllib3", "ConnectTimeoutError"),
+        ("urllib3", "EmptyPoolError"),
         ("aiohttp", "ClientConnectorError"),
         ("aiohttp", "ConnectionTimeoutError"),
         ("builtins", "ConnectionRefusedError"),
@@ -41,6 +43,10 @@ _UNANSWERED: Final[frozenset[Name]] = frozenset(
         ("requests", "ConnectionError"),
         ("requests", "Timeout"),
         ("requests", "ChunkedEncodingError"),
+        ("urllib3", "TimeoutError"),
+        ("urllib3", "ProtocolError"),
+        ("urllib3", "ProxyError"),
+        ("urllib3", "SSLError"),
         ("aiohttp", "ClientConnectionError"),
         ("aiohttp", "ClientPayloadError"),
         ("builtins", "ConnectionError"),
@@ -71,8 +77,8 @@ def outcome_of_error(error: BaseException) -> Outcome:
     status = status_of(getattr(error, "response", None)) or status_of(error)
     if status is not None:
         return outcome_of_status(status)
-    names = _names(error)
-    if names & _UNSENT or _names(_reason(error)) & _UNSENT:
+    names = _names(error) | _names(_reason(error))
+    if names & _UNSENT:
         return Outcome.UNSENT
     return Outcome.UNANSWERED if names & _UNANSWERED else Outcome.UNKNOWN
 
@@ -126,5 +132,8 @@ def _names(error: object) -> set[Name]:
 
 
 def _reason(error: BaseException) -> object:
-    """What is inside requests' error of a connection: urllib3's own reason."""
-    return getattr(error.args[0], "reason", None) if error.args else None
+    """Why urllib3 has given up trying, by its own error or by requests', which has that inside."""
+    for each in (error, *error.args[:1]):
+        if ("urllib3", "MaxRetryError") in _names(each):
+            return getattr(each, "reason", None)
+    return None

@@ -70,7 +70,9 @@ def client(name: str, wrapped: Any) -> Iterator[Finding]:
     """Whether everything that a client sends by is wrapped. It is looked at, and not asked to send."""
     parts = _parts_of(wrapped)
     if parts is None:
-        yield Finding(Level.BREAK, name, f"is a {_name_of(wrapped)}, which has no door: httpx, requests or aiohttp")
+        yield Finding(
+            Level.BREAK, name, f"is a {_name_of(wrapped)}, which has no door: httpx, requests, urllib3 or aiohttp"
+        )
         return
     bare = [part for part, is_wrapped in parts.items() if not is_wrapped]
     if not bare:
@@ -171,16 +173,18 @@ def _asked_by_wsgi(app: Any) -> Answered:
 
 def _parts_of(wrapped: Any) -> dict[str, bool] | None:
     """What a client sends by, and whether it is wrapped; None for a client that has no door."""
-    library = type(wrapped).__module__.partition(".")[0]
-    if library == "requests":
+    libraries = {each.__module__.partition(".")[0] for each in type(wrapped).__mro__}
+    if "urllib3" in libraries:
+        return {"its way out": _is_door(wrapped)}
+    if "requests" in libraries:
         return {f"the adapter of {prefix}": _is_door(adapter) for prefix, adapter in wrapped.adapters.items()}
-    if library == "httpx":
+    if "httpx" in libraries:
         # The doors go the same way: httpx has no public one.
         mounts = {pattern.pattern: each for pattern, each in wrapped._mounts.items() if each is not None}  # noqa: SLF001
         return {"its transport": _is_door(wrapped._transport)} | {  # noqa: SLF001
             f"the transport of {pattern}": _is_door(each) for pattern, each in mounts.items()
         }
-    if library == "aiohttp":
+    if "aiohttp" in libraries:
         middlewares = wrapped._middlewares  # noqa: SLF001
         return {"its innermost middleware": bool(middlewares) and _is_door(middlewares[-1])}
     return None

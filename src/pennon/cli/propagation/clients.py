@@ -59,6 +59,13 @@ def _requests(contract: Contract, url: str, proxy: str) -> None:
         pennon.http.requests(plain, contract, signer=signer()).get(url, timeout=TIMEOUT_S)
 
 
+def _urllib3(contract: Contract, url: str, proxy: str) -> None:
+    import urllib3
+
+    with urllib3.ProxyManager(proxy, timeout=TIMEOUT_S, retries=urllib3.Retry(connect=0, redirect=5)) as plain:
+        pennon.http.urllib3(plain, contract, signer=signer()).request("GET", url)
+
+
 async def _aiohttp(contract: Contract, url: str, proxy: str) -> None:
     import aiohttp
 
@@ -74,5 +81,6 @@ _CLIENTS: Final = (
     ("httpx", Client("httpx", sync=_httpx)),
     ("httpx", Client("httpx async", awaited=_httpx_async)),
     ("requests", Client("requests", sync=_requests)),
+    ("urllib3", Client("urllib3", sync=_urllib3)),
     ("aiohttp", Client("aiohttp", awaited=_aiohttp)),
 )
