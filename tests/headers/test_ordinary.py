@@ -39,7 +39,10 @@ GOOD: dict[bytes, tuple[bytes, ...]] = {
     b"connection": (b"keep-alive",),
     b"traceparent": (b"00-8a3c60f7d188f8fa79d48a391a778fa6-00f7d188f8fa79d4-01",),
     b"tracestate": (b"rojo=00f067aa0ba902b7",),
-    b"baggage": (b"tenant.tier=regulated,region=eu-west-1,pennon=AAAA.BBBB", b"region=eu", b"promo=1"),
+    b"baggage": (
+        b"tenant.tier=regulated,region=eu-west-1,pennon=AAAA.BBBB", b"region=eu", b"promo=1",
+        b",".join([b"k%d=1" % number for number in range(70)]) + b",pennon=AAAA.BBBB",
+    ),
     b"x-request-id": (b"req_01KAH6ZK3T8V9QWX2M5N7P4R6S",),
     b"x-correlation-id": (b"corr_01KAH6ZK4B1C2D3E4F5G6H7J8K",),
     b"idempotency-key": (b'"idem_01KAH6ZK5M6N7P8Q9R0S1T2V3W"',),
@@ -51,9 +54,9 @@ GOOD: dict[bytes, tuple[bytes, ...]] = {
     b"x-actor-id": (b"user-991",),
     b"x-plan": (b"free", b"pro, yearly"),
     b"x-region": (b"eu", b"FREE"),
-    b"x-forwarded-for": (b"192.0.2.7", b"192.0.2.7, 10.0.0.3"),
+    b"x-forwarded-for": (b"192.0.2.7", b"192.0.2.7, 10.0.0.3", b"192.0.2.7" + b", 10.0.0.3" * 6, b"10.0.0.3," * 9),
     b"pennon-context": (b"abc",),
-}
+}  # fmt: skip
 ODD = (
     b"", b" ", b"\t", b" padded ", b"a\nb", b"a\n\nb", b"\n", b"a\r\nb", b"\x00", b"\x7f", b"caf\xc3\xa9", b"a" * 65,
     b"pro\nfree", b"x" * 21, b"close, x-plan", b" pro", b"pro ", b"pro\t", b"a" * 300,
@@ -173,6 +176,21 @@ def test_one_header_that_is_missing_or_there_twice_is_judged_alike(
     for contract in _contracts(make_field):
         for changed in (less, [*message, (name, GOOD[name][0])]):
             assert _long(contract, changed, is_trusted=True) == _read(contract, changed, is_trusted=True)
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+@pytest.mark.parametrize("proxies", range(11))
+@pytest.mark.parametrize("state", [b"", b"a=1"])
+def test_long_baggage_behind_proxies_is_judged_alike(
+    make_field: Callable[..., Field], proxies: int, state: bytes, is_trusted: bool
+) -> None:
+    """Both ways look at as many members, however many proxies there were."""
+    chain = b", ".join([b"192.0.2.7", *[b"10.0.0.3"] * proxies])
+    said = {b"baggage": GOOD[b"baggage"][-1], b"x-forwarded-for": chain} | ({b"tracestate": state} if state else {})
+    message = [(b"traceparent", GOOD[b"traceparent"][0]), *said.items()]
+    contract = _contracts(make_field)[3]
+
+    assert _long(contract, message, is_trusted=is_trusted) == _read(contract, message, is_trusted=is_trusted)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,9 @@ from pennon.headers.report import NAMED_LIMIT_COUNT, Drop, DropReason, member_dr
 _UNSAFE: Final = re.compile("[\r\n\0]")
 # Ours as we write them: nothing to decode.
 _OURS: Final = re.compile(rf"({OWN_PREFIX}[A-Za-z0-9]*+)=([A-Za-z0-9._\-]*+)".encode())
+_OWN_OCTETS: Final = OWN_PREFIX.encode()
+# Of ours so many are looked for where not all members are looked at; more than one is rare.
+_OURS_LIMIT_COUNT: Final = 8
 _OWN_RANK: Final = -1
 _RANK: Final = itemgetter(0)
 # Rank, place in the header, and key of a member.
@@ -86,11 +89,25 @@ def admit(
     if len(wire) <= policy.max_bytes and wire.count(b",") < policy.max_members:
         return _all_of(wire, policy, allow, is_trusted=is_trusted, remembered=remembered)
     pieces, dropped = pieces_of(values, limit_count)
+    if dropped and is_trusted:
+        pieces = _with_ours(pieces, wire)
     members: list[Member] = []
     ours: list[Member] = []
     for member in _some_of(pieces, policy, allow, dropped, is_trusted=is_trusted):
         (ours if is_own_key(member.key) else members).append(member)
     return Admitted(tuple(members), tuple(ours), tuple(dropped))
+
+
+def _with_ours(pieces: list[bytes], wire: bytes) -> list[bytes]:
+    """The same, with members of ours wherever they stand: we write them last."""
+    ours: list[bytes] = []
+    at = wire.find(_OWN_OCTETS)
+    while at >= 0 and len(ours) < _OURS_LIMIT_COUNT:
+        begin, end = wire.rfind(b",", 0, at) + 1, wire.find(b",", at)
+        if not wire[begin:at].strip(OWS):
+            ours.append(wire[at:] if end < 0 else wire[at:end])
+        at = -1 if end < 0 else wire.find(_OWN_OCTETS, end)
+    return [*ours, *(piece for piece in pieces if not piece.startswith(_OWN_OCTETS))] if ours else pieces
 
 
 def _all_of(

@@ -11,7 +11,6 @@ from typing import Final, TypeVar
 
 from pennon.context import CorrelationId, Deadline, Forwarded, RequestId, SpanId, Trace
 from pennon.headers.admission import NOTHING, Admitted, admit
-from pennon.headers.baggage import READ_LIMIT_COUNT
 from pennon.headers.carrier import Headers
 from pennon.headers.contract import Contract
 from pennon.headers.deadline import read_deadline
@@ -44,15 +43,13 @@ from pennon.headers.tracecontext import (
     read_tracestate,
 )
 from pennon.headers.valuing import Valuing
+from pennon.headers.work import UNSHARED, count_of, shares_of
 
 # A trace id of 16 bytes, a span id of 8, a request id of 16.
 ENTROPY_BYTES: Final = 40
 
 # A signed token with a key id, a flag, a variant and a unit is about 500; the rest is room for long unit keys.
 OVERRIDE_MAX_BYTES: Final = 2_048
-
-# What else of a request is read piece by piece: together they have one budget.
-_LISTS: Final = (TRACESTATE, *FORWARDING)
 
 _MISSING_STATUS: Final = 400
 
@@ -114,7 +111,7 @@ def extract(
 class _Crossing(Valuing):
     """One extraction under way: what was found, and what it came to."""
 
-    __slots__ = ("_added", "_baggage", "_deadline", "_entropy", "_forwarded", "_override")
+    __slots__ = ("_added", "_baggage", "_deadline", "_elements", "_entropy", "_forwarded", "_override", "_shares")
 
     def __init__(self, contract: Contract, way: Way, *, is_trusted: bool, entropy: bytes) -> None:
         super().__init__(contract, way, is_trusted=is_trusted)
@@ -124,6 +121,8 @@ class _Crossing(Valuing):
         self._deadline: Deadline | None = None
         self._forwarded: Forwarded | None = None
         self._override: str | None = None
+        self._elements = 0
+        self._shares = UNSHARED
 
     def read_others(self, now_ns: int, monotonic_ns: int | None, peer: str | None, *, takes_override: bool) -> None:
         """Everything that a request which is not handled needs not: trace and ids are read in any case."""
@@ -133,6 +132,7 @@ class _Crossing(Valuing):
             self._read_deadline(now_ns, monotonic_ns)
         if self._contract.proxies is not None:
             self._read_proxies(peer)
+        self._share()
         if BAGGAGE in self.found:
             self._baggage = self._read_baggage()
         if self._way.rules:
@@ -201,6 +201,9 @@ class _Crossing(Valuing):
         return parent
 
     def _state(self) -> str:
+        if not self._shares.reads_state:
+            self.spoil(TRACESTATE, DropReason.TOO_MANY)
+            return ""
         read = read_tracestate(self.lines(TRACESTATE), limit_chars=self._contract.budgets.trace_bytes)
         self.dropped += read.dropped
         if not read.value:
@@ -280,8 +283,19 @@ class _Crossing(Valuing):
             return
         behind = client_behind(peer, said, proxies)
         self._forwarded = behind.client
+        self._elements = behind.elements
         for drop in behind.dropped:
             self.spoil(drop.name, drop.reason)
+
+    def _share(self) -> None:
+        """Divide what is left of the work that one message may be."""
+        self._shares = shares_of(
+            kept=self._contract.baggage.max_members,
+            elements=self._elements,
+            members=count_of(self.lines(BAGGAGE)) if BAGGAGE in self.found else 0,
+            # A stranger's is not read.
+            state=count_of(self.lines(TRACESTATE)) if self._is_trusted and TRACESTATE in self.found else 0,
+        )
 
     def _read_baggage(self) -> Admitted:
         policy = self._contract.baggage
@@ -291,7 +305,7 @@ class _Crossing(Valuing):
             self._contract.priorities,
             is_trusted=self._is_trusted,
             remembered=self._way.remembered.members,
-            limit_count=self._room_for_members(),
+            limit_count=self._shares.members,
         )
         self.dropped += admitted.dropped
         if admitted.is_too_long:
@@ -299,9 +313,3 @@ class _Crossing(Valuing):
         if not (admitted.members or admitted.ours):
             self.lost.append(BAGGAGE)
         return admitted
-
-    def _room_for_members(self) -> int:
-        """How many members of baggage are looked at: the longer the other lists are, the fewer."""
-        others = [self.lines(name) for name in _LISTS if name in self.found]
-        taken = sum([line.count(b",") for lines in others for line in lines])
-        return max(READ_LIMIT_COUNT - 2 * taken, min(self._contract.baggage.max_members, READ_LIMIT_COUNT))

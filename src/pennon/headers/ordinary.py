@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pennon.context import Deadline, Identity, SpanId, Trace
 from pennon.headers.admission import NOTHING, Admitted, admit
+from pennon.headers.baggage import READ_LIMIT_COUNT
 from pennon.headers.carrier import Headers
 from pennon.headers.deadline import DeadlineForm, left_ns, left_until, soonest
 from pennon.headers.extracted import Extracted
@@ -24,6 +25,7 @@ from pennon.headers.report import DropReason, Report
 from pennon.headers.shapes import Check, Shape, shape_of
 from pennon.headers.times import utc_ns
 from pennon.headers.tracecontext import begun_trace, nonzero
+from pennon.headers.work import shares_of
 
 if TYPE_CHECKING:
     from pennon.headers.contract import Contract
@@ -67,7 +69,10 @@ def read_ordinary(
     baggage = NOTHING
     if shape.baggage >= 0:
         lines, members = (values[shape.baggage],), way.remembered.members
-        baggage = admit(lines, contract.baggage, contract.priorities, is_trusted=is_trusted, remembered=members)
+        room = _room(contract, shape, behind, is_trusted=is_trusted) if behind.elements else READ_LIMIT_COUNT
+        baggage = admit(
+            lines, contract.baggage, contract.priorities, is_trusted=is_trusted, remembered=members, limit_count=room
+        )
     if identity is None or behind.dropped or baggage.is_too_long:
         return None
     trace, stranger_trace = _traces(check, groups, entropy, is_trusted=is_trusted)
@@ -154,6 +159,12 @@ def _identity(places: Sequence[int], groups: Sequence[Any]) -> Identity | None:
 
 def _behind(contract: "Contract", shape: Shape, values: Sequence[bytes], peer: str | None) -> Behind:
     return client_behind(peer, {name: (values[at],) for name, at in shape.forwarding}, contract.proxies)
+
+
+def _room(contract: "Contract", shape: Shape, behind: Behind, *, is_trusted: bool) -> int:
+    """Of how many members of baggage the keys are looked at behind so many proxies."""
+    state = 1 if is_trusted and shape.check.state >= 0 else 0
+    return shares_of(kept=contract.baggage.max_members, elements=behind.elements, members=0, state=state).members
 
 
 def _traces(check: Check, groups: Sequence[Any], entropy: bytes, *, is_trusted: bool) -> tuple[Trace, Trace | None]:

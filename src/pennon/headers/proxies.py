@@ -101,12 +101,14 @@ class Behind(msgspec.Struct, frozen=True):
     client: who asks, as far as somebody trusted knows; None: nobody trusted speaks, the peer itself asks.
     hops: the trusted proxies' addresses, from the nearest outwards.
     took: the headers that counted. dropped: those that did not, and why.
+    elements: how many were looked at, of all headers together.
     """
 
     client: Forwarded | None = None
     hops: tuple[Address, ...] = ()
     took: tuple[str, ...] = ()
     dropped: tuple[Drop, ...] = ()
+    elements: int = 0
 
 
 class _Claim(msgspec.Struct, frozen=True):
@@ -156,6 +158,7 @@ def client_behind(peer: str | None, found: Mapping[str, Sequence[bytes]], proxie
     if len(told) > 1:
         contradicted = [name for name in told[1].took if _contradicts(name, first.client, told[1].client)]
         first = _with_drops(first, contradicted, DropReason.CONTRADICTED)
+        first = structs.replace(first, elements=first.elements + told[1].elements)
     return structs.replace(first, dropped=first.dropped + not_read) if not_read else first
 
 
@@ -178,7 +181,7 @@ def _told(
     hops = (peer, *walk.hops)
     took = tuple([name for name in names if found.get(name)])
     if walk.fault is not None:
-        return Behind(Forwarded(None), hops, took, (Drop(names[0], walk.fault),))
+        return Behind(Forwarded(None), hops, took, (Drop(names[0], walk.fault),), len(hops))
     claim = _standard_claim(elements, walk.place) if is_standard else _x_claim(found, walk.place)
     address, identifier = _named(walk.node)
     proto = claim.proto.lower() if claim.proto is not None and _PROTO.fullmatch(claim.proto) else None
@@ -191,7 +194,7 @@ def _told(
     malformed = [
         FORWARDED if is_standard else name for name, said, kept in checked if said is not None and kept is None
     ]
-    told = Behind(Forwarded(address, identifier, proto, host, port), hops, took)
+    told = Behind(Forwarded(address, identifier, proto, host, port), hops, took, elements=len(hops))
     return _with_drops(told, malformed, DropReason.MALFORMED)
 
 
