@@ -178,7 +178,7 @@ def test_call_ends_with_the_deadline_and_says_that_it_was_the_deadline(deaf: Dea
     assert 1 == exceeded()["given_up"] - before
 
 
-@pytest.mark.req(66, 129)
+@pytest.mark.req(66)
 @pytest.mark.parametrize("call", CLIENTS)
 def test_host_that_hangs_opens_its_circuit_though_every_call_ends_with_a_deadline(deaf: Deaf, call: Call) -> None:
     """That is what a circuit is for: deadlines are shorter than a client's own limits. None of them is made again."""
@@ -194,7 +194,7 @@ def test_host_that_hangs_opens_its_circuit_though_every_call_ends_with_a_deadlin
     assert 2 == exceeded()["given_up"] - before
 
 
-@pytest.mark.req(66, 129)
+@pytest.mark.req(66)
 def test_host_that_hangs_opens_its_circuit_for_async_calls(deaf: Deaf) -> None:
     """The same, awaited."""
 

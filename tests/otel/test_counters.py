@@ -149,7 +149,6 @@ MADE: Mapping[str, Callable[[], object]] = {
 }
 
 
-@pytest.mark.req(132)
 @pytest.mark.parametrize("is_set_before", [True, False], ids=["sdk set before", "sdk set later"])
 @pytest.mark.parametrize("made", MADE.values(), ids=list(MADE))
 def test_counters_are_exported_by_whatever_counts(
