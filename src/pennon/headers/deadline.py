@@ -216,9 +216,9 @@ def format_deadline(form: DeadlineForm, timeout_ns: int, *, now_ns: int) -> byte
     timeout_ns: 0 if negative. now_ns: wall clock, since 1970, for the absolute form.
     """
     timeout_ns = max(0, timeout_ns)
-    if form == DeadlineForm.ABSOLUTE:
+    if form == _ABSOLUTE:
         return format_rfc3339(now_ns + timeout_ns)
-    if form == DeadlineForm.GRPC:
+    if form == _GRPC:
         return format_grpc_timeout(timeout_ns)
     return b"%d" % (timeout_ns // MS_NS)
 
@@ -260,6 +260,9 @@ def _is_span(given: object) -> bool:
     return is_finite(given) and given >= 0
 
 
+# Looked up once: through its class a member costs more than it is compared for.
+_ABSOLUTE: Final = DeadlineForm.ABSOLUTE
+_GRPC: Final = DeadlineForm.GRPC
 _PARSERS: Final[Mapping[DeadlineForm, Callable[[bytes], int | None]]] = {
     DeadlineForm.TIMEOUT_MS: parse_ms_ns,
     DeadlineForm.ENVOY_MS: parse_ms_ns,
