@@ -43,7 +43,7 @@ from pennon.headers.tracecontext import (
     read_tracestate,
 )
 from pennon.headers.valuing import Valuing
-from pennon.headers.work import UNSHARED, count_of, shares_of
+from pennon.headers.work import MEMBER_STEPS, STATE_STEPS, UNSHARED, chain_steps, list_steps, shares_of
 
 # A trace id of 16 bytes, a span id of 8, a request id of 16.
 ENTROPY_BYTES: Final = 40
@@ -111,7 +111,7 @@ def extract(
 class _Crossing(Valuing):
     """One extraction under way: what was found, and what it came to."""
 
-    __slots__ = ("_added", "_baggage", "_deadline", "_elements", "_entropy", "_forwarded", "_override", "_shares")
+    __slots__ = ("_added", "_baggage", "_chain", "_deadline", "_entropy", "_forwarded", "_override", "_shares")
 
     def __init__(self, contract: Contract, way: Way, *, is_trusted: bool, entropy: bytes) -> None:
         super().__init__(contract, way, is_trusted=is_trusted)
@@ -121,7 +121,7 @@ class _Crossing(Valuing):
         self._deadline: Deadline | None = None
         self._forwarded: Forwarded | None = None
         self._override: str | None = None
-        self._elements = 0
+        self._chain = 0
         self._shares = UNSHARED
 
     def read_others(self, now_ns: int, monotonic_ns: int | None, peer: str | None, *, takes_override: bool) -> None:
@@ -283,18 +283,20 @@ class _Crossing(Valuing):
             return
         behind = client_behind(peer, said, proxies)
         self._forwarded = behind.client
-        self._elements = behind.elements
+        self._chain = chain_steps(behind.elements, sum([len(line) for lines in said.values() for line in lines]))
         for drop in behind.dropped:
             self.spoil(drop.name, drop.reason)
 
     def _share(self) -> None:
         """Divide what is left of the work that one message may be."""
         self._shares = shares_of(
-            kept=self._contract.baggage.max_members,
-            elements=self._elements,
-            members=count_of(self.lines(BAGGAGE)) if BAGGAGE in self.found else 0,
+            self._contract.baggage,
+            chain=self._chain,
+            baggage=list_steps(self.lines(BAGGAGE), MEMBER_STEPS) if BAGGAGE in self.found else 0,
             # A stranger's is not read.
-            state=count_of(self.lines(TRACESTATE)) if self._is_trusted and TRACESTATE in self.found else 0,
+            state=list_steps(self.lines(TRACESTATE), STATE_STEPS)
+            if self._is_trusted and TRACESTATE in self.found
+            else 0,
         )
 
     def _read_baggage(self) -> Admitted:

@@ -25,7 +25,7 @@ from pennon.headers.report import DropReason, Report
 from pennon.headers.shapes import Check, Shape, shape_of
 from pennon.headers.times import utc_ns
 from pennon.headers.tracecontext import begun_trace, nonzero
-from pennon.headers.work import shares_of
+from pennon.headers.work import chain_steps, shares_of
 
 if TYPE_CHECKING:
     from pennon.headers.contract import Contract
@@ -69,7 +69,10 @@ def read_ordinary(
     baggage = NOTHING
     if shape.baggage >= 0:
         lines, members = (values[shape.baggage],), way.remembered.members
-        room = _room(contract, shape, behind, is_trusted=is_trusted) if behind.elements else READ_LIMIT_COUNT
+        room = READ_LIMIT_COUNT
+        if behind.elements:
+            # Such a chain has fewer bytes than would count, and baggage comes before tracestate.
+            room = shares_of(contract.baggage, chain=chain_steps(behind.elements, 0), baggage=0, state=0).members
         baggage = admit(
             lines, contract.baggage, contract.priorities, is_trusted=is_trusted, remembered=members, limit_count=room
         )
@@ -159,12 +162,6 @@ def _identity(places: Sequence[int], groups: Sequence[Any]) -> Identity | None:
 
 def _behind(contract: "Contract", shape: Shape, values: Sequence[bytes], peer: str | None) -> Behind:
     return client_behind(peer, {name: (values[at],) for name, at in shape.forwarding}, contract.proxies)
-
-
-def _room(contract: "Contract", shape: Shape, behind: Behind, *, is_trusted: bool) -> int:
-    """Of how many members of baggage the keys are looked at behind so many proxies."""
-    state = 1 if is_trusted and shape.check.state >= 0 else 0
-    return shares_of(kept=contract.baggage.max_members, elements=behind.elements, members=0, state=state).members
 
 
 def _traces(check: Check, groups: Sequence[Any], entropy: bytes, *, is_trusted: bool) -> tuple[Trace, Trace | None]:
