@@ -1,8 +1,8 @@
 """Free text without what its names say is secret: `authorization: Bearer …`, `'cookie': 'a=1'`, `api_key=…`.
 
 Whoever writes a header into a sentence mostly writes its name before it. Rules:
-- A name is followed by : or =, or stands quoted before a comma and a quote, as in the repr of a pair. No space before
-  the sign: `token = …` is a line of source.
+- A name is followed by : or =, or stands quoted before a comma and a quote, as in the repr of a pair; what a colon
+  follows is the next key (`{'vary': 'cookie', 'dpop': …}`). No space before the sign: `token = …` is source.
 - What belongs to it: a quoted text to its closing quote; what begins with a bracket, to the one that closes it; of a
   header written as one (`cookie: a=1; b=2`), the rest of the line, and the lines that it is folded over (RFC 9112
   §5.2): those that are indented deeper than its own; else a word, and the one behind a scheme.
@@ -25,7 +25,7 @@ class Extent(Enum):
 
 _NAME: Final = re.compile(
     r"""(?<![A-Za-z0-9_\-])(?P<name>[A-Za-z][A-Za-z0-9_\-]{1,127}+)"""
-    r"""(?P<between>\\{0,3}+["']?(?::|=(?!=)|,(?=\s{0,64}+b?["'])(?!\s{0,64}+["'](?:raw_)?values?["']:))"""
+    r"""(?P<between>\\{0,3}+["']?(?::|=(?!=)|,(?=\s{0,64}+b?["'])(?!\s{0,64}+b?["'][^"'\\\s]{1,128}+["']:))"""
     r"""(?:(?<=,)\s{0,64}+|[ \t]{0,4}+)\\{0,3}+(?:b(?=["']))?+)"""
 )
 _LINE: Final = re.compile(r"[^\r\n]*+")
