@@ -35,7 +35,7 @@ _UNSAFE: Final = re.compile("[\r\n\0]")
 # Ours as we write them: nothing to decode.
 _OURS: Final = re.compile(rf"({OWN_PREFIX}[A-Za-z0-9]*+)=([A-Za-z0-9._\-]*+)".encode())
 _OWN_OCTETS: Final = OWN_PREFIX.encode()
-# Of ours so many are looked for where not all members are looked at; more than one is rare.
+# We write one. Of more so many are read where there is more baggage than is kept; decoding what each holds costs 3 µs.
 _OURS_LIMIT_COUNT: Final = 8
 _OWN_RANK: Final = -1
 _RANK: Final = itemgetter(0)
@@ -196,6 +196,9 @@ def _some_of(
             wanted += ranked
         else:
             _drop(dropped, [key for _, _, key in ranked], reason)
+    if len(ours) > _OURS_LIMIT_COUNT and is_trusted:
+        _drop(dropped, [key for _, _, key in ours[_OURS_LIMIT_COUNT:]], DropReason.TOO_MANY)
+        del wanted[_OURS_LIMIT_COUNT : len(ours)]
     members = _best_of(wanted, pieces, policy, allow, dropped, is_trusted=is_trusted)
     if malformed_count:
         dropped.append(Drop(BAGGAGE, DropReason.MALFORMED, malformed_count))

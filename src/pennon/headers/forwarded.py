@@ -205,8 +205,9 @@ def _element_of(piece: bytes, covered: bytes) -> ForwardedElement | None:
     if match is None:
         return None
     names = b",".join(match.groups(b"")[::_GROUPS_OF_PAIR]).lower().split(b",")
-    present = [name for name in names if name]
-    return ForwardedElement(piece, match, names) if len(set(present)) == len(present) else None
+    # Empty ones are pairs that are not there.
+    is_each_once = len(set(names)) == len(names) - max(names.count(b"") - 1, 0)
+    return ForwardedElement(piece, match, names) if is_each_once else None
 
 
 def _unescaped(quoted: str) -> str:
