@@ -14,15 +14,23 @@ from opentelemetry import trace
 from opentelemetry.propagate import inject
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
-from urllib3 import HTTPConnectionPool, HTTPHeaderDict, PoolManager, ProxyManager, Retry
-from urllib3.exceptions import EmptyPoolError, MaxRetryError
+from urllib3 import HTTPConnectionPool, HTTPHeaderDict, PoolManager, ProxyManager, Retry, Timeout
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    EmptyPoolError,
+    MaxRetryError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+)
 from wrapt import FunctionWrapper
 
 import pennon.http
 from pennon import ambient
 from pennon.context import Deadline, Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.errors import DeadlineExceeded
-from pennon.headers import Contract, DeadlineForm, DeadlinePolicy, Downstream
+from pennon.headers import Contract, DeadlineForm, DeadlinePolicy, Downstream, Retries
+from pennon.http.urllib3_door import _is_late
 from pennon.testing import ManualClock
 
 NOTHING = Contract("none", version="1", owner="tests")
@@ -295,13 +303,64 @@ def test_pool_that_is_empty_is_waited_for_until_the_deadline(host: Host) -> None
 
 
 @pytest.mark.req(62, 63)
-@pytest.mark.parametrize(("own_s", "left_s", "kind"), [(30, 0.2, DeadlineExceeded), (0.01, 30, MaxRetryError)])
-def test_proxy_that_hangs_is_waited_for_until_the_deadline(own_s: float, left_s: float, kind: type[Exception]) -> None:
+@pytest.mark.parametrize(("own_s", "left_s", "kind"), [(None, 0.2, DeadlineExceeded), (0.01, 30, MaxRetryError)])
+def test_proxy_that_hangs_is_waited_for_until_the_deadline(
+    own_s: float | None, left_s: float, kind: type[Exception]
+) -> None:
     """Which is to open a tunnel: nothing was sent through it yet."""
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         proxy = ProxyManager(f"http://127.0.0.1:{deaf.getsockname()[1]}", retries=0, timeout=own_s)
         with serving(_left(left_s)), pennon.http.urllib3(proxy, NOTHING), pytest.raises(kind):
             proxy.request("GET", "https://posts.internal/")
+
+
+@pytest.mark.req(66)
+@pytest.mark.parametrize(
+    ("error", "timeout", "is_late"),
+    [
+        (ConnectTimeoutError(), Timeout(30), True),
+        (ConnectTimeoutError(), Timeout(connect=1, read=30), False),
+        (ProxyError("no proxy", ConnectTimeoutError()), Timeout(30), True),
+        (ProxyError("no proxy", OSError()), Timeout(30), False),
+        (ReadTimeoutError(None, None, ""), Timeout(connect=1, read=30), True),  # type: ignore[arg-type]
+        (ReadTimeoutError(None, None, ""), Timeout(connect=30, read=1), False),  # type: ignore[arg-type]
+        (TimeoutError(), Timeout(connect=30, read=1), True),
+        (TimeoutError(), Timeout(connect=1, read=30), False),
+        (NewConnectionError(None, ""), Timeout(30), False),  # type: ignore[arg-type]
+    ],
+)
+def test_time_that_ran_out_is_the_deadline_s_or_the_caller_s(error: Exception, timeout: Timeout, is_late: bool) -> None:
+    """Of connecting, of a proxy, of reading, and of writing, which urllib3 limits as it does connecting."""
+    assert is_late == _is_late(error, timeout, 2.0)
+    assert not _is_late(error, timeout, None)
+
+
+@pytest.mark.req(64, 129)
+def test_what_urllib3_has_tried_before_it_found_nobody_is_not_done_again() -> None:
+    """The first try may have arrived; that the second did not, says nothing of it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    place = f"127.0.0.1:{listener.getsockname()[1]}"
+
+    def hang_up() -> None:
+        with listener.accept()[0] as connection:
+            connection.recv(65_536)
+            listener.close()
+
+    thread = threading.Thread(target=hang_up)
+    thread.start()
+    made: list[int] = []
+    contract = declaring(place, retries=Retries(attempts=3, initial_s=0.001, max_s=0.001))
+    with pennon.http.urllib3(PoolManager(retries=1), contract) as manager:
+
+        def put() -> object:
+            made.append(1)
+            return manager.request("PUT", f"http://{place}/", body=b"1")
+
+        with pytest.raises(MaxRetryError, match="refused"):
+            pennon.http.Guard(contract, "posts").call(put)
+    thread.join()
+
+    assert [1] == made
 
 
 def _left(left_s: float) -> Deadline:

@@ -55,7 +55,7 @@ class Attempt:
 
 
 def note_response() -> None:
-    """A response came, whatever it says."""
+    """A response came, whatever it says, or a try that a client repeats by itself may have arrived."""
     attempt = _HERE.get()
     if attempt is not None:
         attempt.was_answered = True

@@ -1,4 +1,8 @@
-"""requests' adapters that stand around the session's own."""
+"""requests' adapters that stand around the session's own.
+
+urllib3's door inside of those would not do: a session may have adapters that know no urllib3, and its own make their
+pools anew for each proxy, and where they are unpickled.
+"""
 
 import copy
 from typing import Any, Self

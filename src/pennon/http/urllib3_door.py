@@ -6,16 +6,18 @@ near: what stands around `urlopen` sees several requests as one.
 
 from functools import cache
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import urllib3
 from urllib3 import HTTPConnectionPool, PoolManager
 from urllib3._collections import HTTPHeaderDict  # where it is in urllib3 1.26 as well
 from urllib3.exceptions import ConnectTimeoutError, EmptyPoolError, NewConnectionError, ProxyError
+from urllib3.util import parse_url
 
 from pennon import deadlines
 from pennon.headers import DECIDED
+from pennon.http.attempts import note_response
 from pennon.http.calling import Crossing, Terms, expect
+from pennon.http.failing import Outcome, outcome_of_error
 from pennon.http.hooks import is_wrapped
 from pennon.http.on_urllib3 import Headers, encoded, is_the_deadlines, leaving_lines, limit_body, looked_at, lowered
 
@@ -69,6 +71,9 @@ class PoolDoor(HTTPConnectionPool):
             except Exception as error:
                 if _is_late(error, timeout, here.timeout_s):
                     here.ran_out(error)
+                if outcome_of_error(error) is not Outcome.UNSENT:
+                    # It may have arrived, whatever becomes of urllib3's next try.
+                    note_response()
                 raise
             if here.came_back(response.status, encoded(response.headers.items())):
                 del response.headers[DECIDED]
@@ -118,14 +123,11 @@ class PoolDoor(HTTPConnectionPool):
         return is_wrapped(super().urlopen), False
 
     def _read(self, url: str) -> tuple[str, str, int | None, str]:
-        """Where a request goes that a proxy is to send on; to a proxy that is not known for one it goes nowhere."""
-        try:
-            read = urlsplit(url)
-            port = read.port
-        except ValueError:
-            return "", "", None, ""
+        """Where a request goes that a proxy is to send on; nowhere, where urllib3 does not know that it is one."""
+        read = parse_url(url)
         is_known = self.proxy is not None or self.is_same_host(url)
-        return read.scheme, (read.hostname or "") if is_known else "", port, read.path
+        host = (read.host or "").strip("[]") if is_known else ""
+        return read.scheme or "", host, read.port, read.path or "/"
 
     def _leaving(self, own: Headers, here: Crossing) -> HTTPHeaderDict:
         headers = HTTPHeaderDict()
@@ -150,9 +152,10 @@ def _is_late(error: Exception, timeout: Any, limit_s: float | None) -> bool:
 
 def _enclose(door: type, pool: Any, terms: Terms) -> None:
     """In place: whoever has the pool goes on with it, and it closes as it did."""
+    # First: others may be calling by it.
+    pool.pennon_terms = terms
     if not isinstance(pool, door):
         pool.__class__ = _enclosing(door, type(pool))  # type: ignore[arg-type]  # classes can be hashed
-    pool.pennon_terms = terms
 
 
 @cache
