@@ -36,7 +36,7 @@ _UNSAFE: Final = re.compile("[\r\n\0]")
 _OURS: Final = re.compile(rf"({OWN_PREFIX}[A-Za-z0-9]*+)=([A-Za-z0-9._\-]*+)".encode())
 _OWN_OCTETS: Final = OWN_PREFIX.encode()
 # We write one. Of more so many are read where there is more baggage than is kept; decoding what each holds costs 3 µs.
-_OURS_LIMIT_COUNT: Final = 8
+_OURS_LIMIT_COUNT: Final = 4
 _OWN_RANK: Final = -1
 _RANK: Final = itemgetter(0)
 # Rank, place in the header, and key of a member.
