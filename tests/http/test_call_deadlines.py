@@ -26,6 +26,7 @@ from pennon import ambient, counters
 from pennon.context import Deadline, Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.errors import CircuitOpen, DeadlineExceeded
 from pennon.headers import Breaker, Contract, DeadlineForm, DeadlinePolicy, Downstream, Retries
+from pennon.http import on_urllib3
 from pennon.testing import ManualClock
 
 HERE = Trace(TraceId("a" * 32), SpanId("b" * 16), None, 1, "")
@@ -247,9 +248,7 @@ def test_shorter_timeout_of_the_caller_stays_its_own(deaf: Deaf, call: Call, lef
 )
 def test_requests_timeouts_are_lowered_in_whatever_form(own: Any, lowered: Any) -> None:
     """None, a number, a pair, urllib3's own."""
-    from pennon.http.on_urllib3 import lowered as by_door
-
-    found = by_door(own, 2.0)
+    found = on_urllib3.lowered(own, 2.0)
     if isinstance(found, urllib3.Timeout):
         said = (found.total, found._connect, found._read)
         found = tuple(each if isinstance(each, int | float) else None for each in said)

@@ -27,6 +27,7 @@ from wrapt import FunctionWrapper
 
 import pennon.http
 from pennon import ambient
+from pennon.clock import SYSTEM_CLOCK
 from pennon.context import Deadline, Ledger, RequestContext, RequestId, SpanId, Trace, TraceId
 from pennon.errors import DeadlineExceeded
 from pennon.headers import Contract, DeadlineForm, DeadlinePolicy, Downstream, Retries
@@ -364,8 +365,6 @@ def test_what_urllib3_has_tried_before_it_found_nobody_is_not_done_again() -> No
 
 
 def _left(left_s: float) -> Deadline:
-    from pennon.clock import SYSTEM_CLOCK
-
     return Deadline(SYSTEM_CLOCK.monotonic_ns() + round(left_s * 1e9))
 
 
