@@ -336,7 +336,7 @@ def test_time_that_ran_out_is_the_deadline_s_or_the_caller_s(error: Exception, t
     assert not _is_late(error, timeout, None)
 
 
-@pytest.mark.req(64, 129)
+@pytest.mark.req(64)
 def test_what_urllib3_has_tried_before_it_found_nobody_is_not_done_again() -> None:
     """The first try may have arrived; that the second did not, says nothing of it."""
     listener = socket.create_server(("127.0.0.1", 0))
