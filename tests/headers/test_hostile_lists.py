@@ -1,6 +1,7 @@
 """What long lists may cost is bounded: what is over a budget is not read, and what is read fast is read right."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from pennon.carry import arrive
 from pennon.context import Member
 from pennon.counters import Count, count_arrival, samples
-from pennon.headers import Contract, Drop, DropReason, extract
+from pennon.headers import Contract, Drop, DropReason, UnknownHeaders, extract
 from pennon.headers.baggage import (
     RawMember,
     all_decoded,
@@ -130,3 +131,15 @@ def test_record_with_too_many_headers_is_searched_so_far(contract: Contract, bef
     arrived = extract(contract, headers, is_trusted=True, entropy=bytes(range(40)))
 
     assert is_read is (arrived.trace.parent_span_id is not None)
+
+
+@pytest.mark.req(12)
+@pytest.mark.parametrize("policy", [UnknownHeaders.DROP, UnknownHeaders.REJECT])
+def test_headers_nobody_knows_are_named_so_far_and_counted_beyond(contract: Contract, policy: UnknownHeaders) -> None:
+    """A hundred names of a stranger's are not in a report."""
+    said = [(b"x-later-%d" % number, b"1") for number in range(60)]
+    under = replace(contract, unknown=policy)
+    dropped = extract(under, said, is_trusted=False, entropy=bytes(40)).report.dropped
+
+    assert [f"x-later-{number}" for number in range(NAMED_LIMIT_COUNT)] == [drop.name for drop in dropped[:-1]]
+    assert Drop("headers", DropReason.UNKNOWN, 60 - NAMED_LIMIT_COUNT) == dropped[-1]
