@@ -18,6 +18,9 @@ import msgspec
 Lines = Sequence[tuple[str, str]]
 App = Callable[..., Any]
 
+# As long as a client waits before it leaves: for an answer that waits for that, or a stream without an end.
+PATIENCE_S: Final = 10.0
+
 _FAILED_STATUS: Final = 500
 _PORT: Final = 4711
 # Of a server that keeps the twins of names away (`pennon.http.environ`).
@@ -87,7 +90,6 @@ _NOTHING_FOLLOWS: Final = After(lambda: None, 0)
 
 
 def _by_asgi(app: App, asked: _Asked) -> Answer:
-    sent: list[Any] = []
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -102,35 +104,60 @@ def _by_asgi(app: App, asked: _Asked) -> Answer:
         "client": (asked.address, _PORT),
         "server": ("service.test", 80),
     }
-    waiting = [{"type": "http.request", "body": b"", "more_body": False}]
-    is_answered = asyncio.Event()
-
-    async def receive() -> Any:
-        if waiting:
-            return waiting.pop()
-        # Who listens for it beside its work would else take every client for one that has left.
-        await is_answered.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
-            asked.after.is_over()
-            is_answered.set()
-
-    async def serve() -> None:
-        await app(scope, receive, send)
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        if left and asked.after.limit_s:
-            await asyncio.wait(left, timeout=asked.after.limit_s)
-
-    _finish(serve())
-    start = next(message for message in sent if message["type"] == "http.response.start")
+    client = _Client(asked.after)
+    _finish(client.ask(app, scope))
+    start = next(message for message in client.came if message["type"] == "http.response.start")
     return Answer(
         start["status"],
         tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start.get("headers", ())]),
-        b"".join(message.get("body", b"") for message in sent if message["type"] == "http.response.body"),
+        b"".join(message.get("body", b"") for message in client.came if message["type"] == "http.response.body"),
     )
+
+
+class _Client:
+    """Who asks an ASGI application, and leaves when it has its answer, or waits too long. came: what it was sent."""
+
+    def __init__(self, after: After) -> None:
+        self.came: list[Any] = []
+        self._after = after
+        self._waiting = [{"type": "http.request", "body": b"", "more_body": False}]
+        self._is_over = asyncio.Event()
+        self._has_left = False
+
+    async def ask(self, app: App, scope: dict[str, Any]) -> None:
+        """Ask, and let what the request leaves behind run. Raises: what the application does."""
+        leaving = asyncio.get_running_loop().call_later(PATIENCE_S, self._leave)
+        try:
+            await app(scope, self._receive, self._send)
+        except Exception:
+            # Of a stream without an end, what came of it is the answer.
+            if not (self._has_left and self.came):
+                raise
+        leaving.cancel()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if left and self._after.limit_s:
+            await asyncio.wait(left, timeout=self._after.limit_s)
+
+    async def _receive(self) -> Any:
+        if self._waiting:
+            return self._waiting.pop()
+        # Who listens for it beside its work would else take every client for one that has left.
+        await self._is_over.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Any) -> None:
+        # So that the time goes on for a service that never waits.
+        await asyncio.sleep(0)
+        if self._has_left:
+            raise OSError("the client has left")
+        self.came.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._after.is_over()
+            self._is_over.set()
+
+    def _leave(self) -> None:
+        self._has_left = True
+        self._is_over.set()
 
 
 def _finish(serving: Coroutine[Any, Any, object]) -> None:
