@@ -18,7 +18,9 @@ import pytest
 import requests
 import urllib3
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import MaxRetryError
+from urllib3.util import Retry
 
 import pennon
 import pennon.http
@@ -177,6 +179,20 @@ def test_call_ends_with_the_deadline_and_says_that_it_was_the_deadline(deaf: Dea
     assert not isinstance(raised.value, TimeoutError)
     assert raised.value.was_sent
     assert 1 == exceeded()["given_up"] - before
+
+
+@pytest.mark.req(62, 66)
+def test_tries_of_the_adapter_s_own_end_with_the_deadline_as_such(deaf: Deaf) -> None:
+    """Requests says of them only that they are over."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount("http://", HTTPAdapter(max_retries=Retry(total=0)))
+        pennon.http.requests(session, CONTRACT)
+        with serving(0.2), pytest.raises(DeadlineExceeded) as raised:
+            session.get(deaf.url, timeout=30)
+
+    assert isinstance(raised.value.__cause__, requests.ConnectionError)
+    assert raised.value.was_sent
 
 
 @pytest.mark.req(66)

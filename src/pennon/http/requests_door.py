@@ -12,6 +12,7 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPConnectionPool
+from urllib3.exceptions import ReadTimeoutError
 
 from pennon.headers import DECIDED
 from pennon.http.calling import Crossing, Terms, expect
@@ -106,6 +107,8 @@ def _hooks() -> tuple[bool, bool]:
 
 def _is_the_deadlines(error: requests.RequestException, timeout: Any, limit_s: float | None) -> bool:
     """Whether the time that ran out is the deadline's, not the caller's own."""
-    return isinstance(error, requests.Timeout) and is_the_deadlines(
-        timeout, limit_s, is_connecting=isinstance(error, requests.ConnectTimeout)
-    )
+    # Where the adapter tries by itself, requests tells only that the tries are over.
+    last = getattr(error.args[0], "reason", None) if error.args else None
+    is_late = isinstance(error, requests.Timeout) or isinstance(last, ReadTimeoutError)
+    is_connecting = isinstance(error, requests.ConnectTimeout)
+    return is_late and is_the_deadlines(timeout, limit_s, is_connecting=is_connecting)
