@@ -306,6 +306,22 @@ def test_from_toml_names_the_built_in_fields_that_are_near() -> None:
     assert "such as 'x-tenant-id'" in _faults(f"{HEAD}std = [3]")["/std/0"]
 
 
+def test_from_toml_seeks_what_is_near_for_the_first_names_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of a long list, nor of a long text: all faults come at once, and soon."""
+    sought: list[str] = []
+
+    def none_near(name: str, *_: object) -> list[str]:
+        sought.append(name)
+        return []
+
+    monkeypatch.setattr("pennon.headers.toml.get_close_matches", none_near)
+
+    faults = _faults(f"{HEAD}std = {['y' * 5_000, *(f'n{number}' for number in range(500))]}")
+
+    assert 501 == len(faults)
+    assert [f"n{number}" for number in range(7)] == sought
+
+
 def test_from_toml_tells_what_is_no_toml() -> None:
     """With the line."""
     faults = _faults("name = \n")

@@ -12,7 +12,8 @@ from pennon.headers import std
 from pennon.headers.grammar import HOP_BY_HOP, OWN_PREFIX, is_token
 from pennon.headers.standard import StandardField
 
-_NAME_LIMIT_CHARS: Final = 128
+# Of a name that is declared.
+NAME_LIMIT_CHARS: Final = 128
 
 
 def folded(name: str) -> str:
@@ -23,8 +24,8 @@ def folded(name: str) -> str:
 def name_fault(name: str) -> str | None:
     """Why a field of your own cannot have this name; None if it can."""
     low = folded(name)
-    if not is_token(name) or len(name) > _NAME_LIMIT_CHARS:
-        return f"{name!r} is not a header name: 1 to {_NAME_LIMIT_CHARS} of A-Z a-z 0-9 !#$%&'*+-.^_`|~"
+    if not is_token(name) or len(name) > NAME_LIMIT_CHARS:
+        return f"{name!r} is not a header name: 1 to {NAME_LIMIT_CHARS} of A-Z a-z 0-9 !#$%&'*+-.^_`|~"
     if low in HOP_BY_HOP or low.startswith("proxy-"):
         return f"{name!r} concerns one connection and is never forwarded (RFC 9110 §7.6.1)"
     if low.startswith(OWN_PREFIX):

@@ -17,7 +17,7 @@ from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 from pennon.errors import ContractInvalid, Fault, SettingInvalid
 from pennon.headers.deadline import DeadlineForm, DeadlinePolicy
 from pennon.headers.fields import BaggageKey, BaggagePolicy, Budgets, Downstream, Field, Limits, UnknownHeaders
-from pennon.headers.naming import name_fault
+from pennon.headers.naming import NAME_LIMIT_CHARS, name_fault
 from pennon.headers.proxies import TrustedProxies
 from pennon.headers.standard import StandardField
 from pennon.headers.std import BY_NAME
@@ -31,6 +31,8 @@ _CHOICES: Final[Mapping[str, Any]] = {"unknown": UnknownHeaders, "limits": Limit
 _KEYS: Final = (*_TEXTS, *_CHOICES, _STD, "fields", "baggage", "budgets", "deadline", "proxies", _IDS, "downstreams")
 # What a table says of a built-in field; the rest is the header's own.
 _CHANGEABLE: Final = tuple(each.name for each in fields(Field) if each.name != "name")
+# Behind so many faults nobody looks for what was meant: it takes milliseconds for each.
+_SOUGHT_LIMIT_COUNT: Final = 8
 _NAMES_OF_KINDS: Final = {str: "a text", int: "an integer", float: "a number", bool: "true or false"}
 
 
@@ -108,9 +110,15 @@ class _Reader:
     def _standard(self, name: object, path: str) -> Any:
         found = BY_NAME.get(name.lower()) if isinstance(name, str) else None
         if found is None:
-            near = get_close_matches(str(name).lower(), BY_NAME, 3) or ["x-tenant-id"]
-            self._fault(path, f"{name!r} is not the name of a built-in field, such as {', '.join(map(repr, near))}")
+            near = ", ".join(map(repr, self._near(str(name).lower())))
+            self._fault(path, f"{name!r} is not the name of a built-in field, such as {near}")
         return found
+
+    def _near(self, name: str) -> Sequence[str]:
+        found: Sequence[str] = ()
+        if len(self.faults) < _SOUGHT_LIMIT_COUNT and len(name) <= NAME_LIMIT_CHARS:
+            found = get_close_matches(name, BY_NAME, 3)
+        return found or ["x-tenant-id"]
 
     def _field(self, table: Mapping[str, Any], path: str) -> Any:
         if _STD not in table:
