@@ -23,8 +23,10 @@ _VALUES: Final = r"(?:(?:raw|header)_?)?values?"
 
 # Behind a member's name, up to its value; quotes may be escaped, as of JSON within JSON.
 _IS: Final = r"""\\{0,7}+["']?\s{0,64}+[:=]\s{0,64}+\\{0,7}+(?:b(?=["']))?+"""
+# What a sign follows is a key itself: what stands under it is not this one's value.
 _NAMED: Final = re.compile(
-    rf"""{_NAMES}{_IS}["']?(?P<name>[A-Za-z][A-Za-z0-9_.\-]{{1,255}}+)\\{{0,7}}+["']?""", re.IGNORECASE
+    rf"""{_NAMES}{_IS}["']?(?P<name>[A-Za-z][A-Za-z0-9_.\-]{{1,255}}+)\\{{0,7}}+["']?+(?!\s{{0,64}}+[:=])""",
+    re.IGNORECASE,
 )
 _NEXT: Final = re.compile(
     rf"""(?:\s{{0,64}}+,\s{{0,64}}+|\s{{1,64}}+)\\{{0,7}}+["']?(?P<key>[A-Za-z_]{{1,64}}+){_IS}"""
