@@ -36,6 +36,7 @@ _VALUED: Final = re.compile(rf"(?<![A-Za-z]){_VALUES}{_IS}", re.IGNORECASE)
 _SHORT: Final = re.compile(r"""["'][^"'\\]{0,256}+\\{0,7}+["']|[A-Za-z0-9.+\-]{1,64}+""")
 _BETWEEN_LIMIT_COUNT: Final = 8
 _BRACKET: Final = re.compile(r"[()\[\]{}]")
+_LINE_END: Final = re.compile(r"[\r\n]")
 
 
 def without_entries(
@@ -75,7 +76,7 @@ def _value_of(text: str, name: re.Match[str], begun: int) -> tuple[int, int] | N
         if member is None:
             break
         if member["key"].lower() in VALUE_KEYS:
-            return member.end(), member.end() + len(value_at(text, member.end(), len(text)))
+            return member.end(), _end_of(text, member.end(), len(text))
         between = _SHORT.match(text, member.end())
         if between is None:
             break
@@ -89,5 +90,15 @@ def _value_before(text: str, name: re.Match[str], begun: int) -> tuple[int, int]
     for match in _VALUED.finditer(text, begun, name.start()):
         if found is None or match.start() >= found[1]:
             # A value with escaped quotes seems to go on; it ends at the latest where the name stands.
-            found = match.end(), match.end() + len(value_at(text, match.end(), name.start()))
+            found = match.end(), _end_of(text, match.end(), name.start())
     return found if found is not None and _BRACKET.search(text, found[1], name.start()) is None else None
+
+
+def _end_of(text: str, start: int, limit: int) -> int:
+    """Where the value ends that begins here, at the latest at the limit."""
+    end = start + len(value_at(text, start, limit))
+    if text[start:end].endswith(":"):
+        # There was none, and what stands here is the next key, or a header's name: it must not go without its value.
+        line_end = _LINE_END.search(text, end, limit)
+        return limit if line_end is None else line_end.start()
+    return end
