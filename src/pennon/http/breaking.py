@@ -1,9 +1,8 @@
 """A downstream's circuit: after so many failures in a row it is left alone for a while, then one call tries it.
 
 The states, their numbers and their times are purgatory's (docs/decisions/0010). It keeps no order among threads and
-lets all calls try at once; both are seen to here. So is what a call says that ended with the
-request's deadline: it counts as a failure if it had waited as long as the last answers took; if not, somebody was in a
-hurry.
+lets all calls try at once; both are seen to here. So is what a call says that ended with the request's deadline: it
+counts as a failure if it had waited as long as the last answers took; if not, somebody was in a hurry.
 """
 
 from collections import deque
